@@ -1,0 +1,242 @@
+# Makefile - builds, runs, checks and installs toll. Sources are found by wildcard; every path is
+# relative, so that the tree may stand under a name with spaces.
+#
+#   make run      install what is missing, build, measure this machine, name the page
+#   make check    every test, under 10 minutes;  make check-long: the full product
+#   make help     the other targets
+#
+# BUILD, CC, SAN (address,undefined or thread) and WERROR=1 choose a build; each compiler and each
+# sanitizer wants a BUILD folder of its own, as `make check` does it: build, build/clang, build/asan, …
+
+VERSION := 0.1.0
+BUILD ?= build
+comma := ,
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# --- what there is -----------------------------------------------------------------------------
+
+REQUIRED := hwloc jansson inih gsl
+
+# A mechanism that wants a library says so in its first lines: /* needs: liburing */ (pkg-config
+# names). Where one is missing the file is left out.
+needs = $(shell sed -n '1,10s,.*needs: *\([a-z0-9. _+-]*[a-z0-9_+]\).*,\1,p' $(1))
+present = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
+buildable = $(foreach file,$(1),$(if $(call needs,$(file)),\
+	$(if $(call present,$(call needs,$(file))),$(file)),$(file)))
+
+FOUND := $(wildcard mechanisms/*.c mechanisms/plugins/*.c)
+WANTING := $(if $(FOUND),$(shell grep -l 'needs: ' $(FOUND)))
+LEFT_OUT := $(filter-out $(call buildable,$(WANTING)),$(WANTING))
+MECHANISMS := $(filter-out $(LEFT_OUT),$(wildcard mechanisms/*.c))
+PLUGINS := $(filter-out $(LEFT_OUT),$(wildcard mechanisms/plugins/*.c))
+WANTED := $(sort $(foreach file,$(filter-out $(LEFT_OUT),$(WANTING)),$(call needs,$(file))))
+PATTERNS := $(sort $(wildcard bench/patterns/*.h))
+
+ifeq ($(MAKELEVEL),0)
+$(foreach file,$(LEFT_OUT),$(info left out: $(file) (needs $(call needs,$(file)); make deps)))
+endif
+
+TOLL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c analysis/*.c reports/*.c))
+MECHANISM_OBJECTS := $(MECHANISMS:%.c=$(BUILD)/%.o)
+WORKER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/worker/*.c)) $(MECHANISM_OBJECTS)
+PLUGIN_FILES := $(PLUGINS:mechanisms/plugins/%.c=$(BUILD)/plugins/%.so)
+CONFORM := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/conform.c))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+
+# --- flags -------------------------------------------------------------------------------------
+
+# Those of $(1) that this compiler takes.
+known = $(shell for flag in $(1); do $(CC) -Werror $$flag -fsyntax-only -x c /dev/null \
+	>/dev/null 2>&1 && echo $$flag; done)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2 \
+	$(call known,-Wlogical-op -Wduplicated-cond) $(if $(filter 1,$(WERROR)),-Werror)
+CFLAGS ?= $(if $(SAN),-O1,-O2) -g
+# The measured loops: no indirect jump, and no luck in where a function or a loop happens to lie.
+LOOPS := $(call known,-fno-jump-tables -falign-functions=64 -falign-loops=32)
+# With sanitizers the loops' inlining (TOLL_HOT) is left to the compiler: 1 s a mechanism instead of 68.
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -Dalways_inline=unused \
+	$(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined))
+
+LANGUAGE := -std=gnu11 -D_GNU_SOURCE -DTOLL_VERSION=\"$(VERSION)\" -Ibench -I$(BUILD)
+COMMON := $(LANGUAGE) -MMD -MP $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZE)
+TOLL_CFLAGS := -I. -Ianalysis -Ireports $(shell $(PKG_CONFIG) --cflags $(REQUIRED) 2>/dev/null)
+TOLL_LIBS := $(shell $(PKG_CONFIG) --libs $(REQUIRED) 2>/dev/null) -lm
+WORKER_CFLAGS := $(LOOPS) $(if $(WANTED),$(shell $(PKG_CONFIG) --cflags $(WANTED)))
+WORKER_LIBS := $(if $(WANTED),$(shell $(PKG_CONFIG) --libs $(WANTED))) -ldl -lrt -lpthread
+LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
+# One short line for each step; the whole command with V=1.
+step = $(if $(V),mkdir -p $(@D); ,@mkdir -p $(@D); echo '$(1) $@';)
+
+# --- building ----------------------------------------------------------------------------------
+
+.PHONY: all run check check-long bench lint deps install uninstall clean help
+.PHONY: analysis configs mechanisms reports tests
+
+# What the build cannot do without and does not find.
+MISSING := $(shell for library in $(REQUIRED); do \
+	$(PKG_CONFIG) --exists $$library 2>/dev/null || echo $$library; done; \
+	command -v $(firstword $(CC)) >/dev/null || echo $(firstword $(CC)))
+ifneq ($(MISSING),)
+$(BUILD)/flags: | missing
+.PHONY: missing
+missing:
+	@echo 'toll: not found: $(MISSING); make deps installs what is missing' >&2; false
+endif
+
+all: $(BUILD)/toll $(BUILD)/toll-worker $(PLUGIN_FILES)
+
+# Stamps: rewritten only when what they say changes, so what hangs on them is rebuilt then only.
+stamp = @mkdir -p $(@D); printf '%s\n' $(1) | cmp -s - $@ || printf '%s\n' $(1) > $@
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/flags: FORCE
+	$(call stamp,'$(CC) $(COMMON) $(TOLL_CFLAGS) $(WORKER_CFLAGS)')
+$(BUILD)/sources: FORCE
+	$(call stamp,'$(TOLL_OBJECTS)' '$(WORKER_OBJECTS)' '$(LINK) $(TOLL_LIBS) $(WORKER_LIBS)')
+
+names = $(notdir $(basename $(PATTERNS)))
+$(BUILD)/patterns.h: FORCE
+	$(call stamp,'/* patterns.h - every pattern there is; written by make from bench/patterns/. */' \
+	'/* SPDX-License-Identifier: MIT */' '#ifndef TOLL_PATTERNS_H' '#define TOLL_PATTERNS_H' \
+	$(foreach name,$(names),'#include "patterns/$(name).h"') \
+	'#define TOLL_EACH_PATTERN(X$(comma) ...)$(foreach name,$(names), X($(name)$(comma) __VA_ARGS__))' \
+	'#endif')
+
+$(BUILD)/toll: $(TOLL_OBJECTS) $(BUILD)/sources
+	$(call step,link)$(LINK) -o $@ $(TOLL_OBJECTS) $(TOLL_LIBS)
+$(BUILD)/toll-worker: $(WORKER_OBJECTS) $(BUILD)/sources
+	$(call step,link)$(LINK) -rdynamic -o $@ $(WORKER_OBJECTS) $(WORKER_LIBS)
+
+$(BUILD)/bench/worker/%.o $(BUILD)/mechanisms/%.o: EXTRA := $(WORKER_CFLAGS)
+$(TOLL_OBJECTS): EXTRA := $(TOLL_CFLAGS)
+$(WORKER_OBJECTS): $(BUILD)/patterns.h
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	$(call step,cc)$(CC) $(COMMON) $(EXTRA) -c -o $@ $<
+
+# A source straight to something that runs or loads.
+straight = $(CC) $(COMMON) $(1) -MF $@.d -MT $@ $(LDFLAGS) -o $@ $<
+
+# Any mechanism, unchanged, as a plug-in.
+PLUGIN = $(call straight,$(WORKER_CFLAGS) -fPIC -shared)
+$(BUILD)/plugins/%.so: mechanisms/plugins/%.c $(BUILD)/flags $(BUILD)/patterns.h
+	$(call step,plug-in)$(PLUGIN)
+$(BUILD)/plugins/%.so: mechanisms/%.c $(BUILD)/flags $(BUILD)/patterns.h
+	$(call step,plug-in)$(PLUGIN)
+
+# A changed copy of a mechanism, built as the mechanisms are (tests/hotpath.sh).
+$(BUILD)/mutant/%.o: $(BUILD)/mutant/%.c $(BUILD)/patterns.h
+	$(call step,cc)$(CC) $(COMMON) -Imechanisms $(WORKER_CFLAGS) -c -o $@ $<
+
+$(BUILD)/man/%: reports/man/%.scd
+	$(call step,man)scdoc < $< > $@
+
+# --- running -----------------------------------------------------------------------------------
+
+# As many jobs as there are CPUs, unless the user said how many.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+run:
+	@.ci/deps --needed
+	+@$(MAKE) --no-print-directory $(JOBS) all
+	@$(BUILD)/toll run
+
+# --- testing -----------------------------------------------------------------------------------
+
+# All of toll but main(), so that a test links with what it tests.
+$(BUILD)/toll.a: $(TOLL_OBJECTS) $(BUILD)/sources
+	$(call step,ar)rm -f $@; ar rcs $@ $(filter-out %/main.o,$(TOLL_OBJECTS))
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/toll.a $(BUILD)/flags
+	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a -lcmocka $(TOLL_LIBS)
+
+$(BUILD)/conform: tests/conform.c $(BUILD)/flags $(BUILD)/sources $(WORKER_OBJECTS)
+	$(call step,cc)$(call straight,$(WORKER_CFLAGS) -rdynamic) $(filter-out %/main.o,$(WORKER_OBJECTS)) $(WORKER_LIBS)
+
+$(BUILD)/bench-%: tests/bench/%.c $(BUILD)/flags $(BUILD)/patterns.h
+	$(call step,cc)$(call straight,$(WORKER_CFLAGS)) $(WORKER_LIBS) -lm
+
+# Everything that the tests run, of one build; every mechanism as a plug-in where that is cheap.
+.PHONY: tested
+tested: all $(UNIT_TESTS) $(CONFORM) $(if $(SAN),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so))
+
+check check-long: export CC := $(CC)
+check:
+	@.ci/deps --tests
+	+@BUILD=$(BUILD) MAKE='$(MAKE)' JOBS='$(JOBS)' tests/check short
+check-long:
+	@.ci/deps --tests
+	+@BUILD=$(BUILD) MAKE='$(MAKE)' JOBS='$(JOBS)' tests/check long
+
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench-%,$(wildcard tests/bench/*.c))
+# One after the other: they time things.
+bench: all $(BENCHES)
+	@status=0; for bench in $(BENCHES) $(wildcard tests/bench/*.sh); do \
+		echo "== $$bench"; BUILD=$(BUILD) $$bench || status=1; done; exit $$status
+
+lint:
+	@.ci/deps --lint
+	+@BUILD=$(BUILD) MAKE='$(MAKE)' JOBS='$(JOBS)' tests/check lint
+
+SOURCES := $(wildcard bench/*.c bench/worker/*.c analysis/*.c reports/*.c mechanisms/*.c \
+	mechanisms/plugins/*.c tests/*.c tests/*/*.c)
+HEADERS := $(wildcard bench/*.h bench/*/*.h analysis/*.h reports/*.h mechanisms/*.h tests/*.h tests/*/*.h)
+SOURCES := $(filter-out $(LEFT_OUT),$(SOURCES))
+.PHONY: format lint-format lint-tidy lint-cppcheck
+format:
+	clang-format -i $(SOURCES) $(HEADERS)
+lint-format:
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+lint-tidy: $(SOURCES:%.c=$(BUILD)/lint/%.tidy)
+$(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h
+	$(call step,tidy)clang-tidy --quiet $< -- $(LANGUAGE) $(TOLL_CFLAGS) $(WORKER_CFLAGS)
+	@touch $@
+lint-cppcheck: $(BUILD)/patterns.h
+	cppcheck --quiet --std=c11 --language=c $(filter-out -std%,$(LANGUAGE)) -Ianalysis -Ireports \
+		--enable=warning,style,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem $(SOURCES)
+
+# --- installing --------------------------------------------------------------------------------
+
+DEST = $(DESTDIR)$(PREFIX)
+MANUALS := $(if $(shell command -v scdoc),$(patsubst reports/man/%.scd,$(BUILD)/man/%,$(wildcard reports/man/*.scd)))
+
+install: all $(MANUALS)
+	install -d '$(DEST)/bin' '$(DEST)/libexec/toll' '$(DEST)/include/toll/patterns' '$(DEST)/share/toll'
+	install $(BUILD)/toll '$(DEST)/bin/'
+	install $(BUILD)/toll-worker '$(DEST)/libexec/toll/'
+	install -m 644 bench/toll.h $(BUILD)/patterns.h '$(DEST)/include/toll/'
+	install -m 644 $(PATTERNS) '$(DEST)/include/toll/patterns/'
+	cp -R configs '$(DEST)/share/toll/'
+	install -m 644 $(wildcard reports/*.gp) '$(DEST)/share/toll/'
+	$(if $(MANUALS),install -d '$(DEST)/share/man/man1'; \
+		install -m 644 $(MANUALS) '$(DEST)/share/man/man1/',echo 'no manual pages: scdoc is missing')
+
+uninstall:
+	rm -rf '$(DEST)/libexec/toll' '$(DEST)/include/toll' '$(DEST)/share/toll' '$(DEST)/bin/toll'
+	rm -f $(patsubst reports/man/%.scd,'$(DEST)/share/man/man1/%',$(wildcard reports/man/*.scd))
+
+deps:
+	@.ci/deps
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo 'others: all bench clean deps install lint uninstall; PREFIX, DESTDIR, CC, WERROR=1'
+
+-include $(patsubst %.o,%.d,$(TOLL_OBJECTS) $(WORKER_OBJECTS)) \
+	$(wildcard $(BUILD)/*.d $(BUILD)/plugins/*.d $(BUILD)/unit/*.d)

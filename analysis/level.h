@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* level.h - what each cell costs: over the workers, per host state. */
+#ifndef LEVEL_H
+#define LEVEL_H
+
+#include "read.h"
+#include "statistics.h"
+
+struct level {
+	unsigned cell;
+	/* Levels of several states are given when each holds over 10 % of the cell's workers; else one
+	 * level of all workers, whose state is that of most of them (all_states). */
+	enum host_state state;
+	bool all_states;
+	size_t workers, failed;      /* workers that count, workers that failed */
+	struct interval ns;          /* per operation: exp of the mean of logs, t interval */
+	struct interval median_ns;   /* median with its order-statistic interval */
+	struct interval bytes_per_s; /* payload that crosses, from ns */
+	double cpu_ns; /* per message, all sides together: median over workers; NaN: not known */
+	double cpu_side_ns[CELL_MOST_PEERS];
+	bool bimodal; /* two groups of workers, further apart than the result's margin */
+	double mode_ns[2];
+	bool fastest; /* of its group: estimate lowest, within one wait class and state, of ≥ 2 */
+	size_t unsettled;
+};
+
+/* Levels of all cells that have workers, ordered by cell then state. Caller frees. *n is the count;
+ * NULL when memory runs out. */
+struct level *level_of(const struct result *result, size_t *n);
+
+/* Whether a worker of the level's cell is one of those the level was made from. */
+bool level_counts(const struct level *level, const struct result_worker *worker);
+
+/* Pairs of two cells: workers of one visit (or, where either is measured one after the other, of one
+ * round, then paired by their medians), same host state. values: a fresh array of
+ * statistics_pair(a/b) the caller frees; returns their number. *values NULL when there are none. */
+size_t level_pairs(const struct result *result, unsigned a, unsigned b, enum host_state state,
+		   double **values);
+/* The same with the round of each pair; rounds may be NULL. */
+size_t level_pairs_in_rounds(const struct result *result, unsigned a, unsigned b,
+			     enum host_state state, double **values, unsigned **rounds);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* read.h - a result file in memory. A result file is data from elsewhere: everything in it is
+ * checked, bounded and never trusted. reports/schema.md says what it may hold. */
+#ifndef READ_H
+#define READ_H
+
+#include <jansson.h>
+
+#include "../bench/cell.h"
+
+enum host_state { STATE_NONE, STATE_NEAR, STATE_FAR, STATE_COUNT };
+enum quantity { QUANTITY_RTT, QUANTITY_MESSAGE };
+
+struct result_cell {
+	struct cell cell;
+	char key[CELL_KEY];
+	enum quantity quantity;
+	double messages, bytes; /* that cross in one operation */
+};
+
+struct result_disturbance { /* NaN: not known */
+	double run_delay_ns, switches, involuntary, migrations;
+	double gap_ns, gap_watch_ns, gap_most_ns, steal_ns;
+};
+
+struct result_worker {
+	unsigned cell; /* index into cells */
+	unsigned round, block;
+	unsigned long visit;
+	double at_s;                   /* seconds since the run began; NaN: not known */
+	bool reference, ok, settled;
+	char reason[256];
+	enum host_state state;
+	double canary_ns; /* NaN: none */
+	double value;     /* median over turns of ln(ns per operation); NaN when failed */
+	size_t turns;
+	double *batch_ns; /* turns numbers; NaN for a missing turn */
+	unsigned peers;
+	double cpu_ns[CELL_MOST_PEERS]; /* NaN: not known */
+	struct result_disturbance disturbance[CELL_MOST_PEERS];
+	double operations, lost;
+	unsigned long line; /* of the file */
+};
+
+struct result_refusal {
+	char key[CELL_KEY];
+	char reason[256];
+};
+
+struct result {
+	char path[4096];
+	json_t *header; /* checked to be an object with host, clock and plan */
+	double margin;
+	uint64_t seed;
+	struct result_cell *cells;
+	size_t cell_count;
+	struct result_refusal *refused;
+	size_t refused_count;
+	struct result_worker *workers; /* in the order of the file */
+	size_t worker_count;
+	/* Workers by cell, then visit: those of cell c are workers[order[i]], first[c] ≤ i < first[c + 1]. */
+	size_t *first, *order;
+	json_t *summary;       /* the last one, or NULL */
+	bool truncated;        /* the last line was cut; it was left out */
+	unsigned long skipped; /* lines of an unknown kind */
+	json_t *texts;         /* what result_host() has handed out */
+};
+
+/* Reads path ("-": standard input). NULL after one say_error() that names file, line and member;
+ * a cut last line and lines of an unknown kind are warned of. Names and texts are those of the file:
+ * clean them before they reach a terminal or a page. */
+struct result *result_read(const char *path);
+void result_free(struct result *result);
+
+/* Text of header.host.NAME ("kernel", "limits.nofile") for people, "-" when null or missing. Valid
+ * until the result is freed. */
+const char *result_host(const struct result *result, const char *name);
+
+/* "near", "far", "-" */
+const char *result_state_text(enum host_state state);
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* cell.c - a cell's key: written, read, and cut down to what a curve or a block compares. */
+#include "cell.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const wait_names[WAIT_COUNT] = {
+	[WAIT_SPIN] = "spin",   [WAIT_PAUSE] = "pause", [WAIT_YIELD] = "yield",
+	[WAIT_BLOCK] = "block", [WAIT_POLL] = "poll",   [WAIT_HYBRID] = "hybrid",
+};
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* From large to small, so that the first that divides is the shortest way to write a number. */
+static const struct unit time_units[] = {
+	{ "h", 3600000000000 }, { "m", 60000000000 }, { "s", 1000000000 },
+	{ "ms", 1000000 },      { "us", 1000 },       { "ns", 1 },
+};
+static const struct unit size_units[] = {
+	{ "G", 1ULL << 30 },
+	{ "M", 1ULL << 20 },
+	{ "K", 1ULL << 10 },
+	{ "", 1 },
+};
+
+#define LENGTH(array) (sizeof(array) / sizeof(*(array)))
+
+/* Text that grows in a buffer of fixed size; what does not fit is cut. */
+struct text {
+	char *buffer;
+	size_t bytes, used;
+};
+
+static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct text *text, const char *format, ...)
+{
+	if (text->used >= text->bytes)
+		return;
+	va_list arguments;
+	va_start(arguments, format);
+	int n = vsnprintf(text->buffer + text->used, text->bytes - text->used, format, arguments);
+	va_end(arguments);
+	if (n > 0)
+		text->used += (size_t)n;
+}
+
+static const char *write_unit(const struct unit units[], size_t n, uint64_t value, char *buffer,
+			      size_t bytes)
+{
+	size_t u = 0;
+	while (u + 1 < n && (value == 0 || value % units[u].factor))
+		u++;
+	snprintf(buffer, bytes, "%" PRIu64 "%s", value / units[u].factor, units[u].name);
+	return buffer;
+}
+
+char *cell_size_text(uint64_t bytes, char *buffer, size_t room)
+{
+	write_unit(size_units, LENGTH(size_units), bytes, buffer, room);
+	return buffer;
+}
+
+int cell_parse_size(const char *text, uint64_t *bytes)
+{
+	/* strtoull would take "-1" and leading blanks */
+	if (!isdigit((unsigned char)*text))
+		return -1;
+	char *end;
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10);
+	if (errno)
+		return -1;
+	for (size_t u = 0; u < LENGTH(size_units); u++) {
+		if (strcasecmp(end, size_units[u].name))
+			continue;
+		if (number > UINT64_MAX / size_units[u].factor)
+			return -1;
+		*bytes = number * size_units[u].factor;
+		return 0;
+	}
+	return -1;
+}
+
+int cell_parse_time_ns(const char *text, uint64_t *ns)
+{
+	/* only digits and a point: strtod alone would take "inf", "nan" and "0x10" */
+	size_t digits = strspn(text, "0123456789.");
+	char number[32];
+	if (!isdigit((unsigned char)*text) || digits >= sizeof number)
+		return -1;
+	memcpy(number, text, digits);
+	number[digits] = '\0';
+	char *end;
+	double value = strtod(number, &end);
+	if (*end)
+		return -1;
+	for (size_t u = 0; u < LENGTH(time_units); u++) {
+		if (strcmp(text + digits, time_units[u].name))
+			continue;
+		double product = value * (double)time_units[u].factor;
+		if (product >= (double)INT64_MAX)
+			return -1;
+		*ns = (uint64_t)(product + 0.5);
+		return 0;
+	}
+	return -1;
+}
+
+char *cell_wait_text(const struct cell *cell, char *buffer, size_t bytes)
+{
+	if (cell->wait != WAIT_HYBRID) {
+		snprintf(buffer, bytes, "%s", wait_names[cell->wait]);
+		return buffer;
+	}
+	char time[32];
+	snprintf(buffer, bytes, "hybrid:%s",
+		 write_unit(time_units, LENGTH(time_units), cell->hybrid_ns, time, sizeof time));
+	return buffer;
+}
+
+int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *hybrid_ns)
+{
+	uint64_t ns = 0;
+	for (unsigned w = 0; w < WAIT_COUNT; w++) {
+		size_t length = strlen(wait_names[w]);
+		if (strncmp(text, wait_names[w], length))
+			continue;
+		if (w == WAIT_HYBRID) {
+			if (text[length] != ':' || cell_parse_time_ns(text + length + 1, &ns) ||
+			    ns == 0)
+				return -1;
+		} else if (text[length]) {
+			return -1;
+		}
+		*wait = w;
+		*hybrid_ns = ns;
+		return 0;
+	}
+	return -1;
+}
+
+bool cell_shares_cpu(const struct cell *cell)
+{
+	for (unsigned a = 0; a < cell->peers; a++)
+		for (unsigned b = a + 1; b < cell->peers; b++)
+			if (cell->cpus[a] == cell->cpus[b])
+				return true;
+	return false;
+}
+
+static void add_named(struct text *text, const char *name, const char *options)
+{
+	add(text, "%s%s%s", name, *options ? ":" : "", options);
+}
+
+static void add_cpus(struct text *text, const struct cell *cell)
+{
+	for (unsigned p = 0; p < cell->peers && p < CELL_MOST_PEERS; p++)
+		add(text, "%s%d", p ? "," : "", cell->cpus[p]);
+}
+
+static void add_placement(struct text *text, const struct cell *cell)
+{
+	add(text, "/%s", cell->placement);
+	if (!strcmp(cell->placement, "cpus")) {
+		add(text, ":");
+		add_cpus(text, cell);
+	}
+}
+
+static const char *idle_text(enum cell_idle idle)
+{
+	return idle == IDLE_AWAKE ? "awake" : "sleep";
+}
+
+static char *key(const struct cell *cell, bool with_size, char *buffer, size_t bytes)
+{
+	struct text text = { .buffer = buffer, .bytes = bytes };
+	char word[64];
+
+	add_named(&text, cell->mechanism, cell->options);
+	add(&text, "/");
+	add_named(&text, cell->pattern, cell->pattern_options);
+	add_placement(&text, cell);
+	if (with_size)
+		add(&text, "/%s", cell_size_text(cell->size, word, sizeof word));
+	add(&text, "/%s", cell_wait_text(cell, word, sizeof word));
+	if (cell->peers_named)
+		add(&text, "/peers=%u", cell->peers);
+	if (cell->depth >= 0)
+		add(&text, "/depth=%d", cell->depth);
+	if (cell->idle != IDLE_NONE)
+		add(&text, "/idle=%s", idle_text(cell->idle));
+	if (cell->copy)
+		add(&text, "/copy=on");
+	if (!cell->touch_all)
+		add(&text, "/touch=none");
+	if (cell->threads)
+		add(&text, "/threads=on");
+	if (cell->replica)
+		add(&text, "/replica=%u", cell->replica);
+	return buffer;
+}
+
+char *cell_key(const struct cell *cell, char *buffer, size_t bytes)
+{
+	return key(cell, true, buffer, bytes);
+}
+
+char *cell_key_without_size(const struct cell *cell, char *buffer, size_t bytes)
+{
+	return key(cell, false, buffer, bytes);
+}
+
+char *cell_variant(const struct cell *cell, char *buffer, size_t bytes)
+{
+	struct text text = { .buffer = buffer, .bytes = bytes };
+
+	add_named(&text, cell->mechanism, cell->options);
+	return buffer;
+}
+
+char *cell_group(const struct cell *cell, char *buffer, size_t bytes)
+{
+	struct text text = { .buffer = buffer, .bytes = bytes };
+	char word[64];
+
+	add_named(&text, cell->pattern, cell->pattern_options);
+	add(&text, "/%s/cpus=", cell->placement);
+	add_cpus(&text, cell);
+	add(&text, "/%s/%s", cell_size_text(cell->size, word, sizeof word),
+	    cell_spins(cell) ? "spinning" : "sleeping");
+	if (cell->idle != IDLE_NONE)
+		add(&text, "/idle=%s", idle_text(cell->idle));
+	if (cell->depth >= 0)
+		add(&text, "/depth=%d", cell->depth);
+	add(&text, "%s%s%s", cell->copy ? "/copy=on" : "", cell->touch_all ? "" : "/touch=none",
+	    cell->threads ? "/threads=on" : "");
+	return buffer;
+}
+
+/* "ring:layout=slot" into its two halves, each bounded. */
+static int parse_named(const char *text, char *name, char *options)
+{
+	size_t length = strcspn(text, ":");
+	const char *rest = text[length] == ':' ? text + length + 1 : text + length;
+	if (length == 0 || length >= CELL_NAME || strlen(rest) >= CELL_OPTIONS)
+		return -1;
+	if (text[length] == ':' && !strchr(rest, '='))
+		return -1;
+	memcpy(name, text, length);
+	name[length] = '\0';
+	strcpy(options, rest);
+	return 0;
+}
+
+/* strtoul without its signs and blanks */
+static int parse_number(const char *text, unsigned long most, unsigned long *number)
+{
+	if (!isdigit((unsigned char)*text))
+		return -1;
+	char *end;
+	errno = 0;
+	*number = strtoul(text, &end, 10);
+	return *end || errno || *number > most ? -1 : 0;
+}
+
+static int parse_placement(struct cell *cell, char *text)
+{
+	static const char outright[] = "cpus:";
+	if (strncmp(text, outright, strlen(outright))) {
+		if (!*text || strlen(text) >= CELL_NAME || strchr(text, ':'))
+			return -1;
+		strcpy(cell->placement, text);
+		return 0;
+	}
+	strcpy(cell->placement, "cpus");
+	char *rest = text + strlen(outright), *word;
+	while ((word = strsep(&rest, ","))) {
+		unsigned long cpu;
+		if (cell->peers == CELL_MOST_PEERS || parse_number(word, INT32_MAX, &cpu))
+			return -1;
+		cell->cpus[cell->peers++] = (int)cpu;
+	}
+	return 0;
+}
+
+/* One of the names at a key's end: 0, or -1. */
+static int parse_trailing(struct cell *cell, const char *name, const char *value)
+{
+	unsigned long number = 0;
+	if (!strcmp(name, "peers")) {
+		if (parse_number(value, CELL_MOST_PEERS, &number) || number == 0)
+			return -1;
+		if (cell->peers && cell->peers != number) /* "cpus:2,5" has counted them */
+			return -1;
+		cell->peers = (unsigned)number;
+		cell->peers_named = true;
+	} else if (!strcmp(name, "depth")) {
+		if (parse_number(value, INT32_MAX, &number))
+			return -1;
+		cell->depth = (int)number;
+	} else if (!strcmp(name, "idle")) {
+		if (strcmp(value, "awake") && strcmp(value, "sleep"))
+			return -1;
+		cell->idle = !strcmp(value, "awake") ? IDLE_AWAKE : IDLE_SLEEP;
+	} else if (!strcmp(name, "copy") && !strcmp(value, "on")) {
+		cell->copy = true;
+	} else if (!strcmp(name, "touch") && !strcmp(value, "none")) {
+		cell->touch_all = false;
+	} else if (!strcmp(name, "threads") && !strcmp(value, "on")) {
+		cell->threads = true;
+	} else if (!strcmp(name, "replica")) {
+		if (parse_number(value, UINT32_MAX, &number))
+			return -1;
+		cell->replica = (unsigned)number;
+	} else {
+		return -1;
+	}
+	return 0;
+}
+
+int cell_parse(struct cell *cell, const char *key_text, const char **why)
+{
+
+	static const char *const bad[] = {
+		"its mechanism is not NAME or NAME:OPTION=VALUE,…",
+		"its pattern is not NAME or NAME:OPTION=VALUE,…",
+		"its placement is not a name or cpus:A,B",
+		"its size is not a number of bytes above 0 (K, M and G may follow)",
+		"its wait is not spin, pause, yield, block, poll or hybrid:TIME",
+	};
+	char copy[CELL_KEY], *rest = copy;
+
+	if (strlen(key_text) >= sizeof copy) {
+		*why = "it is too long for a key";
+		return -1;
+	}
+	strcpy(copy, key_text);
+	*cell = (struct cell){ .depth = -1, .touch_all = true };
+
+	for (size_t part = 0; part < LENGTH(bad); part++) {
+		char *word = strsep(&rest, "/");
+		if (!word) {
+			*why = "a key has five parts at least: "
+			       "MECHANISM/PATTERN/PLACEMENT/SIZE/WAIT";
+			return -1;
+		}
+		int failed = 0;
+		switch (part) {
+		case 0:
+			failed = parse_named(word, cell->mechanism, cell->options);
+			break;
+		case 1:
+			failed = parse_named(word, cell->pattern, cell->pattern_options);
+			break;
+		case 2:
+			failed = parse_placement(cell, word);
+			break;
+		case 3:
+			failed = cell_parse_size(word, &cell->size) || cell->size == 0;
+			break;
+		default:
+			failed = cell_wait_parse(word, &cell->wait, &cell->hybrid_ns);
+			break;
+		}
+		if (failed) {
+			*why = bad[part];
+			return -1;
+		}
+	}
+	char *word;
+	while ((word = strsep(&rest, "/"))) {
+		char *value = strchr(word, '=');
+		if (value)
+			*value++ = '\0';
+		if (!value || parse_trailing(cell, word, value)) {
+			*why = "after the wait a key may have peers=N depth=N idle=awake|sleep "
+			       "copy=on "
+			       "touch=none threads=on replica=N";
+			return -1;
+		}
+	}
+	return 0;
+}

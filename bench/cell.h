@@ -1,0 +1,80 @@
+/* cell.h - a cell: one point of the grid, and its key.
+ *
+ * The key names everything that makes two measurements comparable or not:
+ *   VARIANT/PATTERN/PLACEMENT/SIZE/WAIT[/NAME=VALUE…]
+ *   pipe/pingpong/same-cpu/64/block
+ *   ring:layout=slot/stream/shared-l3/4K/spin/depth=4/copy=on
+ *   pipe/pipeline:stages=4/spread/64/block/peers=4/idle=awake
+ * A placement said outright by --cpus is written with its CPUs: pipe/pingpong/cpus:2,5/64/block
+ * The trailing names come in this order, each only where it differs from its default:
+ *   peers depth idle copy touch threads replica */
+#ifndef CELL_H
+#define CELL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CELL_MOST_PEERS = 16, CELL_NAME = 32, CELL_OPTIONS = 96, CELL_KEY = 512 };
+
+enum cell_wait { WAIT_SPIN, WAIT_PAUSE, WAIT_YIELD, WAIT_BLOCK, WAIT_POLL, WAIT_HYBRID, WAIT_COUNT };
+enum cell_idle { IDLE_NONE, IDLE_AWAKE, IDLE_SLEEP };
+
+struct cell {
+	unsigned id;                   /* its place in the plan, from 0 */
+	char mechanism[CELL_NAME];
+	char options[CELL_OPTIONS];    /* "layout=slot,bytes=4K"; "" when none were given */
+	char pattern[CELL_NAME];
+	char pattern_options[CELL_OPTIONS];
+	char placement[CELL_NAME];     /* a placement's name, or "cpus" when --cpus said it outright */
+	unsigned peers;                /* 0 in a parsed key that does not name them: the pattern's own */
+	bool peers_named;              /* they differ from the pattern's own count, so the key says them */
+	int cpus[CELL_MOST_PEERS];     /* the CPU (as the system numbers it) of each peer */
+	uint64_t size;                 /* bytes handed to reserve, toll's header included */
+	int depth;                     /* messages in flight asked for with --depth; -1: the channel's own */
+	enum cell_wait wait;
+	uint64_t hybrid_ns;            /* WAIT_HYBRID: spin this long before sleeping */
+	enum cell_idle idle;           /* sleeping waits across CPUs only */
+	bool copy;                     /* in-place mechanisms copy in and out as well */
+	bool touch_all;                /* the whole payload is written and read (default), else the header */
+	bool threads;                  /* the peers are threads of one process */
+	unsigned replica;              /* tells identical cells apart (A/A); 0 for the first */
+
+	/* learnt from toll-worker --examine, and decided by the plan */
+	unsigned slots;                /* depth the channel is opened with */
+	uint64_t memory;               /* bytes of shared memory a worker of it maps */
+	bool sequential;               /* measured one after the other, not side by side */
+};
+
+/* The cell's key into buffer (CELL_KEY bytes suffice for every valid cell); returns buffer. */
+char *cell_key(const struct cell *cell, char *buffer, size_t bytes);
+/* The key without its size: what a curve over sizes has in common. */
+char *cell_key_without_size(const struct cell *cell, char *buffer, size_t bytes);
+/* What one block compares: pattern, placement, CPUs, size, wait class, idle, peers, copy, touch,
+ * depth, threads; the same text for cells that may be ranked against each other. */
+char *cell_group(const struct cell *cell, char *buffer, size_t bytes);
+/* "ring:layout=slot" */
+char *cell_variant(const struct cell *cell, char *buffer, size_t bytes);
+/* Reads a key; CPUs stay unset but for a placement "cpus:2,5", whose peers are then counted.
+ * 0, or -1 with *why set to what is wrong (static text). */
+int cell_parse(struct cell *cell, const char *key, const char **why);
+
+/* "block", "hybrid:20us" */
+char *cell_wait_text(const struct cell *cell, char *buffer, size_t bytes);
+/* Reads "spin" … "hybrid:20us" into wait and hybrid_ns; 0 or -1. */
+int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *hybrid_ns);
+/* spin, pause and yield spin; block, poll and hybrid sleep. Classes are never ranked together. */
+static inline bool cell_spins(const struct cell *cell)
+{
+	return cell->wait <= WAIT_YIELD;
+}
+/* true when two peers share a CPU */
+bool cell_shares_cpu(const struct cell *cell);
+
+/* Sizes with K, M, G (powers of two), times with ns us ms s m h. 0, or -1 when text is neither. */
+int cell_parse_size(const char *text, uint64_t *bytes);
+int cell_parse_time_ns(const char *text, uint64_t *ns);
+/* 4096 → "4K", 100 → "100"; reads back to the same number. */
+char *cell_size_text(uint64_t bytes, char *buffer, size_t room);
+
+#endif

@@ -1,0 +1,33 @@
+/* commands.h - the commands of toll and what they share. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifndef TOLL_VERSION
+#define TOLL_VERSION "0.1.0"
+#endif
+
+struct command {
+	const char *name, *about;
+	const char *help; /* one screen */
+	/* argv[0] is the command's name; rest: what stood behind "--", NULL when there was none.
+	 * Returns an exit status. */
+	int (*run)(int argc, char **argv, char **rest);
+};
+
+/* Set by a command that has written its JSON, so that an error does not add a second object. */
+extern bool command_printed_json;
+
+/* getopt_long() that says what is wrong, naming the nearest option: the option's val, *index its
+ * place in options (-1 for a letter alone); -1 at the end; '?' after say_error(). letters begin
+ * with ":". */
+int command_option(int argc, char **argv, const char *letters, const struct option options[],
+		   int *index);
+
+extern const char list_help[];
+int cmd_list(int argc, char **argv, char **rest);
+
+#endif

@@ -1,0 +1,765 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* main.c - the command line: one function a command, and the flow from configuration to page. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../analysis/fit.h"
+#include "../analysis/level.h"
+#include "../analysis/read.h"
+#include "../reports/report.h"
+#include "commands.h"
+#include "config.h"
+#include "place.h"
+#include "plan.h"
+#include "registry.h"
+#include "run.h"
+#include "say.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof(*(array)))
+
+enum { INTERRUPTED = 128 + SIGINT };
+
+bool command_printed_json;
+
+/* --- options -------------------------------------------------------------------------------- */
+
+static int unknown_option(const char *command, const char *given, const struct option options[])
+{
+	const char *names[64], *nearest = NULL;
+	size_t n = 0;
+	char name[64];
+
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
+	for (; options[n].name && n < LENGTH(names); n++)
+		names[n] = options[n].name;
+	if (!strncmp(name, "--", 2))
+		nearest = say_nearest(name + 2, names, n);
+	if (nearest)
+		say_error("%s: no option %s, the nearest is --%s; toll %s -h", command, name,
+			  nearest, command);
+	else
+		say_error("%s: no option %s; toll %s -h", command, name, command);
+	return '?';
+}
+
+int command_option(int argc, char **argv, const char *letters, const struct option options[],
+		   int *index)
+{
+	opterr = 0;
+	*index = -1;
+	int option = getopt_long(argc, argv, letters, options, index);
+	if (option != '?' && option != ':')
+		return option;
+
+	const char *given = argv[optind - 1];
+	if (option == ':') {
+		say_error("%s: %s wants a value; toll %s -h", argv[0], given, argv[0]);
+		return '?';
+	}
+	bool is_long = !strncmp(given, "--", 2);
+	if (is_long && optopt) { /* it is known, so its value was too much */
+		say_error("%s: %.*s takes no value; toll %s -h", argv[0], (int)strcspn(given, "="),
+			  given, argv[0]);
+		return '?';
+	}
+	/* inside a cluster of letters only optopt says which */
+	char letter[] = { '-', (char)optopt, '\0' };
+	return unknown_option(argv[0], is_long ? given : letter, options);
+}
+
+static int superfluous(char **argv, const char *argument)
+{
+	say_error("%s: \"%s\" is one argument too many; toll %s -h", argv[0], argument, argv[0]);
+	return EXIT_USAGE;
+}
+
+/* --- run and one: what is asked for --------------------------------------------------------- */
+
+/* A key of a configuration, laid over the file's. */
+struct setting {
+	const char *key, *value;
+};
+
+struct request {
+	const char *config, *output, *hold;
+	struct setting settings[64];
+	size_t setting_count;
+	const char *plugins[REGISTRY_MOST_PLUGINS];
+	size_t plugin_count;
+	bool resume, dry_run, require_quiet;
+};
+
+enum { KEY = 256, KEY_ON, CONFIG, OUTPUT, PLUGIN, HOLD, RESUME, DRY_RUN, QUIET, JSON };
+
+#define CELL_OPTIONS_TABLE                                                                         \
+	{ "mechanism", required_argument, NULL, KEY },                                             \
+		{ "pattern", required_argument, NULL, KEY },                                       \
+		{ "size", required_argument, NULL, KEY },                                          \
+		{ "wait", required_argument, NULL, KEY },                                          \
+		{ "placement", required_argument, NULL, KEY },                                     \
+		{ "cpus", required_argument, NULL, KEY },                                          \
+		{ "depth", required_argument, NULL, KEY },                                         \
+		{ "idle", required_argument, NULL, KEY },                                          \
+		{ "peers", required_argument, NULL, KEY },                                         \
+		{ "peer-count", required_argument, NULL, KEY },                                    \
+		{ "copy", no_argument, NULL, KEY_ON }, { "touch", required_argument, NULL, KEY },  \
+		{ "operations", required_argument, NULL, KEY },                                    \
+		{ "seed", required_argument, NULL, KEY },                                          \
+		{ "plugin", required_argument, NULL, PLUGIN },                                     \
+	{                                                                                          \
+		"json", no_argument, NULL, JSON                                                    \
+	}
+
+/* clang-format off */
+static const struct option run_options[] = {
+	CELL_OPTIONS_TABLE,
+	{ "config", required_argument, NULL, CONFIG },
+	{ "output", required_argument, NULL, OUTPUT },
+	{ "budget", required_argument, NULL, KEY },
+	{ "rounds", required_argument, NULL, KEY },
+	{ "tails", no_argument, NULL, KEY_ON },
+	{ "resume", no_argument, NULL, RESUME },
+	{ "dry-run", no_argument, NULL, DRY_RUN },
+	{ "require-quiet", no_argument, NULL, QUIET },
+	{ NULL, 0, NULL, 0 },
+};
+static const struct option one_options[] = {
+	CELL_OPTIONS_TABLE,
+	{ "for", required_argument, NULL, HOLD },
+	{ NULL, 0, NULL, 0 },
+};
+/* clang-format on */
+
+static int add_setting(struct request *request, const char *key, const char *value)
+{
+	if (request->setting_count == LENGTH(request->settings)) {
+		say_error("--%s: too many options", key);
+		return -1;
+	}
+	request->settings[request->setting_count++] = (struct setting){ key, value };
+	return 0;
+}
+
+/* 0, or -1 after say_error(). */
+static int read_request(int argc, char **argv, const char *letters, const struct option options[],
+			struct request *request)
+{
+	int option, index;
+	while ((option = command_option(argc, argv, letters, options, &index)) != -1) {
+		switch (option) {
+		case KEY:
+		case KEY_ON:
+			if (add_setting(request, options[index].name,
+					option == KEY ? optarg : "on"))
+				return -1;
+			break;
+		case 'c':
+		case CONFIG:
+			request->config = optarg;
+			break;
+		case 'o':
+		case OUTPUT:
+			request->output = optarg;
+			break;
+		case 'm':
+		case PLUGIN:
+			if (request->plugin_count == LENGTH(request->plugins)) {
+				say_error("-m: at most %d plug-ins at once", REGISTRY_MOST_PLUGINS);
+				return -1;
+			}
+			request->plugins[request->plugin_count++] = optarg;
+			break;
+		case HOLD:
+			request->hold = optarg;
+			break;
+		case RESUME:
+			request->resume = true;
+			break;
+		case DRY_RUN:
+			request->dry_run = true;
+			break;
+		case QUIET:
+			request->require_quiet = true;
+			break;
+		case JSON: /* main() has seen it */
+			break;
+		default:
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* What a plan is made of. */
+struct means {
+	struct config *config;
+	struct registry *registry;
+	struct place *place;
+	struct plan *plan;
+};
+
+/* Lays the settings over the configuration, which it takes, and plans. 0, or -1 after say_error();
+ * in both cases means_close() is due. */
+static int means_open(struct means *means, struct config *config, const struct request *request)
+{
+	*means = (struct means){ .config = config };
+	if (!config)
+		return -1;
+	for (size_t s = 0; s < request->setting_count; s++)
+		if (config_override(config, request->settings[s].key, request->settings[s].value))
+			return -1;
+	means->place = place_open();
+	if (!means->place)
+		return -1;
+	means->registry = registry_open(request->plugins, request->plugin_count);
+	if (!means->registry)
+		return -1;
+	means->plan = plan_make(config, means->registry, means->place);
+	return means->plan ? 0 : -1;
+}
+
+static void means_close(struct means *means)
+{
+	plan_free(means->plan);
+	registry_close(means->registry);
+	place_close(means->place);
+	config_free(means->config);
+}
+
+static int nothing_left(const struct plan *plan)
+{
+	if (plan->refused_count)
+		say_error("nothing to run: %zu cell%s, all refused; the first is %s: %s",
+			  plan->refused_count, plan->refused_count == 1 ? "" : "s",
+			  plan->refused[0].key, plan->refused[0].reason);
+	else
+		say_error("nothing to run: no cell is asked for; toll run -h");
+	return EXIT_USAGE;
+}
+
+static int print_json(json_t *object)
+{
+	int failed =
+		!object || json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+	json_decref(object);
+	if (failed) {
+		say_error("out of memory, or standard output is closed");
+		return EXIT_USAGE;
+	}
+	putchar('\n');
+	command_printed_json = true;
+	return EXIT_FINE;
+}
+
+/* --- toll run ------------------------------------------------------------------------------- */
+
+static const char run_help[] =
+	"toll run [options]             measure, print a summary, write a page\n"
+	"\n"
+	"  -c, --config CONF            what to measure: a file, or a name of toll list configs "
+	"[quick]\n"
+	"  -o, --output FILE            the result file [toll-HOST-DATE-TIME.ndjson]; the page "
+	"goes beside it\n"
+	"      --resume                 go on with the result file named by -o\n"
+	"      --dry-run                print the plan and stop\n"
+	"      --budget 5m, --rounds N  when to stop\n"
+	"      --seed N                 of every random choice; the same seed, the same plan\n"
+	"      --operations N           operations a turn, instead of a pilot\n"
+	"      --tails                  stamp every operation, for quantiles\n"
+	"      --require-quiet          refuse to measure on a disturbed machine\n"
+	"  -m, --plugin FILE.so         a mechanism from a shared object; again for more\n"
+	"      --json                   the summary as JSON\n"
+	"\n"
+	"These replace the same key in every section of the configuration; values are lists:\n"
+	"      --mechanism pipe,ring:layout=*   --pattern pingpong   --size 64,4K\n"
+	"      --wait spin,pause,yield,block,poll,hybrid:20us        --idle awake,sleep\n"
+	"      --placement same-cpu,across,pairs   or   --cpus 2,5   --depth N   --copy\n"
+	"      --touch all,none   --peers process,thread   --peer-count K\n"
+	"\n"
+	"exit: 0 measured, 3 --resume on a changed host, 4 a mistake or nothing left to run\n";
+
+static int print_plan(const struct plan *plan)
+{
+	if (!say_json) {
+		plan_print(stdout, plan);
+	} else {
+		json_t *object = plan_json(plan);
+		json_object_set_new(object, "seed", json_integer((json_int_t)plan->seed));
+		if (print_json(object))
+			return EXIT_USAGE;
+	}
+	return plan->cell_count ? EXIT_FINE : nothing_left(plan);
+}
+
+/* The summary as one object with the names of the files, on standard output. */
+static int print_summary_json(const struct result *result, const struct level levels[], size_t n,
+			      const char *page)
+{
+	char *text = NULL;
+	size_t bytes;
+	json_t *object = NULL;
+	FILE *stream = open_memstream(&text, &bytes);
+	if (stream) {
+		int failed = report_json(stream, result, levels, n);
+		if (!fclose(stream) && !failed)
+			object = json_loadb(text, bytes, 0, NULL);
+	}
+	free(text);
+	json_object_set_new(object, "file", json_string(result->path));
+	json_object_set_new(object, "page", *page ? json_string(page) : json_null());
+	return print_json(object);
+}
+
+/* read → levels → summary → report */
+static int show_result(const char *path)
+{
+	char page[PATH_MAX] = "";
+	size_t n = 0;
+	int status = EXIT_USAGE;
+	struct level *levels = NULL;
+	struct result *result = result_read(path);
+	if (!result)
+		return EXIT_USAGE;
+	levels = level_of(result, &n);
+	if (!levels && n) {
+		say_error("out of memory");
+		goto end;
+	}
+	if (!say_json) {
+		status = report_summary(stdout, result, levels, n);
+		fflush(stdout);
+	}
+	int written = report_write(result, &(struct report_options){ .format = "html" }, page);
+	if (say_json)
+		status = print_summary_json(result, levels, n, page);
+	else
+		printf("\n%sresult%s  %s\n%spage%s    %s\n", say_style(stdout, SAY_BOLD),
+		       say_style(stdout, SAY_PLAIN), path, say_style(stdout, SAY_BOLD),
+		       say_style(stdout, SAY_PLAIN), *page ? page : "- (see above)");
+	status = status ? status : written;
+end:
+	free(levels);
+	result_free(result);
+	return status;
+}
+
+static int cmd_run(int argc, char **argv, char **rest)
+{
+	struct request request = { .config = "quick" };
+	struct means means = { .config = NULL };
+	char config_path[PATH_MAX], result_path[PATH_MAX] = "";
+	int status = EXIT_USAGE;
+
+	if (read_request(argc, argv, ":c:o:m:", run_options, &request))
+		return EXIT_USAGE;
+	if (optind < argc || rest)
+		return superfluous(argv, optind < argc ? argv[optind] : "--");
+	if (request.resume && !request.output) {
+		say_error("run: --resume wants the result file to go on with; add -o FILE");
+		return EXIT_USAGE;
+	}
+	if (config_find(request.config, config_path, sizeof config_path))
+		return EXIT_USAGE;
+	if (means_open(&means, config_read(config_path), &request))
+		goto end;
+	if (request.dry_run) {
+		status = print_plan(means.plan);
+		goto end;
+	}
+	if (means.plan->cell_count == 0) {
+		status = nothing_left(means.plan);
+		goto end;
+	}
+	const struct run_options options = {
+		.output = request.output,
+		.resume = request.resume,
+		.json = say_json,
+		.require_quiet = request.require_quiet,
+		.path = result_path,
+	};
+	status = run_campaign(&options, means.plan, means.registry, means.place);
+	if (status == EXIT_FINE)
+		status = show_result(result_path);
+	else if (status == INTERRUPTED && *result_path)
+		show_result(result_path);
+end:
+	means_close(&means);
+	return status;
+}
+
+/* --- toll one ------------------------------------------------------------------------------- */
+
+static const char one_help[] =
+	"toll one CELL [options] [--for 30s] [-- COMMAND …]     hold one cell, for a profiler\n"
+	"\n"
+	"CELL is a key, as results and toll run --dry-run print them,\n"
+	"      pipe/pingpong/same-cpu/64/block\n"
+	"or a variant, such as pipe or ring:layout=slot, with these options:\n"
+	"      --pattern NAME [pingpong]     --size BYTES [64]         --wait NAME [block]\n"
+	"      --placement NAME | --cpus 2,5 [same-cpu]                --depth N\n"
+	"      --idle awake|sleep            --copy                    --touch all|none\n"
+	"      --peers process|thread        --peer-count K\n"
+	"  -m, --plugin FILE.so              a mechanism from a shared object; again for more\n"
+	"      --for TIME                    how long to hold it [10s]\n"
+	"      --seed N, --operations N      as for toll run\n"
+	"      --json                        the figures as JSON\n"
+	"\n"
+	"COMMAND runs beside it, ended when the time is over:\n"
+	"      toll one pipe --for 10s -- perf stat -e context-switches -a\n"
+	"\n"
+	"exit: 0 held, 4 a mistake, or the cell cannot run here\n";
+
+/* A key's parts as settings; text is a copy of it, taken apart. 0, or -1 after say_error(). */
+static int settings_of_key(struct request *request, char *text)
+{
+	static const char *const parts[] = { "mechanism", "pattern", "placement", "size", "wait" };
+	struct cell cell;
+	const char *why;
+	char *word;
+
+	if (cell_parse(&cell, text, &why)) {
+		say_error("one: \"%s\": %s", text, why);
+		return -1;
+	}
+	for (size_t part = 0; (word = strsep(&text, "/")); part++) {
+		const char *key = part < LENGTH(parts) ? parts[part] : strsep(&word, "=");
+		if (!strcmp(key, "placement") && !strncmp(word, "cpus:", 5)) {
+			key = "cpus";
+			word += 5;
+		} else if (!strcmp(key, "peers")) {
+			key = "peer-count";
+		} else if (!strcmp(key, "threads")) {
+			if (add_setting(request, "peers", "thread"))
+				return -1;
+			continue;
+		} else if (!strcmp(key, "replica")) {
+			continue; /* tells equal cells apart, and there is one */
+		}
+		if (add_setting(request, key, word))
+			return -1;
+	}
+	return 0;
+}
+
+static int cmd_one(int argc, char **argv, char **rest)
+{
+	static const struct setting defaults[] = {
+		{ "pattern", "pingpong" },
+		{ "size", "64" },
+		{ "wait", "block" },
+		{ "placement", "same-cpu" },
+	};
+	struct request given = { .hold = "10s" }, request = { .setting_count = 0 };
+	struct means means = { .config = NULL };
+	uint64_t ns;
+	int status = EXIT_USAGE;
+
+	if (read_request(argc, argv, ":m:", one_options, &given))
+		return EXIT_USAGE;
+	if (optind == argc) {
+		say_error("one: which cell? toll one pipe, or a key; toll one -h");
+		return EXIT_USAGE;
+	}
+	if (optind + 1 < argc)
+		return superfluous(argv, argv[optind + 1]);
+	if (cell_parse_time_ns(given.hold, &ns) || ns == 0) {
+		say_error("one: --for %s is no time above 0; write 30s or 500ms", given.hold);
+		return EXIT_USAGE;
+	}
+	if (rest && !*rest) {
+		say_error("one: no command behind \"--\"; toll one -h");
+		return EXIT_USAGE;
+	}
+
+	/* the cell first, then what the options say about it */
+	memcpy(request.plugins, given.plugins, sizeof request.plugins);
+	request.plugin_count = given.plugin_count;
+	char *text = strdup(argv[optind]);
+	if (!text) {
+		say_error("out of memory");
+		return EXIT_USAGE;
+	}
+	int failed = 0;
+	if (strchr(text, '/')) {
+		failed = settings_of_key(&request, text);
+	} else {
+		for (size_t d = 0; d < LENGTH(defaults); d++)
+			failed =
+				failed || add_setting(&request, defaults[d].key, defaults[d].value);
+		failed = failed || add_setting(&request, "mechanism", text);
+	}
+	for (size_t s = 0; s < given.setting_count && !failed; s++)
+		failed = add_setting(&request, given.settings[s].key, given.settings[s].value);
+	if (failed || means_open(&means, config_new(), &request))
+		goto end;
+	if (means.plan->cell_count > 1) {
+		say_error("one: \"%s\" names %zu cells, such as %s and %s; name one", argv[optind],
+			  means.plan->cell_count, means.plan->cells[0].key,
+			  means.plan->cells[1].key);
+		goto end;
+	}
+	if (means.plan->cell_count == 0) {
+		status = nothing_left(means.plan);
+		goto end;
+	}
+	const struct run_one_options options = {
+		.seconds = (double)ns / 1e9,
+		.command = rest,
+		.json = say_json,
+	};
+	status = run_one(&options, means.plan, means.registry, means.place);
+end:
+	means_close(&means);
+	free(text);
+	return status;
+}
+
+/* --- toll fit, toll report ------------------------------------------------------------------ */
+
+static const char fit_help[] =
+	"toll fit FILE [options]        cost models and crossover sizes of a result\n"
+	"\n"
+	"For each curve over sizes: T(x) = sigma + x / b by segments, with intervals, and where "
+	"one\n"
+	"mechanism overtakes another. FILE is what toll run wrote; - is standard input.\n"
+	"\n"
+	"      --seed N                 of the bootstrap [the result's own]; same seed, same "
+	"answer\n"
+	"      --json                   as JSON\n"
+	"\n"
+	"exit: 0 fine, 4 a mistake or no such result\n";
+
+static int cmd_fit(int argc, char **argv, char **rest)
+{
+	static const struct option options[] = {
+		{ "seed", required_argument, NULL, KEY },
+		{ "json", no_argument, NULL, JSON },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *seed_text = NULL;
+	int option, index, status = EXIT_USAGE;
+	while ((option = command_option(argc, argv, ":", options, &index)) != -1) {
+		if (option == '?')
+			return EXIT_USAGE;
+		if (option == KEY)
+			seed_text = optarg;
+	}
+	if (optind == argc || rest) {
+		say_error("fit: which result? toll fit FILE; toll fit -h");
+		return EXIT_USAGE;
+	}
+	if (optind + 1 < argc)
+		return superfluous(argv, argv[optind + 1]);
+
+	struct result *result = result_read(argv[optind]);
+	if (!result)
+		return EXIT_USAGE;
+	uint64_t seed = result->seed;
+	size_t n = 0;
+	struct level *levels = NULL;
+	struct fits *fits = NULL;
+	if (seed_text) {
+		char *end;
+		errno = 0;
+		seed = strtoull(seed_text, &end, 10);
+		if (errno || *end || *seed_text < '0' || *seed_text > '9' || seed > INT64_MAX) {
+			say_error("--seed: \"%s\" is no seed from 0 to 2^63 - 1", seed_text);
+			goto end;
+		}
+	}
+	levels = level_of(result, &n);
+	fits = levels || n == 0 ? fit_of(result, levels, n, seed) : NULL;
+	if (!fits) {
+		say_error("out of memory");
+		goto end;
+	}
+	status = fit_print(result, fits, say_json);
+	command_printed_json = say_json && status == EXIT_FINE;
+	fit_free(fits);
+end:
+	free(levels);
+	result_free(result);
+	return status;
+}
+
+static const char report_help[] =
+	"toll report FILE… [options]    write the page, or tables and figures alone\n"
+	"\n"
+	"  -o, --output DIR             where [beside the result]\n"
+	"      --format html|svg|png|csv|md    [html: one file that holds its figures]\n"
+	"      --json                   the names of what was written, as JSON\n"
+	"\n"
+	"FILE is what toll run wrote; each gets a page of its own.\n"
+	"\n"
+	"exit: 0 fine, 4 a mistake, or something could not be written\n";
+
+static int cmd_report(int argc, char **argv, char **rest)
+{
+	static const struct option options[] = {
+		{ "output", required_argument, NULL, OUTPUT },
+		{ "format", required_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, JSON },
+		{ NULL, 0, NULL, 0 },
+	};
+	static const char *const formats[] = { "html", "svg", "png", "csv", "md" };
+	struct report_options report = { .format = "html" };
+	int option, index, status = EXIT_FINE;
+	while ((option = command_option(argc, argv, ":o:", options, &index)) != -1) {
+		if (option == '?')
+			return EXIT_USAGE;
+		if (option == 'f')
+			report.format = optarg;
+		else if (option == OUTPUT || option == 'o')
+			report.directory = optarg;
+	}
+	if (optind == argc || rest) {
+		say_error("report: which result? toll report FILE; toll report -h");
+		return EXIT_USAGE;
+	}
+	bool known = false;
+	for (size_t f = 0; f < LENGTH(formats); f++)
+		known = known || !strcmp(report.format, formats[f]);
+	if (!known) {
+		say_error("--format: no format called \"%s\"; there are html, svg, png, csv and md",
+			  report.format);
+		return EXIT_USAGE;
+	}
+	json_t *written = json_array();
+	for (int a = optind; a < argc; a++) {
+		char path[PATH_MAX] = "";
+		struct result *result = result_read(argv[a]);
+		int its = result ? report_write(result, &report, path) : EXIT_USAGE;
+		result_free(result);
+		status = its ? its : status;
+		if (!*path)
+			continue;
+		json_array_append_new(written,
+				      json_pack("{s:s, s:s}", "file", argv[a], "report", path));
+		if (!say_json)
+			puts(path);
+	}
+	if (say_json && status == EXIT_FINE)
+		status = print_json(json_pack("{s:O}", "reports", written));
+	json_decref(written);
+	return status;
+}
+
+/* --- the program ---------------------------------------------------------------------------- */
+
+static const struct command commands[] = {
+	{ "run", "measure this machine, print a summary, write a page", run_help, cmd_run },
+	{ "one", "hold one cell, for a profiler", one_help, cmd_one },
+	{ "list", "mechanisms, patterns, placements, configurations", list_help, cmd_list },
+	{ "fit", "cost models and crossover sizes of a result", fit_help, cmd_fit },
+	{ "report", "page, figures and tables of a result", report_help, cmd_report },
+};
+
+static void print_usage(FILE *stream)
+{
+	const char *bold = say_style(stream, SAY_BOLD), *plain = say_style(stream, SAY_PLAIN);
+	fprintf(stream, "%stoll%s: what it costs to cross from one process to another\n\n", bold,
+		plain);
+	for (size_t c = 0; c < LENGTH(commands); c++)
+		fprintf(stream, "  %stoll %-8s%s %s\n", bold, commands[c].name, plain,
+			commands[c].about);
+	fprintf(stream, "\ntoll run takes a minute and names a page; toll COMMAND -h says more; "
+			"man toll says all.\nEach command takes --json. toll --version\n");
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t c = 0; c < LENGTH(commands); c++)
+		if (!strcmp(commands[c].name, name))
+			return &commands[c];
+	return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	const char *names[LENGTH(commands)];
+	for (size_t c = 0; c < LENGTH(commands); c++)
+		names[c] = commands[c].name;
+	const char *nearest = say_nearest(name, names, LENGTH(names));
+	if (nearest)
+		say_error("no command called \"%s\", the nearest is \"%s\"; toll -h", name,
+			  nearest);
+	else
+		say_error("no command called \"%s\"; toll -h", name);
+	return EXIT_USAGE;
+}
+
+static bool is_help(const char *argument)
+{
+	return !strcmp(argument, "-h") || !strcmp(argument, "--help");
+}
+
+/* Help and --json hold wherever they stand, so that the first error is JSON already. */
+static int dispatch(int argc, char **argv, char **rest)
+{
+	bool help = false;
+	for (int a = 1; a < argc; a++) {
+		help = help || is_help(argv[a]);
+		say_json = say_json || !strcmp(argv[a], "--json");
+	}
+	const char *name = NULL;
+	int at = 1;
+	for (; at < argc && !name; at++)
+		if (argv[at][0] != '-')
+			name = argv[at];
+	if (name && !strcmp(name, "help")) {
+		help = true;
+		name = at < argc ? argv[at++] : NULL;
+	}
+	if (!name && help) {
+		print_usage(stdout);
+		return EXIT_FINE;
+	}
+	if (!name && argc > 1 && !strcmp(argv[1], "--version")) {
+		puts("toll " TOLL_VERSION);
+		return EXIT_FINE;
+	}
+	if (!name) {
+		if (argc > 1 && strcmp(argv[1], "--json"))
+			say_error("no option %s before a command; toll -h", argv[1]);
+		else
+			say_error("which command? toll run measures; toll -h names the others");
+		return EXIT_USAGE;
+	}
+	const struct command *command = find_command(name);
+	if (!command)
+		return unknown_command(name);
+	if (help) {
+		fputs(command->help, stdout);
+		return EXIT_FINE;
+	}
+	return command->run(argc - at + 1, argv + at - 1, rest);
+}
+
+int main(int argc, char **argv)
+{
+	char **rest = NULL;
+	for (int a = 1; a < argc && !rest; a++)
+		if (!strcmp(argv[a], "--")) {
+			rest = &argv[a + 1];
+			argv[a] = NULL; /* getopt_long() would shuffle what stands behind it */
+			argc = a;
+		}
+	int status = dispatch(argc, argv, rest);
+
+	if (fflush(stdout) || ferror(stdout)) {
+		say_error("standard output: %s", strerror(errno));
+		status = EXIT_USAGE;
+	}
+	say_finish(command_printed_json);
+	if (fflush(stdout))
+		status = EXIT_USAGE;
+	if (status == INTERRUPTED) { /* what runs toll in a loop must see that it was Ctrl-C */
+		signal(SIGINT, SIG_DFL);
+		raise(SIGINT);
+	}
+	return status;
+}

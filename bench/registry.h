@@ -1,0 +1,44 @@
+/* registry.h - what toll-worker can do: its --describe answer, read. */
+#ifndef REGISTRY_H
+#define REGISTRY_H
+
+#include <jansson.h>
+
+#include "cell.h"
+
+enum { REGISTRY_ABI = 1, REGISTRY_MOST_PLUGINS = 32 };
+
+struct registry {
+	char worker[4096];                    /* path of toll-worker */
+	char *plugins[REGISTRY_MOST_PLUGINS]; /* paths given with -m, absolute */
+	size_t plugin_count;
+	json_t *description; /* the checked answer of toll-worker --describe */
+};
+
+/* Finds toll-worker (beside toll's own executable, else ../libexec/toll/, else PATH; environment
+ * TOLL_WORKER wins), loads the plug-ins, asks it. NULL after say_error(). */
+struct registry *registry_open(const char *const plugins[], size_t plugin_count);
+void registry_close(struct registry *registry);
+
+/* The JSON object of a mechanism or pattern, or NULL. */
+json_t *registry_mechanism(const struct registry *registry, const char *name);
+json_t *registry_pattern(const struct registry *registry, const char *name);
+/* The nearest known name, for error messages; NULL when none is near. kind: "mechanisms" or
+ * "patterns". */
+const char *registry_nearest(const struct registry *registry, const char *kind, const char *name);
+
+struct examination {
+	bool possible;
+	char reason[256];         /* when not */
+	unsigned slots;           /* depth its channels are opened with */
+	uint64_t memory;          /* bytes of shared memory its worker maps */
+	unsigned capacity_needed; /* 1: the pattern asks the pilot for the channel's capacity */
+	double bytes;             /* payload that crosses in one operation */
+};
+/* Asks toll-worker --examine about n cells at once. A worker that crashes or hangs over a cell makes
+ * that cell impossible, with the reason, and another is asked about the rest. 0 or -1 after
+ * say_error(). */
+int registry_examine(const struct registry *registry, const struct cell cells[], size_t n,
+		     struct examination out[]);
+
+#endif

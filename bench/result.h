@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* result.h - the result file, written: lines of JSON, appended and synced (reports/schema.md). */
+#ifndef RESULT_H
+#define RESULT_H
+
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "block.h"
+
+struct result_file {
+	char path[4096];
+	int fd;
+	off_t end;                     /* behind the last whole line */
+};
+
+/* Makes a new file; never overwrites. false after say_error(). */
+bool result_create(struct result_file *file, const char *path);
+/* Opens a file to go on; a line cut at its end is taken away. false after say_error(). */
+bool result_continue(struct result_file *file, const char *path);
+/* Appends one line; takes the reference of object. A line that does not fit (disk full) is taken away
+ * again, so the file stays whole. false after say_error(). */
+bool result_append(struct result_file *file, json_t *object);
+/* fdatasync. false after say_error(). */
+bool result_sync(struct result_file *file);
+void result_close(struct result_file *file);
+
+struct result_place {                  /* where in the run a worker stood */
+	unsigned cell, round, block;
+	unsigned long visit;
+	bool reference;
+	double at_s;
+};
+/* A worker line of the schema, new reference; NULL when memory runs out. */
+json_t *result_worker(const struct result_place *place, const struct outcome *outcome);
+
+#endif

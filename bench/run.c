@@ -1,0 +1,714 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* run.c - a campaign: rounds over the plan's blocks until budget or rounds are used up, each block visit
+ * appended to the result file before the next begins. */
+#include "run.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../analysis/read.h"
+#include "../analysis/statistics.h"
+#include "block.h"
+#include "commands.h"
+#include "host.h"
+#include "journal.h"
+#include "result.h"
+#include "say.h"
+
+enum {
+	CYCLES = 40,                   /* alternations give the precision: the statistics page, rule 3 */
+	GIVE_UP = 3,                   /* failures of a cell in a row */
+	QUIET_TRIALS = 10
+};
+static const double TURN_NS = 60e3, BLOCK_SECONDS = 1.5, QUIET_SHARE = 0.02;
+
+struct cell_state {
+	unsigned failures;             /* in a row */
+	bool given_up;
+	size_t n, room;
+	double *value;                 /* of each worker: median over turns of ln ns */
+};
+
+struct campaign {
+	const struct run_options *options;
+	struct plan *plan;
+	const struct registry *registry;
+	const struct place *place;
+	struct result_file file;
+	struct cell_state *cell;
+	double ticks_per_ns;
+	double started, before;        /* seconds: when this process began, and what earlier ones took */
+	unsigned round;                /* under way */
+	unsigned long visit;           /* the next */
+	unsigned failed;
+	double block_seconds;          /* mean of the blocks so far */
+	unsigned long blocks_done;
+	double *taken;                 /* seconds the last visit of each block of a round took */
+};
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double elapsed(const struct campaign *c)
+{
+	return c->before + now_s() - c->started;
+}
+
+static uint64_t mix(uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t z = a ^ (b + 1) * 0x9e3779b97f4a7c15ULL ^ (c + 1) * 0xbf58476d1ce4e5b9ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+/* ---- the file's first line, and its last ---- */
+
+static void now_text(char *buffer, size_t bytes)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(buffer, bytes, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+static json_t *header(const struct campaign *c, json_t *host, double cost_ns, double step_ns)
+{
+	static const char *const sources[] = { "machine", "xml", "synthetic" };
+	json_t *plugins = json_array(), *plan = plan_json(c->plan);
+	char created[32];
+
+	now_text(created, sizeof(created));
+	for (size_t i = 0; i < c->registry->plugin_count; i++)
+		json_array_append_new(plugins, json_string(c->registry->plugins[i]));
+	return json_pack("{s:s,s:i,s:s,s:s,s:I,s:o,s:{s:s,s:f,s:f,s:f},s:{s:s,s:b},s:{s:s,s:O,s:O,s:o},s:o}", "kind",
+	                 "header", "schema", 1, "toll", TOLL_VERSION, "created", created, "seed",
+	                 (json_int_t)c->plan->seed, "host", host, "clock", "source", block_clock_source(),
+	                 "ticks_per_ns", c->ticks_per_ns, "cost_ns", cost_ns, "step_ns", step_ns, "topology", "source",
+	                 sources[place_source(c->place)], "this_system", place_is_this_machine(c->place), "worker",
+	                 "path", c->registry->worker, "abi", json_object_get(c->registry->description, "abi"),
+	                 "compiler", json_object_get(c->registry->description, "compiler"), "plugins", plugins, "plan",
+	                 plan);
+}
+
+static json_t *summary(const struct campaign *c, const char *ended, const char *reason)
+{
+	json_t *cells = json_array();
+
+	for (size_t i = 0; i < c->plan->cell_count; i++) {
+		const struct cell_state *state = &c->cell[i];
+
+		if (state->n == 0)
+			continue;
+		double mean = statistics_mean(state->value, state->n);
+		double error = statistics_sd(state->value, state->n) / sqrt((double)state->n);
+
+		json_array_append_new(cells, json_pack("{s:i,s:i,s:f,s:o}", "cell", (int)i, "n", (int)state->n, "log_mean",
+		                                       mean, "standard_error",
+		                                       isfinite(error) ? json_real(error) : json_null()));
+	}
+	json_t *line = json_pack("{s:s,s:s,s:i,s:I,s:f,s:i,s:o}", "kind", "summary", "ended", ended, "rounds",
+	                         (int)c->round, "visits", (json_int_t)c->visit, "elapsed_s", elapsed(c), "failed",
+	                         (int)c->failed, "cells", cells);
+
+	if (reason && line)
+		json_object_set_new(line, "reason", json_string(reason));
+	return line;
+}
+
+/* ---- keeping what a worker measured ---- */
+
+static bool cell_add(struct cell_state *state, double value)
+{
+	if (state->n == state->room) {
+		size_t room = state->room ? 2 * state->room : 32;
+		double *values = realloc(state->value, room * sizeof(double));
+
+		if (values == NULL)
+			return false;
+		state->value = values;
+		state->room = room;
+	}
+	state->value[state->n++] = value;
+	return true;
+}
+
+static double value_of(const struct outcome *outcome)
+{
+	double *logs = calloc(outcome->turns, sizeof(double));
+
+	if (logs == NULL)
+		return NAN;
+	for (size_t i = 0; i < outcome->turns; i++)
+		logs[i] = log(outcome->batch_ns[i]);
+	double value = statistics_median(logs, outcome->turns);
+
+	free(logs);
+	return value;
+}
+
+/* Appends a visit's lines and syncs. 0, or −1 after say_error(). */
+static int keep(struct campaign *c, const struct plan_block *block, unsigned block_index, const unsigned cells[],
+                struct outcome outcomes[], unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct cell_state *state = &c->cell[cells[i]];
+		const struct result_place where = { .cell = cells[i],
+			                            .round = c->round,
+			                            .block = block_index,
+			                            .visit = c->visit,
+			                            .reference = block->reference >= 0 &&
+			                                         block->cells[block->reference] == cells[i],
+			                            .at_s = elapsed(c) };
+
+		if (outcomes[i].state == BLOCK_BROKEN)
+			continue;
+		if (outcomes[i].state == BLOCK_OK) {
+			if (!cell_add(state, value_of(&outcomes[i])))
+				return say_error("out of memory"), -1;
+			state->failures = 0;
+		} else {
+			c->failed++;
+			if (++state->failures >= GIVE_UP && !state->given_up) {
+				state->given_up = true;
+				say_warning("%s: given up after %d failures: %s", c->plan->cells[cells[i]].key, GIVE_UP,
+				            outcomes[i].reason);
+			}
+		}
+		if (!result_append(&c->file, result_worker(&where, &outcomes[i])))
+			return -1;
+	}
+	c->visit++;
+	return result_sync(&c->file) ? 0 : -1;
+}
+
+/* ---- a block ---- */
+
+static void no_start(const int pids[], size_t count, void *context)
+{
+	(void)pids, (void)count, (void)context;
+}
+
+/* Measures cells side by side, again without those that failed until none does. 0, 1 interrupted, −1. */
+static int visit(struct campaign *c, const struct plan_block *block, unsigned block_index, const unsigned given[],
+                 unsigned count)
+{
+	unsigned cells[PLAN_BLOCK_CELLS], n = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (!c->cell[given[i]].given_up)
+			cells[n++] = given[i];
+	}
+	for (unsigned trial = 0; n > 0; trial++) {
+		const struct cell *pointers[PLAN_BLOCK_CELLS];
+		struct outcome outcomes[PLAN_BLOCK_CELLS];
+		struct block_options options = { .registry = c->registry,
+			                         .ticks_per_ns = c->ticks_per_ns,
+			                         .seed = mix(c->plan->seed, c->visit, trial),
+			                         .cycles = CYCLES,
+			                         .turn_ns = TURN_NS,
+			                         .seconds = BLOCK_SECONDS,
+			                         .operations = c->plan->operations,
+			                         .canary = true,
+			                         .tails = c->plan->tails,
+			                         .started = no_start };
+		unsigned left[PLAN_BLOCK_CELLS], again = 0;
+		bool broken = false;
+
+		for (unsigned i = 0; i < n; i++)
+			pointers[i] = &c->plan->cells[cells[i]].cell;
+		int status = block_run(&options, pointers, NULL, n, outcomes);
+
+		if (status == 0)
+			status = keep(c, block, block_index, cells, outcomes, n);
+		for (unsigned i = 0; i < n; i++) {
+			if (outcomes[i].state == BLOCK_BROKEN) {
+				broken = true;
+				left[again++] = cells[i];
+			}
+			outcome_free(&outcomes[i]);
+		}
+		if (status != 0 || !broken)
+			return status;
+		/* whoever failed is out; should nobody have (a canary's worker, say), three trials are enough */
+		if (again == n && trial >= 2) {
+			say_error("a block breaks off every time although no cell of it fails; is something killing "
+			          "toll-worker?");
+			return -1;
+		}
+		memcpy(cells, left, again * sizeof(*cells));
+		n = again;
+	}
+	return 0;
+}
+
+static int run_block(struct campaign *c, const struct plan_block *block, unsigned index)
+{
+	if (!block->sequential)
+		return visit(c, block, index, block->cells, block->count);
+	for (unsigned i = 0; i < block->count; i++) {
+		int status = visit(c, block, index, &block->cells[i], 1);
+
+		if (status != 0)
+			return status;
+	}
+	return 0;
+}
+
+/* ---- progress ---- */
+
+static void progress(const struct campaign *c, size_t block, size_t blocks)
+{
+	char left[32] = "?", budget[16] = "";
+	double seconds = NAN;
+
+	if (c->plan->budget_s > 0)
+		seconds = c->plan->budget_s - elapsed(c);
+	if (c->plan->rounds) {
+		double rest = ((double)(c->plan->rounds - c->round) * (double)blocks - (double)block) * c->block_seconds;
+
+		if (!(seconds < rest) && c->blocks_done)
+			seconds = rest;
+		snprintf(budget, sizeof(budget), " of %u", c->plan->rounds);
+	}
+	if (isfinite(seconds))
+		say_duration(seconds > 0 ? seconds : 0, left);
+	say_progress("round %u%s, block %zu of %zu, %zu cells, %s left", c->round + 1, budget, block + 1, blocks,
+	             c->plan->cell_count, left);
+}
+
+/* ---- rounds ---- */
+
+enum ended { BY_BUDGET, BY_ROUNDS, BY_SIGNAL, BY_ERROR, BY_SMALL_BUDGET, BY_NOTHING_LEFT };
+
+/* Blocks of the round under way that an earlier process has finished (--resume). */
+static bool block_done(const struct result *old, unsigned round, unsigned block, const struct plan_block *dealt)
+{
+	unsigned seen = 0;
+
+	for (size_t i = 0; old && i < old->worker_count; i++)
+		seen += old->workers[i].round == round && old->workers[i].block == block;
+	/* a sequential block counts when all its cells are there; side by side they come together */
+	return seen >= (dealt->sequential ? dealt->count : 1);
+}
+
+static bool anything_left(const struct campaign *c)
+{
+	for (size_t i = 0; i < c->plan->cell_count; i++) {
+		if (!c->cell[i].given_up)
+			return true;
+	}
+	return false;
+}
+
+/* After the first whole round: will twenty fit? */
+static bool budget_suffices(const struct campaign *c, double round_seconds, size_t blocks)
+{
+	double fit = c->plan->budget_s / round_seconds;
+
+	if (c->plan->budget_s <= 0 || c->plan->rounds || fit >= PLAN_LEAST_ROUNDS)
+		return true;
+	char least[32], given[32];
+	double enough = ceil(PLAN_LEAST_ROUNDS * round_seconds * 1.05);
+
+	say_duration(enough, least);
+	say_duration(c->plan->budget_s, given);
+	if (!c->options->budget_given) {
+		say_warning("%s is enough for %.0f rounds only, intervals will be wide: %d rounds of these %zu cells take "
+		            "%s (--budget %.0fs)",
+		            given, fit, PLAN_LEAST_ROUNDS, c->plan->cell_count, least, enough);
+		return true;
+	}
+	say_error("--budget: %s is enough for %.0f rounds of these %zu cells in %zu blocks, a statement needs %d: give "
+	          "it --budget %.0fs, or about %.0f cells (fewer --size, --mechanism, --placement, --wait)",
+	          given, fit, c->plan->cell_count, blocks, PLAN_LEAST_ROUNDS, enough,
+	          fmax(1, floor((double)c->plan->cell_count * fit / PLAN_LEAST_ROUNDS)));
+	return false;
+}
+
+static enum ended rounds(struct campaign *c, const struct result *old)
+{
+	for (;; c->round++) {
+		struct plan_block *blocks;
+		size_t count;
+
+		if (c->plan->rounds && c->round >= c->plan->rounds)
+			return BY_ROUNDS;
+		if (!anything_left(c))
+			return BY_NOTHING_LEFT;
+		if (plan_deal(c->plan, c->round, &blocks, &count) < 0)
+			return BY_ERROR;
+		double round_start = elapsed(c);
+		unsigned skipped = 0;
+
+		for (unsigned i = 0; i < count; i++) {
+			if (block_done(old, c->round, i, &blocks[i])) {
+				skipped++;
+				continue;
+			}
+			/* the budget is met on average: a block is begun when more than half of it still fits */
+			if (c->plan->budget_s > 0 && elapsed(c) + c->block_seconds / 2 > c->plan->budget_s) {
+				free(blocks);
+				return BY_BUDGET;
+			}
+			progress(c, i, count);
+			double start = now_s();
+			int status = run_block(c, &blocks[i], i);
+
+			if (status != 0 || block_signal()) {
+				free(blocks);
+				return status < 0 ? BY_ERROR : BY_SIGNAL;
+			}
+			c->blocks_done++;
+			c->block_seconds += (now_s() - start - c->block_seconds) / (double)c->blocks_done;
+		}
+		free(blocks);
+		if (c->round == 0 && skipped == 0 && !budget_suffices(c, elapsed(c) - round_start, count)) {
+			c->round++;
+			return BY_SMALL_BUDGET;
+		}
+	}
+}
+
+/* ---- beginning, anew or again ---- */
+
+static bool default_path(char *path, size_t bytes)
+{
+	char host[HOST_NAME_MAX + 1] = "host", stamp[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gethostname(host, sizeof(host) - 1);
+	/* a host's name is not trusted to be a file name */
+	for (char *c = host; *c; c++) {
+		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' ||
+		      (*c == '.' && c != host)))
+			*c = '_';
+	}
+	localtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	return snprintf(path, bytes, "toll-%s-%s.ndjson", host, stamp) < (int)bytes;
+}
+
+static bool same_cells(const struct plan *plan, const struct result *old)
+{
+	if (plan->cell_count != old->cell_count)
+		return false;
+	for (size_t i = 0; i < plan->cell_count; i++) {
+		if (strcmp(plan->cells[i].key, old->cells[i].key) != 0 ||
+		    memcmp(plan->cells[i].cell.cpus, old->cells[i].cell.cpus,
+		           plan->cells[i].cell.peers * sizeof(int)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Takes up a file: host, plan, seed, what is there already. An exit status; 0 to go on. */
+static int take_up(struct campaign *c, json_t *host, struct result **out)
+{
+	char difference[512];
+
+	if (c->options->output == NULL) {
+		say_error("--resume: which file? name it with -o FILE");
+		return EXIT_USAGE;
+	}
+	if (!result_continue(&c->file, c->options->output))
+		return EXIT_USAGE;
+	struct result *old = result_read(c->options->output);
+
+	*out = old;
+	if (old == NULL)
+		return EXIT_USAGE;
+	if (host_differs(host, json_object_get(old->header, "host"), true, difference, sizeof(difference))) {
+		say_error("%s was begun under other conditions (%s); begin a new file, and compare the two",
+		          c->options->output, difference);
+		return EXIT_ENVIRONMENT;
+	}
+	if (!same_cells(c->plan, old)) {
+		say_error("%s holds a different plan; give --resume the same configuration and options as before",
+		          c->options->output);
+		return EXIT_USAGE;
+	}
+	c->plan->seed = old->seed;
+	for (size_t i = 0; i < old->worker_count; i++) {
+		const struct result_worker *w = &old->workers[i];
+
+		if (w->ok && isfinite(w->value) && !cell_add(&c->cell[w->cell], w->value)) {
+			say_error("out of memory");
+			return EXIT_USAGE;
+		}
+		c->failed += !w->ok;
+		c->round = w->round > c->round ? w->round : c->round;
+		c->visit = w->visit >= c->visit ? w->visit + 1 : c->visit;
+		c->before = w->at_s > c->before ? w->at_s : c->before;
+	}
+	char created[32];
+
+	now_text(created, sizeof(created));
+	const char *boot = json_string_value(json_object_get(host, "boot_id"));
+
+	if (!result_append(&c->file, json_pack("{s:s,s:s,s:s?,s:I,s:I}", "kind", "resume", "created", created, "boot_id",
+	                                       boot, "visit", (json_int_t)c->visit, "seed",
+	                                       (json_int_t)c->plan->seed)))
+		return EXIT_USAGE;
+	return 0;
+}
+
+static int begin(struct campaign *c, json_t *host, double cost_ns, double step_ns)
+{
+	char path[PATH_MAX];
+
+	if (c->options->output)
+		snprintf(path, sizeof(path), "%s", c->options->output);
+	else
+		default_path(path, sizeof(path));
+	if (!result_create(&c->file, path))
+		return EXIT_USAGE;
+	if (!result_append(&c->file, header(c, json_incref(host), cost_ns, step_ns)) || !result_sync(&c->file)) {
+		/* nothing measured yet: no husk is left */
+		unlink(path);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+/* --require-quiet: the share of time missing between readings of the clock, over a second or so. */
+static bool quiet(double ticks_per_ns)
+{
+	uint64_t missing = 0, watched = 0;
+
+	for (int trial = 0; trial < QUIET_TRIALS; trial++) {
+		uint64_t start = block_ticks(), before = start, until = start + (uint64_t)(1e8 * ticks_per_ns);
+
+		while (before < until && !block_signal()) {
+			uint64_t now = block_ticks();
+
+			if (now - before > (uint64_t)(1e3 * ticks_per_ns))
+				missing += now - before;
+			before = now;
+		}
+		watched += before - start;
+	}
+	double share = (double)missing / (double)watched;
+
+	if (share <= QUIET_SHARE)
+		return true;
+	say_error("--require-quiet: %.1f %% of the time goes elsewhere (at most %.0f %% is allowed); stop what else runs, "
+	          "or leave the option out",
+	          100 * share, 100 * QUIET_SHARE);
+	return false;
+}
+
+static int finish(struct campaign *c, enum ended ended)
+{
+	static const char *const names[] = { "budget", "rounds", "interrupted", "stopped", "stopped", "stopped" };
+	static const char *const reasons[] = { NULL, NULL, NULL, "an error", "the budget is too small", "every cell failed" };
+	bool written = result_append(&c->file, summary(c, names[ended], reasons[ended])) && result_sync(&c->file);
+
+	switch (ended) {
+	case BY_SIGNAL:
+		return 128 + block_signal();
+	case BY_NOTHING_LEFT:
+		say_error("every cell failed; the reasons stand in %s", c->file.path);
+		return EXIT_USAGE;
+	case BY_ERROR:
+	case BY_SMALL_BUDGET:
+		return EXIT_USAGE;
+	default:
+		return written ? 0 : EXIT_USAGE;
+	}
+}
+
+static bool measurable(const struct plan *plan, const struct place *place)
+{
+	if (!place_is_this_machine(place)) {
+		say_error("HWLOC_XMLFILE or HWLOC_SYNTHETIC is set: that topology is for looking only (--dry-run, toll list); "
+		          "unset it to measure");
+		return false;
+	}
+	if (plan->cell_count == 0) {
+		say_error("nothing left to run: every cell was refused");
+		return false;
+	}
+	return true;
+}
+
+int run_campaign(const struct run_options *options, struct plan *plan, const struct registry *registry,
+                 const struct place *place)
+{
+	struct campaign c = { .options = options, .plan = plan, .registry = registry, .place = place,
+		              .file = { .fd = -1 }, .started = now_s() };
+	double cost_ns, step_ns;
+	struct result *old = NULL;
+	int status = EXIT_USAGE;
+
+	options->path[0] = '\0';
+	if (!measurable(plan, place))
+		return EXIT_USAGE;
+	if (plan->budget_s <= 0 && plan->rounds == 0)
+		plan->rounds = PLAN_LEAST_ROUNDS;
+	int swept = journal_sweep();
+
+	if (swept > 0)
+		say_warning("%d kernel object%s of dead runs removed", swept, swept == 1 ? "" : "s");
+	block_catch_signals();
+	block_clock(&c.ticks_per_ns, &cost_ns, &step_ns);
+	if (options->require_quiet && !quiet(c.ticks_per_ns))
+		return EXIT_USAGE;
+	json_t *host = host_read(place);
+
+	c.cell = calloc(plan->cell_count, sizeof(*c.cell));
+	if (host == NULL || c.cell == NULL) {
+		say_error("out of memory");
+		goto out;
+	}
+	status = options->resume ? take_up(&c, host, &old) : begin(&c, host, cost_ns, step_ns);
+	if (status != 0)
+		goto out;
+	snprintf(options->path, PATH_MAX, "%s", c.file.path);
+	enum ended ended = rounds(&c, old);
+
+	say_progress(NULL);
+	status = finish(&c, ended);
+out:
+	result_close(&c.file);
+	result_free(old);
+	for (size_t i = 0; c.cell && i < plan->cell_count; i++)
+		free(c.cell[i].value);
+	free(c.cell);
+	json_decref(host);
+	return status;
+}
+
+/* ---- toll one ---- */
+
+struct companion {
+	char *const *command;
+	pid_t pid;
+};
+
+/* Starts the command beside the cell: COMMAND -p PID,PID… */
+static void start_companion(const int pids[], size_t count, void *context)
+{
+	struct companion *companion = context;
+	char list[CELL_MOST_PEERS * 12 + 1] = "";
+	size_t words = 0, len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%d", i ? "," : "", pids[i]);
+	setenv("TOLL_PIDS", list, 1);
+	if (companion->command == NULL)
+		return;
+	while (companion->command[words])
+		words++;
+	char **argv = calloc(words + 3, sizeof(char *));
+
+	if (argv == NULL)
+		return;
+	memcpy(argv, companion->command, words * sizeof(char *));
+	argv[words] = (char *)(uintptr_t)"-p";
+	argv[words + 1] = list;
+	companion->pid = fork();
+	if (companion->pid == 0) {
+		sigset_t none;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		execvp(argv[0], argv);
+		fprintf(stderr, "toll: %s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	free(argv);
+}
+
+static void print_one(const struct run_one_options *options, const struct plan_cell *cell,
+                      const struct outcome *outcome)
+{
+	double median = statistics_median(outcome->batch_ns, outcome->turns);
+	double low = statistics_quantile(outcome->batch_ns, outcome->turns, 0.05);
+	double high = statistics_quantile(outcome->batch_ns, outcome->turns, 0.95);
+
+	if (options->json) {
+		json_t *cpu = json_array();
+
+		for (unsigned i = 0; i < outcome->peers; i++)
+			json_array_append_new(cpu, json_real(outcome->cpu_ns[i]));
+		json_t *object = json_pack("{s:s,s:s,s:f,s:f,s:f,s:I,s:I,s:o}", "cell", cell->key, "quantity", cell->quantity,
+		                           "median_ns", median, "p5_ns", low, "p95_ns", high, "turns",
+		                           (json_int_t)outcome->turns, "operations_a_turn",
+		                           (json_int_t)outcome->operations, "cpu_ns", cpu);
+
+		json_dumpf(object, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(object);
+		return;
+	}
+	char a[32], b[32], d[32];
+
+	printf("%s\n%s: median of %zu turns %s, 5th to 95th percentile %s to %s\n", cell->key,
+	       strcmp(cell->quantity, "rtt_ns") == 0 ? "round trip" : "per message", outcome->turns, say_ns(median, a),
+	       say_ns(low, b), say_ns(high, d));
+	for (unsigned i = 0; i < outcome->peers; i++)
+		printf("peer %u: CPU %d, %s of CPU time a message\n", i, cell->cell.cpus[i], say_ns(outcome->cpu_ns[i], a));
+	puts("One worker only: turns of one worker are no replicates; use toll run for an interval.");
+}
+
+int run_one(const struct run_one_options *options, struct plan *plan, const struct registry *registry,
+            const struct place *place)
+{
+	struct companion companion = { .command = options->command };
+	struct block_options block = { .registry = registry,
+		                       .seed = plan->seed,
+		                       .cycles = 1000,
+		                       .operations = plan->operations,
+		                       .started = start_companion,
+		                       .context = &companion };
+	double cost_ns, step_ns;
+	int command_status = 0;
+
+	if (!measurable(plan, place))
+		return EXIT_USAGE;
+	const struct cell *cell = &plan->cells[0].cell;
+	struct outcome outcome;
+
+	block_catch_signals();
+	block_clock(&block.ticks_per_ns, &cost_ns, &step_ns);
+	block.turn_ns = options->seconds * 1e9 / block.cycles;
+	block.seconds = options->seconds;
+	int status = block_run(&block, &cell, NULL, 1, &outcome);
+
+	if (companion.pid > 0) {
+		kill(companion.pid, SIGINT); /* perf record ends its file in order on this */
+		waitpid(companion.pid, &command_status, 0);
+	}
+	if (status < 0)
+		return EXIT_USAGE;
+	if (status > 0) {
+		outcome_free(&outcome);
+		return 128 + block_signal();
+	}
+	if (outcome.state != BLOCK_OK) {
+		say_error("%s: %s", plan->cells[0].key, outcome.reason);
+		outcome_free(&outcome);
+		return EXIT_USAGE;
+	}
+	print_one(options, &plan->cells[0], &outcome);
+	outcome_free(&outcome);
+	if (companion.pid > 0 && WIFEXITED(command_status) && WEXITSTATUS(command_status) == 127)
+		return EXIT_USAGE;
+	return 0;
+}

@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: MIT */
+/* channel.c - a cell's graph made real: channels in all their instances, memory, ends and ports. */
+#include "worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { SMALL_CHANNEL = 4096,           /* bytes up to which a channel rotates over many lines */
+       DEFAULT_SLOTS = 64,
+       LEAST_SLOTS = 4,
+       SLOTS_BYTES = 1 << 20,          /* default slots hold no more than this: with what the reader
+                                        * copies it stays inside a second-level cache */
+       PAGE_BYTES = 4096 };
+
+static size_t round_up(size_t bytes, size_t to)
+{
+	return (bytes + to - 1) / to * to;
+}
+
+uint64_t random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+static const struct toll_pattern *pattern_of(const struct layout *layout)
+{
+	return &layout->choice.binding->pattern;
+}
+
+static const struct toll_mechanism *mechanism_of(const struct layout *layout)
+{
+	return &layout->choice.unit->mechanism;
+}
+
+static struct toll_channel channel_proto(const struct layout *layout)
+{
+	const struct wish *wish = &layout->wish;
+
+	return (struct toll_channel){ .values = &layout->choice.values,
+		                      .most = wish->size,
+		                      .depth = layout->slots,
+		                      .producers = 1,
+		                      .consumers = 1,
+		                      .wait = wish->wait,
+		                      .threads = wish->threads };
+}
+
+static size_t bytes_of(const struct toll_mechanism *m, const struct toll_channel *channel, enum toll_memory memory)
+{
+	return m->bytes ? m->bytes(channel, memory) : 0;
+}
+
+static unsigned bits_of(uint32_t mask)
+{
+	return (unsigned)__builtin_popcount(mask);
+}
+
+static struct channel *channel_add(struct layout *layout, uint32_t producers, uint32_t consumers, bool both)
+{
+	struct channel *channel = &layout->channel[layout->channels++];
+
+	*channel = (struct channel){ .mechanism = mechanism_of(layout),
+		                     .producers = producers,
+		                     .consumers = consumers,
+		                     .both = both,
+		                     .producer_id = (uint64_t)(unsigned)__builtin_ctz(producers) << 48 };
+	return channel;
+}
+
+/* Edges to channels: mirrored edges share a duplex object; an edge with more ends than the mechanism's
+ * channel takes becomes a channel a pair. */
+static bool channels_make(struct layout *layout, char *why, size_t bytes)
+{
+	const struct toll_mechanism *m = mechanism_of(layout);
+	const struct toll_pattern *p = pattern_of(layout);
+	struct toll_edge edges[TOLL_MOST_EDGES];
+	unsigned count = p->graph(layout->wish.peers, edges);
+	uint64_t paired = 0;
+
+	layout->channels = 0;
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t from = edges[i].producers, to = edges[i].consumers;
+		bool made = (paired >> i & 1) != 0;
+
+		for (unsigned j = i + 1; !made && m->duplex && p->alternates && j < count; j++) {
+			if (edges[j].producers == to && edges[j].consumers == from && bits_of(from) == 1 &&
+			    bits_of(to) == 1 && from != to) {
+				channel_add(layout, from, to, true);
+				paired |= 1ULL << j;
+				made = true;
+			}
+		}
+		if (made)
+			continue;
+		bool fits = (m->producers == 0 || bits_of(from) <= m->producers) &&
+		            (m->consumers == 0 || bits_of(to) <= m->consumers);
+
+		if (fits) {
+			channel_add(layout, from, to, false);
+			continue;
+		}
+		if (layout->channels + bits_of(from) * bits_of(to) > MOST_CHANNELS) {
+			snprintf(why, bytes, "it would need more than %d channels", MOST_CHANNELS);
+			return false;
+		}
+		for (unsigned a = 0; a < layout->wish.peers; a++) {
+			for (unsigned b = 0; b < layout->wish.peers; b++) {
+				if (from >> a & 1 && to >> b & 1)
+					channel_add(layout, 1u << a, 1u << b, false);
+			}
+		}
+	}
+	return true;
+}
+
+static unsigned default_slots(const struct toll_mechanism *m, uint64_t size)
+{
+	uint64_t slots = DEFAULT_SLOTS;
+
+	if (slots * size > SLOTS_BYTES)
+		slots = SLOTS_BYTES / size < LEAST_SLOTS ? LEAST_SLOTS : SLOTS_BYTES / size;
+	return m->most_depth && slots > m->most_depth ? m->most_depth : (unsigned)slots;
+}
+
+bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory, char *why, size_t bytes)
+{
+	static struct channel room[MOST_CHANNELS];
+
+	memset(layout, 0, sizeof(*layout));
+	layout->channel = room;
+	layout->wish = *wish;
+	if (!registry_choose(wish, &layout->choice, why, bytes))
+		return false;
+	const struct toll_mechanism *m = mechanism_of(layout);
+
+	layout->slots = wish->slots          ? wish->slots :
+	                m->slots && wish->depth == 0 ? 1 :
+	                wish->depth > 0      ? (unsigned)wish->depth :
+	                                       default_slots(m, wish->size);
+	if (wish->size > UINT64_MAX / 1024 / layout->slots) {
+		snprintf(why, bytes, "%llu B is absurd", (unsigned long long)wish->size);
+		return false;
+	}
+	struct toll_channel proto = channel_proto(layout);
+	const char *absent = m->absent ? m->absent(&proto) : NULL;
+	size_t most = m->most_bytes ? m->most_bytes(&proto) : SIZE_MAX;
+
+	if (absent == NULL && pattern_of(layout)->absent)
+		absent = pattern_of(layout)->absent(&proto, wish->peers);
+	if (absent) {
+		snprintf(why, bytes, "%s", absent);
+		return false;
+	}
+	if (wish->size > most) {
+		snprintf(why, bytes, "%s carries at most %zu B", m->name, most);
+		return false;
+	}
+	if (!channels_make(layout, why, bytes))
+		return false;
+
+	size_t one = round_up(bytes_of(m, &proto, TOLL_SHARED), TOLL_LINE);
+	const char *wanted = m->in_place ? values_get(&layout->choice.values, "instances") : "1";
+	uint64_t instances = 1;
+
+	if (strcmp(wanted, "auto") == 0)
+		instances = one <= SMALL_CHANNEL ? MOST_INSTANCES : 1;
+	else if (!parse_size(wanted, &instances) || instances < 1 || instances > MOST_INSTANCES) {
+		snprintf(why, bytes, "instances takes auto or 1 to %d, not \"%s\"", MOST_INSTANCES, wanted);
+		return false;
+	}
+	layout->instances = (unsigned)instances;
+	layout->shared_bytes = round_up(layout->channels * (instances * one + TOLL_LINE) + PAGE_BYTES, PAGE_BYTES);
+	*memory = layout->shared_bytes;
+	if (m->in_place && strcmp(values_get(&layout->choice.values, "memory"), "huge") == 0) {
+		layout->shared_bytes = *memory = round_up(layout->shared_bytes, 2 << 20);
+		void *trial = mmap(NULL, layout->shared_bytes, PROT_READ | PROT_WRITE,
+		                   MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+		if (trial == MAP_FAILED) {
+			snprintf(why, bytes, "no huge pages here: %s (sysctl vm.nr_hugepages)", strerror(errno));
+			return false;
+		}
+		munmap(trial, layout->shared_bytes);
+	}
+	return true;
+}
+
+static char *map_shared(const struct layout *layout)
+{
+	const struct toll_mechanism *m = mechanism_of(layout);
+	const char *kind = m->in_place ? values_get(&layout->choice.values, "memory") : "anonymous";
+	int flags = MAP_SHARED | MAP_POPULATE, fd = -1;
+
+	if (strcmp(kind, "memfd") == 0) {
+		fd = memfd_create("toll-channel", MFD_CLOEXEC);
+		if (fd < 0 || ftruncate(fd, (off_t)layout->shared_bytes) < 0)
+			return MAP_FAILED;
+	} else {
+		flags |= MAP_ANONYMOUS | (strcmp(kind, "huge") == 0 ? MAP_HUGETLB : 0);
+	}
+	char *at = mmap(NULL, layout->shared_bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return at;
+}
+
+bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, char *why, size_t bytes)
+{
+	const struct toll_mechanism *m = mechanism_of(layout);
+	unsigned peers = layout->wish.peers, ports = 0, ends = 0;
+
+	layout->shared = map_shared(layout);
+	if (layout->shared == MAP_FAILED) {
+		snprintf(why, bytes, "mapping %zu B of shared memory: %s", layout->shared_bytes, strerror(errno));
+		layout->shared = NULL;
+		return false;
+	}
+	for (unsigned i = 0; i < layout->channels; i++) {
+		const struct channel *c = &layout->channel[i];
+		unsigned sides = bits_of(c->producers) + bits_of(c->consumers);
+
+		ports += c->both ? 2 * sides : sides;
+		ends += sides;
+	}
+	layout->end_stride = round_up(layout->choice.unit->end_bytes, TOLL_LINE);
+	size_t sequences = layout->channels * TOLL_MOST_PEERS * sizeof(uint64_t);
+
+	layout->ends_bytes = round_up(peers * round_up(sizeof(struct toll_peer) + TOLL_LINE, TOLL_LINE) +
+	                                      peers * TOLL_LINE + ports * sizeof(struct toll_port) +
+	                                      layout->channels * TOLL_LINE + sequences + TOLL_LINE +
+	                                      (size_t)ends * layout->instances * layout->end_stride,
+	                              PAGE_BYTES);
+	layout->ends = mmap(NULL, layout->ends_bytes, PROT_READ | PROT_WRITE,
+	                    MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (layout->ends == MAP_FAILED) {
+		snprintf(why, bytes, "mapping %zu B: %s", layout->ends_bytes, strerror(errno));
+		layout->ends = NULL;
+		return false;
+	}
+
+	/* a random line to start at, so that workers sample where a channel may lie */
+	*line_offset = layout->instances == 1 ? (uint32_t)(random_next(&seed) % (PAGE_BYTES / 64) * 64) : 0;
+	char *at = layout->shared + *line_offset / TOLL_LINE * TOLL_LINE;
+
+	for (unsigned i = 0; i < layout->channels; i++) {
+		struct channel *c = &layout->channel[i];
+
+		c->instances = layout->instances;
+		c->credit_edge = layout->wish.depth == 0 || (layout->wish.depth > 0 && !m->slots);
+		for (unsigned k = 0; k < c->instances; k++) {
+			struct toll_channel *channel = &c->instance[k];
+
+			*channel = channel_proto(layout);
+			channel->producers = bits_of(c->producers);
+			channel->consumers = bits_of(c->consumers);
+			channel->shared = (struct toll_shared *)(void *)at;
+			at += round_up(bytes_of(m, channel, TOLL_SHARED), TOLL_LINE);
+			if (m->open && m->open(channel) < 0) {
+				snprintf(why, bytes, "opening %s: %s", m->name, strerror(errno));
+				return false;
+			}
+			c->opened++;
+		}
+	}
+
+	/* peers, ports, bells, credits; ends follow as they are attached */
+	char *own = layout->ends;
+
+	layout->peer = (struct toll_peer *)(void *)own;
+	own += round_up(peers * sizeof(struct toll_peer), TOLL_LINE);
+	for (unsigned i = 0; i < peers; i++) {
+		layout->peer[i] = (struct toll_peer){ .size = sizeof(struct toll_peer),
+			                              .index = i,
+			                              .peers = peers,
+			                              .values = &layout->choice.pattern_values,
+			                              .wait = layout->wish.wait };
+		layout->peer[i].bell = (uint32_t *)(void *)own;
+		own += TOLL_LINE;
+	}
+	for (unsigned i = 0; i < layout->channels; i++) {
+		layout->channel[i].credit = (struct toll_credit *)(void *)own;
+		own += TOLL_LINE;
+	}
+	for (unsigned i = 0; i < peers; i++) {
+		struct toll_peer *peer = &layout->peer[i];
+
+		for (unsigned k = 0; k < layout->channels; k++) {
+			const struct channel *c = &layout->channel[k];
+			bool produces = c->producers >> i & 1, consumes = c->consumers >> i & 1;
+
+			peer->outs += produces || (c->both && consumes);
+			peer->ins += consumes || (c->both && produces);
+		}
+		peer->out = (struct toll_port *)(void *)own;
+		own += peer->outs * sizeof(struct toll_port);
+		peer->in = (struct toll_port *)(void *)own;
+		own += peer->ins * sizeof(struct toll_port);
+	}
+	for (unsigned i = 0; i < layout->channels; i++) {
+		struct channel *c = &layout->channel[i];
+
+		for (unsigned peer = 0; peer < peers; peer++) {
+			if (c->consumers >> peer & 1 && bits_of(c->producers) > 1) {
+				/* the consumer's count of each producer; one consumer: the pattern's edge has one */
+				for (unsigned k = 0, at_in = 0; k < layout->channels; k++) {
+					const struct channel *other = &layout->channel[k];
+					bool has_in = other->consumers >> peer & 1 || (other->both && other->producers >> peer & 1);
+
+					if (k == i)
+						layout->peer[peer].in[at_in].sequences = (uint64_t *)(void *)own;
+					at_in += has_in;
+				}
+				own += TOLL_MOST_PEERS * sizeof(uint64_t);
+			}
+		}
+	}
+	return true;
+}
+
+void layout_close(struct layout *layout)
+{
+	const struct toll_mechanism *m = mechanism_of(layout);
+
+	for (unsigned i = 0; i < layout->channels; i++) {
+		struct channel *c = &layout->channel[i];
+
+		for (unsigned k = 0; k < c->opened && m->close; k++)
+			m->close(&c->instance[k]);
+		c->opened = 0;
+	}
+	if (layout->shared)
+		munmap(layout->shared, layout->shared_bytes);
+	if (layout->ends)
+		munmap(layout->ends, layout->ends_bytes);
+	layout->shared = layout->ends = NULL;
+}
+
+/* Private memory that stays until the peer ends, begun at a random line of its page. */
+static void *map_private(size_t bytes, uint64_t *seed, uint32_t *offset)
+{
+	*offset = (uint32_t)(random_next(seed) % (PAGE_BYTES / 64) * 64);
+	char *at = mmap(NULL, bytes + PAGE_BYTES, PROT_READ | PROT_WRITE,
+	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at + *offset;
+}
+
+/* Where the ends of (channel, peer) lie: behind everything else, in a fixed order. */
+static char *ends_at(const struct layout *layout, unsigned channel, unsigned peer)
+{
+	size_t nth = 0;
+
+	for (unsigned i = 0; i <= channel; i++) {
+		const struct channel *c = &layout->channel[i];
+
+		for (unsigned k = 0; k < layout->wish.peers; k++) {
+			if (i == channel && k == peer)
+				break;
+			nth += (c->producers >> k & 1) + (c->consumers >> k & 1);
+		}
+	}
+	/* from the end of the region backwards, so that nothing before it has to be counted again */
+	size_t bytes = layout->instances * layout->end_stride;
+
+	return layout->ends + layout->ends_bytes - (nth + 1) * bytes;
+}
+
+static bool port_make(struct layout *layout, struct toll_port *port, struct toll_peer *peer,
+                      const struct channel *c, enum toll_side side, char *ends, bool touch_all, uint64_t *seed)
+{
+	const struct toll_pattern *p = pattern_of(layout);
+	const struct wish *wish = &layout->wish;
+	uint64_t *sequences = port->sequences;
+	uint32_t offset;
+
+	*port = (struct toll_port){ .end = (struct toll_end *)(void *)ends,
+		                    .first = ends,
+		                    .peer = peer,
+		                    .len = wish->size,
+		                    .touched = touch_all ? wish->size : TOLL_HEADER,
+		                    .sleep = wish->wait == TOLL_WAIT_BLOCK ? TOLL_SLEEP : 0,
+		                    .side = side,
+		                    .descriptor = -1,
+		                    .sequences = sequences,
+		                    .room = layout->end_stride,
+		                    .instances = layout->instances };
+	if (p->alternates && layout->instances > 1) {
+		port->stride = layout->end_stride;
+		port->limit = ends + layout->instances * layout->end_stride;
+	}
+	if (wish->copy) {
+		port->copy = map_private(wish->size, seed, &offset);
+		if (port->copy == NULL)
+			return false;
+	}
+	if (c->credit_edge) {
+		port->credit = c->credit;
+		port->depth = (uint32_t)wish->depth;
+		port->quarter = wish->depth <= 4 ? 1 : (uint32_t)wish->depth / 4;
+	}
+	return true;
+}
+
+static bool attach_one(struct layout *layout, unsigned channel, unsigned index, enum toll_side side,
+                       unsigned nth, uint64_t *seed, uint32_t *offset, char **ends, char *why, size_t bytes)
+{
+	struct channel *c = &layout->channel[channel];
+	const struct toll_mechanism *m = c->mechanism;
+
+	*ends = ends_at(layout, channel, index) - (side == TOLL_CONSUMER && c->producers >> index & 1 ?
+	                                                   layout->instances * layout->end_stride :
+	                                                   0);
+	for (unsigned k = 0; k < c->instances; k++) {
+		size_t private_bytes = bytes_of(m, &c->instance[k], TOLL_PRIVATE);
+		void *buf = NULL;
+
+		if (private_bytes) {
+			buf = map_private(private_bytes, seed, offset);
+			if (buf == NULL) {
+				snprintf(why, bytes, "%zu B of private memory: %s", private_bytes, strerror(errno));
+				return false;
+			}
+		}
+		struct toll_end *end = (struct toll_end *)(void *)(*ends + k * layout->end_stride);
+
+		if (m->attach(end, &c->instance[k], side, nth, buf) < 0) {
+			snprintf(why, bytes, "attaching to %s: %s", m->name, strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The place of a peer among the ends of one side. */
+static unsigned nth_of(uint32_t mask, unsigned peer)
+{
+	return bits_of(mask & ((1u << peer) - 1));
+}
+
+bool layout_attach(struct layout *layout, unsigned index, bool touch_all, uint64_t seed, uint32_t *buffer_offset,
+                   char *why, size_t bytes)
+{
+	struct toll_peer *peer = &layout->peer[index];
+	unsigned out = 0, in = 0;
+	bool made = true;
+
+	for (unsigned i = 0; i < layout->channels; i++) {
+		struct channel *c = &layout->channel[i];
+		bool produces = c->producers >> index & 1, consumes = c->consumers >> index & 1;
+		char *ends = NULL;
+
+		if (c->both && (produces || consumes)) {
+			if (!attach_one(layout, i, index, TOLL_BOTH, produces ? 0 : 1, &seed, buffer_offset, &ends,
+			                why, bytes))
+				return false;
+			uint64_t other = (uint64_t)(unsigned)__builtin_ctz(produces ? c->consumers : c->producers) << 48;
+
+			made &= port_make(layout, &peer->out[out], peer, c, TOLL_BOTH, ends, touch_all, &seed);
+			peer->out[out++].producer = (uint64_t)index << 48;
+			made &= port_make(layout, &peer->in[in], peer, c, TOLL_BOTH, ends, touch_all, &seed);
+			peer->in[in++].producer = other;
+			continue;
+		}
+		if (produces) {
+			/* one that plays both ends must keep what the other side needs */
+			bool threads = c->instance[0].threads;
+
+			for (unsigned k = 0; k < c->instances; k++)
+				c->instance[k].threads = threads || consumes;
+			if (!attach_one(layout, i, index, TOLL_PRODUCER, nth_of(c->producers, index), &seed, buffer_offset,
+			                &ends, why, bytes))
+				return false;
+			made &= port_make(layout, &peer->out[out], peer, c, TOLL_PRODUCER, ends, touch_all, &seed);
+			peer->out[out++].producer = (uint64_t)index << 48;
+		}
+		if (consumes) {
+			if (!attach_one(layout, i, index, TOLL_CONSUMER, nth_of(c->consumers, index), &seed, buffer_offset,
+			                &ends, why, bytes))
+				return false;
+			made &= port_make(layout, &peer->in[in], peer, c, TOLL_CONSUMER, ends, touch_all, &seed);
+			peer->in[in++].producer = c->producer_id;
+		}
+	}
+	if (!made)
+		snprintf(why, bytes, "private memory: %s", strerror(errno));
+	return made;
+}
+
+static bool meet_port(const struct layout *layout, struct toll_port *port, const struct toll_channel *channel,
+                      char *why, size_t bytes)
+{
+	const struct toll_mechanism *m = mechanism_of(layout);
+
+	for (unsigned k = 0; k < layout->instances; k++) {
+		struct toll_end *end = (struct toll_end *)(void *)(port->first + k * layout->end_stride);
+
+		if (m->meet && m->meet(end, &channel[k]) < 0) {
+			snprintf(why, bytes, "meeting the other ends of %s: %s", m->name, strerror(errno));
+			return false;
+		}
+	}
+	if (m->descriptor)
+		port->descriptor = m->descriptor(port->end, port->side);
+	return true;
+}
+
+bool layout_meet(struct layout *layout, unsigned index, char *why, size_t bytes)
+{
+	const struct toll_mechanism *m = mechanism_of(layout);
+	const struct toll_pattern *p = pattern_of(layout);
+	struct toll_peer *peer = &layout->peer[index];
+	unsigned out = 0, in = 0;
+
+	for (unsigned i = 0; i < layout->channels; i++) {
+		const struct channel *c = &layout->channel[i];
+		bool produces = c->producers >> index & 1, consumes = c->consumers >> index & 1;
+
+		if (c->both && (produces || consumes)) {
+			if (!meet_port(layout, &peer->out[out], c->instance, why, bytes))
+				return false;
+			peer->in[in++].descriptor = peer->out[out++].descriptor;
+			continue;
+		}
+		if (produces) {
+			unsigned reader = (unsigned)__builtin_ctz(c->consumers);
+
+			if (!meet_port(layout, &peer->out[out], c->instance, why, bytes))
+				return false;
+			/* a consumer of several inputs without descriptors sleeps on its bell */
+			if (p->many_inputs && !m->descriptor && layout->peer[reader].ins > 1)
+				peer->out[out].bell = layout->peer[reader].bell;
+			out++;
+		}
+		if (consumes && !meet_port(layout, &peer->in[in++], c->instance, why, bytes))
+			return false;
+	}
+	return true;
+}
+
+void layout_rotate(struct toll_peer *peer)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		struct toll_port *ports = side ? peer->in : peer->out;
+
+		for (unsigned i = 0; i < (side ? peer->ins : peer->outs); i++) {
+			struct toll_port *port = &ports[i];
+
+			if (port->stride != 0 || port->instances < 2)
+				continue;
+			char *next = (char *)port->end + port->room;
+
+			if (next == port->first + port->instances * port->room)
+				next = port->first;
+			port->end = (struct toll_end *)(void *)next;
+		}
+	}
+}
+
+uint64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
+{
+	const struct toll_mechanism *m = mechanism_of(layout);
+	struct toll_channel channel = channel_proto(layout);
+	size_t shared = round_up(bytes_of(m, &channel, TOLL_SHARED), PAGE_BYTES);
+	size_t stride = layout->end_stride ? layout->end_stride : round_up(layout->choice.unit->end_bytes, TOLL_LINE);
+	uint64_t seed = 1, count = 0;
+	uint32_t offset;
+
+	channel.threads = true;        /* both ends in this process */
+	char *memory = mmap(NULL, shared + 2 * stride + PAGE_BYTES, PROT_READ | PROT_WRITE,
+	                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED) {
+		snprintf(why, bytes, "measuring the capacity: %s", strerror(errno));
+		return 0;
+	}
+	channel.shared = (struct toll_shared *)(void *)memory;
+	struct toll_end *out = (struct toll_end *)(void *)(memory + shared);
+	struct toll_end *in = (struct toll_end *)(void *)(memory + shared + stride);
+	size_t private_bytes = bytes_of(m, &channel, TOLL_PRIVATE);
+	void *buf[2] = { NULL, NULL };
+	bool opened = m->open == NULL || m->open(&channel) == 0;
+
+	for (int i = 0; i < 2 && opened && private_bytes; i++) {
+		buf[i] = map_private(private_bytes, &seed, &offset);
+		opened = buf[i] != NULL;
+	}
+	if (!opened || m->attach(out, &channel, TOLL_PRODUCER, 0, buf[0]) < 0 ||
+	    m->attach(in, &channel, TOLL_CONSUMER, 0, buf[1]) < 0 ||
+	    (m->meet && (m->meet(out, &channel) < 0 || m->meet(in, &channel) < 0))) {
+		snprintf(why, bytes, "measuring the capacity of %s: %s", m->name, strerror(errno));
+	} else {
+		/* a verb may say "not yet" for no reason: full is three times in a row */
+		for (unsigned refused = 0; refused < 3 && count < 1u << 22;) {
+			void *room = m->reserve(out, channel.most, 0);
+
+			if (room == NULL) {
+				refused++;
+				continue;
+			}
+			memset(room, 0, channel.most);
+			if (m->commit(out, channel.most, 0)) {
+				count++;
+				refused = 0;
+			} else {
+				refused++;
+			}
+		}
+		if (count == 0)
+			count = 1; /* not even one message at once: it goes through in parts */
+	}
+	if (m->close && opened)
+		m->close(&channel);
+	for (int i = 0; i < 2; i++) {
+		if (buf[i])
+			munmap((char *)buf[i] - (uintptr_t)buf[i] % PAGE_BYTES, private_bytes + PAGE_BYTES);
+	}
+	munmap(memory, shared + 2 * stride + PAGE_BYTES);
+	return count;
+}

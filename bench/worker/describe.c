@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* describe.c - what this worker can do, as JSON (--describe), and whether it can do given cells
+ * (--examine: a cell's key, a tab and its CPUs on each line of standard input). */
+#include "worker.h"
+
+#include <stdlib.h>
+
+static void text(FILE *out, const char *s)
+{
+	fputc('"', out);
+	for (; s && *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 0x20)
+			fprintf(out, "\\u%04x", c);
+		else
+			fputc(c, out);
+	}
+	fputc('"', out);
+}
+
+static void option_out(FILE *out, bool *comma, const char *name, const char *value, const char *values,
+                       const char *about)
+{
+	fprintf(out, "%s{\"name\":", *comma ? "," : "");
+	text(out, name);
+	fputs(",\"value\":", out);
+	text(out, value);
+	fputs(",\"values\":", out);
+	text(out, values);
+	fputs(",\"about\":", out);
+	text(out, about);
+	fputc('}', out);
+	*comma = true;
+}
+
+static void options_out(FILE *out, bool *comma, const struct toll_option *options, size_t stride)
+{
+	const struct toll_option *option;
+
+	for (unsigned i = 0; (option = option_at(options, stride, i)) != NULL; i++)
+		option_out(out, comma, option->name, option->value, option->values, option->about);
+}
+
+/* The option that tells a name's constants apart, put together from their `when`s. */
+static void when_out(FILE *out, bool *comma, const struct unit *of)
+{
+	char name[32] = "", value[64] = "", values[192] = "";
+
+	for (const struct unit *u = of; u && strcmp(u->mechanism.name, of->mechanism.name) == 0; u = u->next) {
+		const char *when = u->mechanism.when;
+
+		if (when == NULL || u->mechanism.both != of->mechanism.both)
+			continue;
+		if (name[0] == '\0') {
+			snprintf(name, sizeof(name), "%.*s", (int)strcspn(when, "="), when);
+			snprintf(value, sizeof(value), "%s", strchr(when, '=') + 1);
+		}
+		size_t len = strlen(values);
+
+		snprintf(values + len, sizeof(values) - len, "%s%s", len ? ", " : "", strchr(when, '=') + 1);
+	}
+	if (name[0])
+		option_out(out, comma, name, value, values, "which loop is compiled");
+}
+
+static void mechanism_out(FILE *out, const struct unit *u)
+{
+	static const char *const names[] = { "spin", "pause", "yield", "block", "poll", "hybrid" };
+	const struct toll_mechanism *m = &u->mechanism;
+	unsigned waits = m->waits | (m->descriptor ? 1u << TOLL_WAIT_POLL : 0);
+	bool duplex = m->duplex, comma = false;
+
+	for (const struct unit *twin = u->next; twin && strcmp(twin->mechanism.name, m->name) == 0; twin = twin->next)
+		duplex |= twin->mechanism.duplex;
+	fputs("{\"name\":", out);
+	text(out, m->name);
+	fputs(",\"about\":", out);
+	text(out, m->about);
+	fputs(",\"from\":", out);
+	text(out, u->from);
+	fputs(",\"waits\":[", out);
+	for (unsigned i = 0; i < TOLL_WAIT_COUNT; i++) {
+		if (waits & 1u << i) {
+			fprintf(out, "%s\"%s\"", comma ? "," : "", names[i]);
+			comma = true;
+		}
+	}
+	fprintf(out, "],\"producers\":%u,\"consumers\":%u,\"most_depth\":%u", m->producers, m->consumers, m->most_depth);
+	const struct {
+		const char *name;
+		bool is;
+	} flags[] = { { "in_place", m->in_place }, { "bytes_only", m->bytes_only }, { "duplex", duplex },
+		      { "to_all", m->to_all },     { "slots", m->slots },           { "lossy", m->lossy },
+		      { "self_only", m->self_only } };
+	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
+		fprintf(out, ",\"%s\":%s", flags[i].name, flags[i].is ? "true" : "false");
+	fputs(",\"options\":[", out);
+	comma = false;
+	when_out(out, &comma, u);
+	options_out(out, &comma, m->options, u->option_bytes);
+	if (m->in_place)
+		options_out(out, &comma, harness_options(), sizeof(struct toll_option));
+	fputs("]}", out);
+}
+
+static const char *shape(const struct toll_pattern *p)
+{
+	if (p->most_peers == 1)
+		return "one";
+	if (p->most_peers == 2)
+		return "pair";
+	struct toll_edge edges[TOLL_MOST_EDGES];
+	unsigned count = p->graph(4, edges);
+
+	/* a star's edges all end at peer 0, whether it is one channel or several */
+	for (unsigned i = 0; i < count; i++) {
+		if (edges[i].consumers != 1 && edges[i].producers != 1)
+			return "chain";
+	}
+	return "star";
+}
+
+static bool has_tails(const struct unit_binding *binding)
+{
+	for (unsigned i = 0; i < binding->count; i++) {
+		const struct toll_instance *instance = (const struct toll_instance *)(const void *)(
+			(const char *)binding->instances + (size_t)i * binding->instance_bytes);
+
+		if (instance->bits & TOLL_STAMPED)
+			return true;
+	}
+	return false;
+}
+
+static void pattern_out(FILE *out, const struct unit *u, const struct unit_binding *binding)
+{
+	const struct toll_pattern *p = &binding->pattern;
+	struct toll_edge edges[TOLL_MOST_EDGES];
+	unsigned count = p->graph(p->peers, edges);
+	bool comma = false;
+
+	fputs("{\"name\":", out);
+	text(out, p->name);
+	fputs(",\"about\":", out);
+	text(out, p->about);
+	fprintf(out, ",\"least_peers\":%u,\"most_peers\":%u,\"peers\":%u,\"least_size\":%zu,\"alternates\":%s,"
+	             "\"tails\":%s,\"shape\":\"%s\",\"edges\":[",
+	        p->least_peers, p->most_peers, p->peers, p->least_size ? p->least_size : 1,
+	        p->alternates ? "true" : "false", has_tails(binding) ? "true" : "false", shape(p));
+	for (unsigned i = 0; i < count; i++) {
+		for (unsigned a = 0; a < p->peers; a++) {
+			for (unsigned b = 0; b < p->peers; b++) {
+				if (a != b && edges[i].producers >> a & 1 && edges[i].consumers >> b & 1) {
+					fprintf(out, "%s[%u,%u]", comma ? "," : "", a, b);
+					comma = true;
+				}
+			}
+		}
+	}
+	fprintf(out, "],\"quantity\":\"%s\",\"messages\":%g,\"options\":[", p->quantity, p->messages);
+	comma = false;
+	options_out(out, &comma, p->options, u->option_bytes);
+	fputs("]}", out);
+}
+
+int describe(FILE *out)
+{
+	const char *comma = "";
+
+	fprintf(out, "{\"abi\":%u,\"version\":\"%s\",\"compiler\":", TOLL_ABI, TOLL_VERSION);
+#ifdef __clang__
+	text(out, "clang " __clang_version__);
+#else
+	text(out, "gcc " __VERSION__);
+#endif
+	fprintf(out, ",\"clock\":\"%s\",\"mechanisms\":[",
+#if defined(__x86_64__)
+	        *toll_clock_is_counter ? "tsc" : "monotonic"
+#else
+	        *toll_clock_is_counter ? "cntvct" : "monotonic"
+#endif
+	);
+	for (const struct unit *u = units(), *before = NULL; u; before = u, u = u->next) {
+		if (before && strcmp(before->mechanism.name, u->mechanism.name) == 0)
+			continue;
+		fputs(comma, out);
+		mechanism_out(out, u);
+		comma = ",";
+	}
+	fputs("],\"patterns\":[", out);
+	comma = "";
+	/* those of the first built-in unit; plug-ins may carry older ones, which only they run */
+	const struct unit *u = units();
+
+	while (u && strcmp(u->from, "built in") != 0)
+		u = u->next;
+	for (unsigned i = 0; u && i < u->count; i++) {
+		fputs(comma, out);
+		pattern_out(out, u, &u->bindings[i]);
+		comma = ",";
+	}
+	fputs("]", out);
+	return ferror(out) ? -1 : 0;
+}
+
+/* Reads a key's words into a wish. Fields point into the line. false with why. */
+static bool wish_read(char *line, struct wish *wish, const char **why)
+{
+	char *rest = line, *placement, *size, *wait;
+	static const char *const names[] = { "spin", "pause", "yield", "block", "poll", "hybrid" };
+
+	*wish = (struct wish){ .depth = -1, .peers = 0 };
+	wish->variant = strsep(&rest, "/");
+	wish->pattern = strsep(&rest, "/");
+	placement = strsep(&rest, "/");
+	size = strsep(&rest, "/");
+	wait = strsep(&rest, "/");
+	*why = "not a cell's key";
+	if (!wish->variant || !wish->pattern || !placement || !size || !wait || !parse_size(size, &wish->size))
+		return false;
+	size_t len = strcspn(wait, ":");
+	unsigned i = 0;
+
+	while (i < TOLL_WAIT_COUNT && !(strlen(names[i]) == len && strncmp(names[i], wait, len) == 0))
+		i++;
+	if (i == TOLL_WAIT_COUNT)
+		return false;
+	wish->wait = (enum toll_wait)i;
+	for (char *word; (word = strsep(&rest, "/")) != NULL;) {
+		char *value = strchr(word, '=');
+
+		if (value == NULL)
+			return false;
+		*value++ = '\0';
+		if (strcmp(word, "peers") == 0)
+			wish->peers = (unsigned)strtoul(value, NULL, 10);
+		else if (strcmp(word, "depth") == 0)
+			wish->depth = (int)strtol(value, NULL, 10);
+		else if (strcmp(word, "copy") == 0)
+			wish->copy = true;
+		else if (strcmp(word, "threads") == 0)
+			wish->threads = true;
+	}
+	return true;
+}
+
+int examine(FILE *in, FILE *out)
+{
+	char *line = NULL;
+	size_t room = 0;
+
+	while (getline(&line, &room, in) > 0) {
+		const char *bad;
+		char why[PAGE_TEXT] = "";
+		struct wish wish;
+		static struct layout layout;
+		size_t memory = 0;
+		unsigned cpus = 1;
+
+		char *tab = strchr(line, '\t');
+
+		if (tab) {
+			*tab = '\0';
+			for (const char *c = tab + 1; *c; c++)
+				cpus += *c == ',';
+		}
+		if (!wish_read(line, &wish, &bad)) {
+			fprintf(out, "no\t%s\n", bad);
+			continue;
+		}
+		if (wish.peers == 0)
+			wish.peers = cpus;
+		if (!layout_plan(&layout, &wish, &memory, why, sizeof(why))) {
+			fprintf(out, "no\t%s\n", why);
+			continue;
+		}
+		const struct toll_pattern *p = &layout.choice.binding->pattern;
+		double bytes = p->bytes ? p->bytes(wish.size) : (double)wish.size;
+
+		fprintf(out, "ok\t%u\t%zu\t%d\t%.6g\n", layout.choice.unit->mechanism.slots ? layout.slots : 0, memory,
+		        p->fills && !layout.choice.unit->mechanism.slots && wish.depth < 0, bytes * p->messages);
+	}
+	free(line);
+	return ferror(out) || fflush(out) ? -1 : 0;
+}

@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: MIT */
+/* peer.c - a peer's life: attach, meet, play turns, hand over, leave; and how it waits, gives up, fails. */
+#include "clock.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WATCH_NS = 200000, GAP_NS = 1000, LOOK_NS = 20000000 };
+
+static __thread struct harness *mine;  /* of this peer: signal handler and failures find it here */
+
+/* ---- clock and futex ---- */
+
+static bool clock_is_counter;
+const bool *const toll_clock_is_counter = &clock_is_counter;
+
+__attribute__((constructor)) static void clock_choose(void)
+{
+	clock_is_counter = clock_counter_trusted();
+}
+
+static uint64_t clock_read(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t toll_clock_ns(void)
+{
+	return clock_read(CLOCK_MONOTONIC);
+}
+
+void toll_futex_wait(const uint32_t *word, uint32_t value)
+{
+	/* not FUTEX_PRIVATE_FLAG: the word is shared between processes */
+	syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0);
+}
+
+void toll_futex_wake(const uint32_t *word, int most)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, most, NULL, NULL, 0);
+}
+
+/* ---- failing ---- */
+
+void worker_event(const struct page *page)
+{
+	uint64_t one = 1;
+	ssize_t n = write(page->event, &one, sizeof(one));
+
+	(void)n; /* a full eventfd has already woken toll */
+}
+
+void worker_failed(struct page *page, struct page_worker *worker, const char *format, ...)
+{
+	va_list args;
+
+	if (__atomic_exchange_n(&worker->reason_taken, 1, __ATOMIC_ACQ_REL) == 0) {
+		va_start(args, format);
+		vsnprintf(worker->reason, sizeof(worker->reason), format, args);
+		va_end(args);
+		__atomic_store_n(&worker->state, PAGE_FAILED, __ATOMIC_RELEASE);
+		worker_event(page);
+	}
+}
+
+/* What is left to say when a peer goes: what the kernel counted. */
+static _Noreturn void leave(int status)
+{
+	struct harness *h = mine;
+	FILE *file = fopen("/proc/thread-self/schedstat", "re");
+	unsigned long long ran, delayed;
+
+	if (file) {
+		if (fscanf(file, "%llu %llu", &ran, &delayed) == 2 && h->self->run_delay_known) {
+			h->self->run_delay_ns = delayed - h->self->run_delay_ns;
+			h->self->run_delay_known = 2;
+		}
+		fclose(file);
+	}
+	for (unsigned i = 0; i < h->peer->ins; i++)
+		h->self->lost += h->peer->in[i].lost;
+	if (!h->layout->wish.threads)
+		_exit(status);
+	/* the supervisor sleeps in sigwaitinfo(): a thread's end must be said */
+	__atomic_store_n(&h->self->pid, status ? -2 : -1, __ATOMIC_RELEASE);
+	syscall(SYS_tgkill, getpid(), h->supervisor, SIGUSR1);
+	pthread_exit(NULL);
+}
+
+void toll_fail(const char *what)
+{
+	int error = errno;
+
+	worker_failed(mine->page, mine->worker, "peer %u: %s: %s", mine->peer->index, what,
+	              error ? strerror(error) : "failed");
+	leave(1);
+}
+
+void toll_broken(const struct toll_port *port, const void *message, size_t len, uint64_t expected)
+{
+	uint64_t got = 0;
+
+	memcpy(&got, message, len < sizeof(got) ? len : sizeof(got));
+	if (len < sizeof(got))
+		expected &= (1ULL << 8 * len) - 1;
+	if (got == expected && len >= sizeof(got))
+		worker_failed(mine->page, mine->worker, "peer %u: the content of message %llu changed on its way",
+		              mine->peer->index, (unsigned long long)port->sequence);
+	else
+		worker_failed(mine->page, mine->worker,
+		              "peer %u: a message was lost, doubled or out of order (got %#llx, expected %#llx, %zu B)",
+		              mine->peer->index, (unsigned long long)got, (unsigned long long)expected, len);
+	leave(1);
+}
+
+/* ---- waiting ---- */
+
+static void on_signal(int number)
+{
+	(void)number;
+	if (mine)
+		__atomic_fetch_or(&mine->peer->pace, TOLL_PACE_LOOK, __ATOMIC_RELAXED);
+}
+
+void peer_signals(void)
+{
+	/* no SA_RESTART: a verb that sleeps comes back and says "not yet" */
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGRTMAX, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Stop, death and deadline, told by signal and by pace. true: go on waiting. */
+static bool look(struct toll_port *port)
+{
+	struct toll_peer *peer = port->peer;
+	uint32_t pace = __atomic_load_n(&peer->pace, __ATOMIC_ACQUIRE);
+
+	if (pace & (TOLL_PACE_STOP | TOLL_PACE_DEAD)) {
+		port->why = pace & TOLL_PACE_DEAD ? TOLL_DEAD : TOLL_STOP;
+		return false;
+	}
+	if (pace & TOLL_PACE_LOOK) {
+		__atomic_fetch_and(&peer->pace, ~(uint32_t)TOLL_PACE_LOOK, __ATOMIC_RELAXED);
+		if (peer->deadline && toll_ticks() > peer->deadline) {
+			port->why = TOLL_DEADLINE;
+			return false;
+		}
+	}
+	return true;
+}
+
+bool toll_linger(struct toll_port *port)
+{
+	uint32_t pace = __atomic_load_n(&port->peer->pace, __ATOMIC_RELAXED);
+
+	if (pace & TOLL_PACE_PAUSE) {
+#if defined(__x86_64__)
+		_mm_pause();
+#elif defined(__aarch64__)
+		__asm__ volatile("isb");
+#endif
+	} else if (pace & TOLL_PACE_YIELD) {
+		sched_yield();
+	}
+	return !(pace & ~(uint32_t)(TOLL_PACE_PAUSE | TOLL_PACE_YIELD)) || look(port);
+}
+
+/* hybrid: has it spun long enough? */
+static bool spun(struct toll_peer *peer, uint64_t *since)
+{
+	uint64_t now = toll_ticks();
+
+	if (*since == 0)
+		*since = now;
+	return now - *since >= peer->hybrid_ticks;
+}
+
+bool toll_sleep(struct toll_port *port, unsigned *how, uint64_t *since)
+{
+	struct toll_peer *peer = port->peer;
+
+	if (!look(port))
+		return false;
+	if (peer->wait == TOLL_WAIT_HYBRID) {
+		if (spun(peer, since))
+			*how = TOLL_SLEEP;
+	} else if (peer->wait == TOLL_WAIT_POLL) {
+		struct pollfd fd = { .fd = port->descriptor, .events = port->side == TOLL_PRODUCER ? POLLOUT : POLLIN };
+
+		/* one end both ways: who sends waits for room, who receives for bytes; port tells which */
+		if (port->side == TOLL_BOTH && port >= peer->out && port < peer->out + peer->outs)
+			fd.events = POLLOUT;
+		poll(&fd, 1, -1);
+	} else {
+		*how = TOLL_SLEEP;
+	}
+	return true;
+}
+
+bool toll_credit_sleep(struct toll_port *port, uint32_t seen, uint64_t *since)
+{
+	if (!look(port))
+		return false;
+	if (port->peer->wait != TOLL_WAIT_HYBRID || spun(port->peer, since))
+		toll_futex_wait(&port->credit->returned, seen);
+	return true;
+}
+
+bool toll_sleep_any(struct toll_port ports[], unsigned n, uint32_t bell, uint64_t *since)
+{
+	struct toll_peer *peer = ports[0].peer;
+
+	if (!look(&ports[0]))
+		return false;
+	if (peer->wait == TOLL_WAIT_HYBRID && !spun(peer, since))
+		return true;
+	if (ports[0].descriptor >= 0) {
+		struct pollfd fds[TOLL_MOST_PEERS];
+
+		for (unsigned i = 0; i < n; i++)
+			fds[i] = (struct pollfd){ .fd = ports[i].descriptor, .events = POLLIN };
+		poll(fds, n, -1);
+	} else {
+		toll_futex_wait(peer->bell, bell);
+	}
+	return true;
+}
+
+void toll_ring(struct toll_port *port, bool sleeps)
+{
+	/* release: the message is there before the bell changes */
+	__atomic_fetch_add(port->bell, 1, __ATOMIC_RELEASE);
+	if (sleeps)
+		toll_futex_wake(port->bell, 1);
+}
+
+/* ---- a pattern's options ---- */
+
+const char *toll_value(const struct toll_channel *channel, const char *name)
+{
+	const char *value = values_get(channel->values, name);
+
+	return value ? value : "";
+}
+
+uint64_t toll_value_size(const struct toll_channel *channel, const char *name)
+{
+	uint64_t value = 0;
+
+	parse_size(toll_value(channel, name), &value);
+	return value;
+}
+
+const char *toll_pattern_value(const struct toll_peer *peer, const char *name)
+{
+	const char *value = values_get(peer->values, name);
+
+	return value ? value : "";
+}
+
+uint64_t toll_pattern_size(const struct toll_peer *peer, const char *name)
+{
+	uint64_t value = 0;
+
+	parse_size(toll_pattern_value(peer, name), &value);
+	return value;
+}
+
+uint64_t toll_pattern_ns(const struct toll_peer *peer, const char *name)
+{
+	uint64_t value = 0;
+
+	parse_ns(toll_pattern_value(peer, name), &value);
+	return value;
+}
+
+/* ---- turns ---- */
+
+static bool stopping(const struct harness *h)
+{
+	return __atomic_load_n(&h->peer->pace, __ATOMIC_ACQUIRE) & (TOLL_PACE_STOP | TOLL_PACE_DEAD);
+}
+
+/* Sleeps until a visit is handed over. false: leave. */
+static bool gate(struct harness *h, uint32_t *seen)
+{
+	for (;;) {
+		uint32_t go = __atomic_load_n(&h->self->go, __ATOMIC_ACQUIRE);
+
+		if (go != *seen) {
+			*seen = go;
+			return true;
+		}
+		if (stopping(h))
+			return false;
+		toll_futex_wait(&h->self->go, go);
+	}
+}
+
+/* Reads the clock for a while: what is missing between two readings went elsewhere. */
+static void watch(struct harness *h)
+{
+	for (unsigned i = 0; i < h->peer->index; i++) {
+		if (h->worker->cpu[i] == h->worker->cpu[h->peer->index])
+			return; /* they would only see each other */
+	}
+	double per_ns = h->page->ticks_per_ns;
+	uint64_t start = toll_ticks(), before = start, until = start + (uint64_t)(WATCH_NS * per_ns);
+	uint64_t least = (uint64_t)(GAP_NS * per_ns), missing = 0, most = 0;
+
+	while (before < until) {
+		uint64_t now = toll_ticks(), gap = now - before;
+
+		if (gap > least) {
+			missing += gap;
+			most = gap > most ? gap : most;
+		}
+		before = now;
+	}
+	h->self->gap_watch_ns += (uint64_t)((double)(before - start) / per_ns);
+	h->self->gap_ns += (uint64_t)((double)missing / per_ns);
+	most = (uint64_t)((double)most / per_ns);
+	h->self->gap_most_ns = most > h->self->gap_most_ns ? most : h->self->gap_most_ns;
+}
+
+static void deadline_missed(const struct harness *h)
+{
+	const struct toll_peer *peer = h->peer;
+
+	for (unsigned i = 0; i < peer->ins; i++) {
+		if (peer->in[i].why == TOLL_DEADLINE)
+			worker_failed(h->page, h->worker, "deadline: peer %u waited too long for a message of peer %u",
+			              peer->index, (unsigned)(peer->in[i].producer >> 48));
+	}
+	worker_failed(h->page, h->worker, "deadline: peer %u waited too long for room to send", peer->index);
+}
+
+static void play(struct harness *h, const struct page_turn *turn)
+{
+	struct page *page = h->page;
+	struct toll_peer *peer = h->peer;
+	const struct page_lane *lane = &page->lane[turn->lane];
+	bool measuring = page->measuring;
+	struct rusage before, after;
+	uint64_t cpu = 0;
+
+	peer->count[0] = lane->count[0];
+	peer->count[1] = lane->count[1];
+	peer->counted = lane->count[1];
+	if (measuring) {
+		getrusage(RUSAGE_THREAD, &before);
+		cpu = clock_read(CLOCK_THREAD_CPUTIME_ID);
+	}
+	if (!h->loop[lane->versus](peer)) {
+		if (stopping(h))
+			leave(0);
+		deadline_missed(h);
+		leave(1);
+	}
+	if (h->timer) {
+		struct page_sample *sample = &page->sample[turn->lane][turn->index];
+
+		sample->at = peer->lap[1];
+		sample->operations = peer->counted;
+		/* release: an operation count that shows has its ticks */
+		__atomic_store_n(&sample->ticks, peer->lap[1] - peer->lap[0], __ATOMIC_RELEASE);
+	}
+	if (measuring) {
+		h->self->cpu_ns += clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu;
+		getrusage(RUSAGE_THREAD, &after);
+		h->self->switches += (uint64_t)(after.ru_nvcsw - before.ru_nvcsw);
+		h->self->involuntary += (uint64_t)(after.ru_nivcsw - before.ru_nivcsw);
+		h->self->visits++;
+		h->self->operations += lane->count[0] + lane->count[1];
+		int cpu_wanted = h->worker->cpu[peer->index];
+
+		h->self->migrations += cpu_wanted >= 0 && sched_getcpu() != cpu_wanted;
+	}
+	layout_rotate(peer);
+}
+
+/* The visit at which the cycle after this one ends. */
+static uint32_t next_cycle_end(const struct page *page, uint32_t visit)
+{
+	for (uint32_t v = visit + 1; v < page->end; v++) {
+		if (page->turn[v - page->begin].cycle_end)
+			return v + 1;
+	}
+	return page->end;
+}
+
+/* At a cycle's end. Peer 0 may shorten the schedule, but only from the cycle after the next one on; no
+ * other peer gets that far before peer 0 has decided. false: leave. */
+static bool cycle_end(struct harness *h, uint32_t visit, uint32_t cycles)
+{
+	struct page *page = h->page;
+
+	if (h->peer->index == 0) {
+		if (page->stop_ticks && toll_ticks() >= page->stop_ticks)
+			__atomic_store_n(&page->end, next_cycle_end(page, visit), __ATOMIC_RELEASE);
+		__atomic_store_n(&page->cycle, cycles, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&page->cycle_waiters, __ATOMIC_SEQ_CST))
+			toll_futex_wake(&page->cycle, INT_MAX);
+		return true;
+	}
+	for (;;) {
+		uint32_t seen = __atomic_load_n(&page->cycle, __ATOMIC_ACQUIRE);
+
+		if (seen + 1 >= cycles)
+			return true;
+		if (stopping(h))
+			return false;
+		__atomic_fetch_add(&page->cycle_waiters, 1, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&page->cycle, __ATOMIC_SEQ_CST) == seen)
+			toll_futex_wait(&page->cycle, seen);
+		__atomic_fetch_sub(&page->cycle_waiters, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+/* Wakes the next worker's peer on this CPU, or says that the schedule is done. false: leave. */
+static bool hand_over(struct harness *h, uint32_t visit)
+{
+	struct page *page = h->page;
+	const struct page_turn *turn = &page->turn[visit - page->begin];
+
+	if (h->peer->index == 0)
+		__atomic_store_n(&page->played, visit + 1, __ATOMIC_RELAXED);
+	if (turn->cycle_end && !cycle_end(h, visit, turn->cycle_end))
+		return false;
+	if (visit + 1 >= __atomic_load_n(&page->end, __ATOMIC_ACQUIRE)) {
+		if (__atomic_add_fetch(&page->done, 1, __ATOMIC_ACQ_REL) == page->peers)
+			worker_event(page);
+		return true;
+	}
+	const struct page_lane *lane = &page->lane[page->turn[visit + 1 - page->begin].lane];
+	struct page_peer *next = &page->worker[lane->worker].peer[h->peer->index];
+
+	/* release: this turn's samples and rotations are done */
+	__atomic_store_n(&next->go, visit + 2, __ATOMIC_RELEASE);
+	if (next != h->self)
+		toll_futex_wake(&next->go, 1);
+	return true;
+}
+
+/* ---- from fork to end ---- */
+
+static bool barrier(struct harness *h, uint32_t *count)
+{
+	uint32_t peers = h->worker->peers;
+
+	if (__atomic_add_fetch(count, 1, __ATOMIC_ACQ_REL) == peers) {
+		toll_futex_wake(count, INT_MAX);
+		return true;
+	}
+	for (;;) {
+		uint32_t seen = __atomic_load_n(count, __ATOMIC_ACQUIRE);
+
+		if (seen >= peers)
+			return true;
+		if (stopping(h))
+			return false;
+		toll_futex_wait(count, seen);
+	}
+}
+
+static bool bind_to(int cpu)
+{
+	cpu_set_t wanted, got;
+
+	if (cpu < 0)
+		return true;
+	CPU_ZERO(&wanted);
+	CPU_SET(cpu, &wanted);
+	if (sched_setaffinity(0, sizeof(wanted), &wanted) < 0)
+		return false;
+	errno = EINVAL;
+	return sched_getaffinity(0, sizeof(got), &got) == 0 && CPU_EQUAL(&wanted, &got);
+}
+
+static void deadline_signals(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMAX };
+	struct itimerspec every = { .it_interval = { .tv_nsec = LOOK_NS }, .it_value = { .tv_nsec = LOOK_NS } };
+	timer_t timer;
+
+	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 || timer_settime(timer, 0, &every, NULL) < 0)
+		toll_fail("timer_create");
+}
+
+__attribute__((noinline)) static void live(struct harness *h)
+{
+	struct page *page = h->page;
+	struct page_worker *worker = h->worker;
+	struct toll_peer *peer = h->peer;
+	char why[PAGE_TEXT] = "";
+	uint32_t seen = 0, offset = 0;
+
+	if (!bind_to(worker->cpu[peer->index])) {
+		worker_failed(page, worker, "peer %u cannot be bound to CPU %d: %s", peer->index,
+		              worker->cpu[peer->index], strerror(errno));
+		leave(1);
+	}
+	if (!layout_attach(h->layout, peer->index, worker->touch_all, h->seed, &offset, why, sizeof(why)))
+		goto failed;
+	h->self->buffer_bytes = offset;
+	if (!barrier(h, &worker->attached))
+		leave(0);
+	if (!layout_meet(h->layout, peer->index, why, sizeof(why)))
+		goto failed;
+	const struct toll_pattern *pattern = &h->layout->choice.binding->pattern;
+
+	peer->ticks_per_ns = page->ticks_per_ns;
+	peer->hybrid_ticks = (uint64_t)((double)worker->hybrid_ns * page->ticks_per_ns);
+	__atomic_fetch_or(&peer->pace,
+	                  peer->wait == TOLL_WAIT_PAUSE ? TOLL_PACE_PAUSE :
+	                  peer->wait == TOLL_WAIT_YIELD ? TOLL_PACE_YIELD :
+	                                                  0,
+	                  __ATOMIC_RELAXED);
+	if (pattern->prepare)
+		pattern->prepare(peer);
+	if (pattern->deadline)
+		deadline_signals();
+	if (!barrier(h, &worker->met))
+		leave(0);
+	if (peer->index == 0) {
+		__atomic_store_n(&worker->state, PAGE_READY, __ATOMIC_RELEASE);
+		worker_event(page);
+	}
+	while (gate(h, &seen)) {
+		uint32_t visit = seen - 1;
+		const struct page_turn *turn = &page->turn[visit - page->begin];
+
+		if (page->measuring && !h->self->run_delay_known) {
+			FILE *file = fopen("/proc/thread-self/schedstat", "re");
+			unsigned long long ran, delayed;
+
+			if (file) {
+				if (fscanf(file, "%llu %llu", &ran, &delayed) == 2) {
+					h->self->run_delay_ns = delayed;
+					h->self->run_delay_known = 1;
+				}
+				fclose(file);
+			}
+		}
+		if (turn->kind == PAGE_WATCH)
+			watch(h);
+		else
+			play(h, turn);
+		if (!hand_over(h, visit))
+			break;
+	}
+	leave(0);
+failed:
+	worker_failed(page, worker, "peer %u: %s", peer->index, why);
+	leave(1);
+}
+
+void peer_live(struct harness *h)
+{
+	/* a stack that begins elsewhere in each worker: its place relative to the data changes timings */
+	h->self->stack_bytes = (uint32_t)(random_next(&h->seed) % 512 * 16);
+	volatile char *offset = __builtin_alloca(h->self->stack_bytes + 1);
+
+	offset[0] = 0;
+	mine = h;
+	__atomic_store_n(&h->self->pid, (int32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	live(h);
+}

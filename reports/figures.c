@@ -1,0 +1,946 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* figures.c - the figures of a result: data files, the gnuplot files that draw them, SVG and PNG.
+ *
+ * gnuplot runs without a shell. Its script names files that are named here; what comes from the result
+ * reaches it as columns of a data file only, which it prints and never evaluates. */
+#include "figures.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../bench/say.h"
+
+extern char **environ;
+
+enum { MOST_FIGURES = 64, MOST_PANELS = 6, MOST_SECONDS = 60, MOST_ROWS = 64 };
+enum { INKS = 8 }; /* colours and symbols of style.gp */
+
+static const char *const scripts[] = { "style.gp", "curves.gp", "latency.gp", "bandwidth.gp",
+	                               "dots.gp",  "sharing.gp", "ratio.gp" };
+enum { SCRIPTS = sizeof scripts / sizeof *scripts };
+
+/* ---- what a figure says of itself ---- */
+
+struct frame {
+	double x_low, x_high, y_low, y_high;
+	size_t rows;
+	size_t margin;                 /* characters, for labels */
+	const char *axis;
+	unsigned hue[MOST_ROWS], shape[MOST_ROWS]; /* of each row, 1 … INKS */
+};
+
+struct workshop {
+	const struct arrangement *arrangement;
+	const struct fits *fits;
+	const char *directory;
+	struct figures *figures;
+	unsigned made[5];              /* figures of each kind so far */
+	const struct cell **variants;  /* a cell of each, in the plan's order */
+	size_t variant_count;
+	char host[320];
+};
+
+static FILE *open_in(const char *directory, const char *name, const char *suffix)
+{
+	char path[PATH_MAX];
+	FILE *stream = NULL;
+
+	if (snprintf(path, sizeof path, "%s/%s%s", directory, name, suffix) < (int)sizeof path)
+		stream = fopen(path, "we");
+	else
+		errno = ENAMETOOLONG;
+	if (!stream)
+		say_error("%s/%s%s: %m; give another folder with -o", directory, name, suffix);
+	return stream;
+}
+
+static int close_written(FILE *stream, const char *directory, const char *name)
+{
+	int failed = fflush(stream) || ferror(stream);
+
+	if (failed)
+		say_error("%s/%s: %m; make room, or give another folder with -o", directory, name);
+	if (fclose(stream) && !failed) {
+		say_error("%s/%s: %m; make room, or give another folder with -o", directory, name);
+		failed = 1;
+	}
+	return failed ? -1 : 0;
+}
+
+enum kind { KIND_LATENCY, KIND_BANDWIDTH, KIND_DOTS, KIND_SHARING, KIND_RATIO };
+
+/* The next figure of a kind with its data file begun; NULL when there are enough, or on error. */
+static struct figure *begin(struct workshop *shop, enum kind kind, FILE **data)
+{
+	static const char *const names[] = { "latency", "bandwidth", "dots", "sharing", "ratio" };
+	static const char *const script[] = { "latency.gp", "bandwidth.gp", "dots.gp", "sharing.gp",
+		                              "ratio.gp" };
+	struct figures *all = shop->figures;
+
+	if (all->count == MOST_FIGURES) {
+		snprintf(all->missing, sizeof all->missing,
+		         "only the first %d figures are drawn; the tables are complete", MOST_FIGURES);
+		return NULL;
+	}
+	struct figure *figure = &all->figure[all->count];
+	*figure = (struct figure){ .script = script[kind] };
+	snprintf(figure->name, sizeof figure->name, "%s-%u", names[kind], ++shop->made[kind]);
+	*data = open_in(shop->directory, figure->name, ".tsv");
+	if (!*data)
+		return NULL;
+	all->count++;
+	return figure;
+}
+
+/* A data column: empty is "-", which gnuplot takes as missing. */
+static void number(FILE *data, double value, const char *after)
+{
+	if (isfinite(value))
+		fprintf(data, "%.6g%s", value, after);
+	else
+		fprintf(data, "-%s", after);
+}
+
+static void label(FILE *data, const char *text, const char *after)
+{
+	char safe[512];
+
+	fprintf(data, "%s%s", *text_label(text, safe, sizeof safe) ? safe : "-", after);
+}
+
+/* The head of a data file, and block 0, which the scripts read. */
+static void frame_write(FILE *data, const struct workshop *shop, const struct figure *figure,
+                        const struct frame *frame, const char *under, const char *columns)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s", shop->arrangement->result->path);
+	fprintf(data, "# %s.tsv: data of %s. Result file: ", figure->name, figure->script);
+	label(data, basename(path), "\n");
+	fprintf(data, "# Blocks are two blank lines apart. Block 0 says what the figure is: title, two "
+	              "lines under it,\n# rows, range of x, range of y, margin in characters, axis, colours, "
+	              "symbols. The other blocks' columns (- is missing):\n# %s\n",
+	        columns);
+	label(data, figure->title, "\t");
+	label(data, under, "\t");
+	label(data, shop->host, "\t");
+	fprintf(data, "%zu\t%.6g\t%.6g\t%.6g\t%.6g\t%zu\t", frame->rows, frame->x_low, frame->x_high,
+	        frame->y_low, frame->y_high, frame->margin);
+	label(data, frame->axis, "\t");
+	for (size_t i = 0; i < frame->rows && i < MOST_ROWS; i++)
+		fprintf(data, "%s%u", i ? " " : "", frame->hue[i]);
+	fputc('\t', data);
+	for (size_t i = 0; i < frame->rows && i < MOST_ROWS; i++)
+		fprintf(data, "%s%u", i ? " " : "", frame->shape[i]);
+	fputc('\n', data);
+}
+
+static bool same_variant(const struct cell *a, const struct cell *b)
+{
+	return !strcmp(a->mechanism, b->mechanism) && !strcmp(a->options, b->options);
+}
+
+/* The colour of a variant: its place among the variants of the plan, so that it is the same in all
+ * figures. */
+static unsigned hue_of(const struct workshop *shop, const struct cell *cell)
+{
+	size_t place = 0;
+
+	while (place < shop->variant_count && !same_variant(shop->variants[place], cell))
+		place++;
+	return (unsigned)(place % INKS) + 1;
+}
+
+static int find_variants(struct workshop *shop)
+{
+	const struct result *result = shop->arrangement->result;
+
+	shop->variants = calloc(result->cell_count + 1, sizeof *shop->variants);
+	if (!shop->variants)
+		return -1;
+	for (size_t i = 0; i < result->cell_count; i++) {
+		const struct cell *cell = &result->cells[i].cell;
+		size_t at = 0;
+		while (at < shop->variant_count && !same_variant(shop->variants[at], cell))
+			at++;
+		if (at == shop->variant_count)
+			shop->variants[shop->variant_count++] = cell;
+	}
+	return 0;
+}
+
+/* The symbol of each row: its colour's, but for the second row of a colour (one variant with two
+ * waits), which takes one that is free. */
+static void choose_shapes(struct frame *frame)
+{
+	bool taken[INKS + 1] = { false };
+
+	for (size_t r = 0; r < frame->rows; r++) {
+		frame->shape[r] = taken[frame->hue[r]] ? 0 : frame->hue[r];
+		taken[frame->hue[r]] = true;
+	}
+	for (size_t r = 0; r < frame->rows; r++) {
+		if (frame->shape[r])
+			continue;
+		unsigned shape = 1;
+		while (shape <= INKS && taken[shape])
+			shape++;
+		frame->shape[r] = shape <= INKS ? shape : frame->hue[r];
+		taken[frame->shape[r]] = true;
+	}
+}
+
+static int finish(struct workshop *shop, const struct figure *figure, FILE *data)
+{
+	return close_written(data, shop->directory, figure->name);
+}
+
+/* ---- curves over sizes ---- */
+
+struct end_label {
+	double y, place;               /* where it belongs, where it stands */
+	size_t row;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct end_label *x = a, *y = b;
+
+	return (x->y > y->y) - (x->y < y->y);
+}
+
+/* Moves labels apart along a log axis, by as little as keeps them in order and a line's height from
+ * each other: neighbours that clash are pushed apart by half each until none does. */
+static void spread_labels(struct end_label labels[], size_t n, double low, double high)
+{
+	double gap = 0.047 * log(high / low);
+
+	qsort(labels, n, sizeof *labels, by_place);
+	for (size_t i = 0; i < n; i++)
+		labels[i].place = log(labels[i].y);
+	for (int pass = 0; pass < 500; pass++) {
+		bool moved = false;
+		for (size_t i = 1; i < n; i++) {
+			double lack = gap - (labels[i].place - labels[i - 1].place);
+			if (lack <= gap * 0.01)
+				continue;
+			labels[i - 1].place -= lack / 2;
+			labels[i].place += lack / 2;
+			moved = true;
+		}
+		if (!moved)
+			break;
+	}
+	/* Back into the frame from above, then from below: gnuplot leaves out what stands outside. */
+	double limit = log(high);
+	for (size_t i = n; i-- > 0; limit = labels[i].place - gap)
+		labels[i].place = fmin(labels[i].place, limit);
+	limit = log(low);
+	for (size_t i = 0; i < n; limit = labels[i++].place + gap)
+		labels[i].place = fmax(labels[i].place, limit);
+	for (size_t i = 0; i < n; i++)
+		labels[i].place = exp(fmin(labels[i].place, log(high)));
+}
+
+static bool row_has_level(const struct sheet *sheet, const struct sheet_row *row)
+{
+	for (size_t s = 0; s < sheet->size_count; s++)
+		if (row->cells[s].level)
+			return true;
+	return false;
+}
+
+/* The frame around all values of a sheet and their intervals. */
+static struct frame sheet_frame(const struct workshop *shop, const struct sheet *sheet,
+                                size_t *sizes)
+{
+	struct frame frame = { .x_low = INFINITY, .y_low = INFINITY };
+	bool seen[256] = { false };
+
+	*sizes = 0;
+	for (size_t r = 0; r < sheet->row_count; r++) {
+		const struct sheet_row *row = &sheet->rows[r];
+		if (!row_has_level(sheet, row) || frame.rows == MOST_ROWS)
+			continue;
+		frame.hue[frame.rows] = hue_of(shop, row->cell);
+		frame.rows++;
+		if (text_width(row->label) > frame.margin)
+			frame.margin = text_width(row->label);
+		for (size_t s = 0; s < sheet->size_count; s++) {
+			if (!row->cells[s].level)
+				continue;
+			struct interval v = measure_value(sheet->measure, row->cells[s].level);
+			if (!(v.estimate > 0))
+				continue;
+			if (s < 256 && !seen[s]) {
+				seen[s] = true;
+				++*sizes;
+			}
+			frame.x_low = fmin(frame.x_low, (double)sheet->sizes[s]);
+			frame.x_high = fmax(frame.x_high, (double)sheet->sizes[s]);
+			frame.y_low = fmin(frame.y_low, v.low > 0 ? v.low : v.estimate);
+			frame.y_high = fmax(frame.y_high, v.high > 0 ? v.high : v.estimate);
+		}
+	}
+	choose_shapes(&frame);
+	return frame;
+}
+
+static void sheet_captions(const struct sheet *sheet, struct figure *figure, char *under, size_t bytes)
+{
+	static const char *const title[] = { [MEASURE_RTT] = "Round trip (RTT)",
+		                             [MEASURE_BANDWIDTH] = "Payload received",
+		                             [MEASURE_TIME] = "Time per message" };
+
+	snprintf(figure->title, sizeof figure->title, "%s: %s, %s", title[sheet->measure],
+	         sheet->pattern, sheet->situation);
+	char count[48];
+	if (sheet->workers_least == sheet->workers_most)
+		snprintf(count, sizeof count, "%zu", sheet->workers_most);
+	else
+		snprintf(count, sizeof count, "%zu to %zu", sheet->workers_least, sheet->workers_most);
+	snprintf(under, bytes, "%s; wait %s; %s workers a point, 95 %% intervals", sheet->conditions,
+	         sheet->waits, count);
+	snprintf(figure->caption, sizeof figure->caption,
+	         "%s Bars are 95 %% intervals over %s workers; where none is seen it is smaller than "
+	         "the point. Both scales are logarithmic: equal steps are equal factors.",
+	         sheet->measure == MEASURE_RTT       ? "The whole round trip, two messages." :
+	         sheet->measure == MEASURE_BANDWIDTH ? "Payload arriving at the consumer." :
+	                                               "Time per message.",
+	         count);
+	figure->sheet = sheet;
+}
+
+static int curves(struct workshop *shop, const struct sheet *sheet, struct frame frame)
+{
+	FILE *data;
+	struct figure *figure = begin(
+	        shop, sheet->measure == MEASURE_BANDWIDTH ? KIND_BANDWIDTH : KIND_LATENCY, &data);
+	char under[512];
+
+	if (!figure)
+		return shop->figures->count == MOST_FIGURES ? 0 : -1;
+	sheet_captions(sheet, figure, under, sizeof under);
+	frame.x_low /= 1.25;
+	frame.x_high *= 1.12;
+	frame.y_low /= 1.25;
+	frame.y_high *= 1.25;
+	frame.margin += 3;
+	frame.axis = sheet->measure == MEASURE_RTT       ? "round trip" :
+	             sheet->measure == MEASURE_BANDWIDTH ? "payload received per second" :
+	                                                   "time per message";
+	frame_write(data, shop, figure, &frame, under,
+	            sheet->measure == MEASURE_BANDWIDTH ?
+	                    "size_bytes  bytes_per_s  low  high  workers  variant" :
+	            sheet->measure == MEASURE_RTT ? "size_bytes  rtt_ns  low  high  workers  variant" :
+	                                            "size_bytes  per_message_ns  low  high  workers  variant");
+	struct end_label *ends = calloc(frame.rows, sizeof *ends);
+	double *end_x = calloc(frame.rows, sizeof *end_x);
+	const char **names = calloc(frame.rows, sizeof *names);
+	size_t n = 0;
+	for (size_t r = 0; r < sheet->row_count && ends && end_x && names; r++) {
+		const struct sheet_row *row = &sheet->rows[r];
+		if (!row_has_level(sheet, row) || n == frame.rows)
+			continue;
+		fputs("\n\n", data);
+		for (size_t s = 0; s < sheet->size_count; s++) {
+			const struct level *level = row->cells[s].level;
+			if (!level)
+				continue;
+			struct interval v = measure_value(sheet->measure, level);
+			number(data, (double)sheet->sizes[s], "\t");
+			number(data, v.estimate, "\t");
+			number(data, v.low, "\t");
+			number(data, v.high, "\t");
+			fprintf(data, "%zu\t", level->workers);
+			label(data, row->label, "\n");
+			ends[n] = (struct end_label){ .y = v.estimate, .row = n };
+			end_x[n] = (double)sheet->sizes[s];
+			names[n] = row->label;
+		}
+		n++;
+	}
+	spread_labels(ends, n, frame.y_low, frame.y_high);
+	fputs("\n\n# labels: x  y  text\n", data);
+	for (size_t row = 0; row < n; row++) {
+		for (size_t i = 0; i < n; i++) {
+			if (ends[i].row != row)
+				continue;
+			/* A line that ends early has its name at its end, where it need not give way. */
+			bool early = end_x[row] * 1.13 < frame.x_high;
+			number(data, end_x[row], "\t");
+			number(data, early ? ends[i].y : ends[i].place, "\t");
+			label(data, names[row], "\n");
+		}
+	}
+	bool out_of_memory = !ends || !end_x || !names;
+	free(ends);
+	free(end_x);
+	free(names);
+	if (out_of_memory)
+		say_error("out of memory while writing figures");
+	return finish(shop, figure, data) || out_of_memory ? -1 : 0;
+}
+
+/* ---- one size: a dot a variant ---- */
+
+struct dot {
+	const struct sheet_row *row;
+	struct interval value;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const struct dot *x = a, *y = b;
+
+	return (x->value.estimate > y->value.estimate) - (x->value.estimate < y->value.estimate);
+}
+
+static int dots(struct workshop *shop, const struct sheet *sheet, struct frame frame)
+{
+	FILE *data;
+	struct dot *rows = calloc(frame.rows, sizeof *rows);
+	char under[512], axis[96], size_text[24] = "";
+	size_t n = 0;
+
+	if (!rows) {
+		say_error("out of memory while writing figures");
+		return -1;
+	}
+	for (size_t r = 0; r < sheet->row_count && n < frame.rows; r++) {
+		for (size_t s = 0; s < sheet->size_count; s++) {
+			if (!sheet->rows[r].cells[s].level)
+				continue;
+			rows[n++] = (struct dot){ &sheet->rows[r],
+				                  measure_value(sheet->measure,
+				                                sheet->rows[r].cells[s].level) };
+			say_size(sheet->sizes[s], size_text);
+			break;
+		}
+	}
+	qsort(rows, n, sizeof *rows, by_value);
+	if (sheet->measure == MEASURE_BANDWIDTH)
+		for (size_t i = 0; i < n / 2; i++) {
+			struct dot swap = rows[i];
+			rows[i] = rows[n - 1 - i];
+			rows[n - 1 - i] = swap;
+		}
+	struct figure *figure = begin(shop, KIND_DOTS, &data);
+	if (!figure) {
+		free(rows);
+		return shop->figures->count == MOST_FIGURES ? 0 : -1;
+	}
+	struct text_unit unit = sheet_unit(sheet);
+	bool logarithmic = frame.y_high > 20 * frame.y_low;
+	sheet_captions(sheet, figure, under, sizeof under);
+	snprintf(figure->caption, sizeof figure->caption,
+	         "%s at %s; bars are 95 %% intervals over workers.%s",
+	         sheet->measure == MEASURE_RTT       ? "The whole round trip, two messages," :
+	         sheet->measure == MEASURE_BANDWIDTH ? "Payload arriving at the consumer" :
+	                                               "Time per message",
+	         size_text, logarithmic ? " The scale is logarithmic." : " The scale begins at zero.");
+	snprintf(axis, sizeof axis, "%s at %s, %s", measure_text(sheet->measure), size_text, unit.name);
+	frame.axis = axis;
+	frame.x_low = logarithmic ? frame.y_low / unit.scale / 1.3 : 0;
+	frame.x_high = frame.y_high / unit.scale * (logarithmic ? 1.3 : 1.05);
+	frame.y_low = frame.y_high = 0;
+	frame.margin += 3;
+	frame_write(data, shop, figure, &frame, under, "row  value  low  high  variant  text");
+	fputs("\n\n", data);
+	for (size_t i = 0; i < n; i++) {
+		char value[TEXT_NUMBER], spread[TEXT_NUMBER];
+		fprintf(data, "%zu\t", i + 1);
+		number(data, rows[i].value.estimate / unit.scale, "\t");
+		number(data, rows[i].value.low / unit.scale, "\t");
+		number(data, rows[i].value.high / unit.scale, "\t");
+		label(data, rows[i].row->label, "\t");
+		fprintf(data, "%s %s\n", text_number(rows[i].value.estimate / unit.scale, value),
+		        text_spread(rows[i].value, spread));
+	}
+	free(rows);
+	return finish(shop, figure, data);
+}
+
+/* ---- false sharing ---- */
+
+static int sharing(struct workshop *shop)
+{
+	const struct arrangement *a = shop->arrangement;
+	struct frame frame = { .x_low = 0.9, .x_high = 2.2, .rows = a->sharing_count,
+		               .axis = "time with all cursors on one line / time with a line each" };
+	FILE *data;
+
+	if (!a->sharing_count)
+		return 0;
+	struct figure *figure = begin(shop, KIND_SHARING, &data);
+	if (!figure)
+		return shop->figures->count == MOST_FIGURES ? 0 : -1;
+	snprintf(figure->title, sizeof figure->title, "What false sharing costs");
+	snprintf(figure->caption, sizeof figure->caption,
+	         "The same ring twice, once with its cursors on one cache line: how many times longer a "
+	         "message takes. Circles: round trip; squares: time per message of a stream. Bars are "
+	         "95 %% intervals of the ratio, from pairs of workers that lived side by side.");
+	char(*names)[256] = calloc(a->sharing_count, sizeof *names);
+	if (!names) {
+		say_error("out of memory while writing figures");
+		fclose(data);
+		return -1;
+	}
+	for (size_t i = 0; i < a->sharing_count; i++) {
+		const struct sharing *one = &a->sharing[i];
+		char size[24], wait[48];
+		snprintf(names[i], sizeof names[i], "%s %s, %s %s%s%s", one->sheet->pattern,
+		         say_size(one->shared->size, size), one->sheet->sample->placement,
+		         cell_wait_text(one->shared, wait, sizeof wait), *state_text(one->state) ? ", " : "",
+		         state_text(one->state));
+		size_t width = text_width(names[i]);
+		frame.margin = width > frame.margin ? width : frame.margin;
+		double low = isfinite(one->factor.low) ? one->factor.low : one->factor.estimate;
+		double high = isfinite(one->factor.high) ? one->factor.high : one->factor.estimate;
+		frame.x_low = fmin(frame.x_low, low / 1.1);
+		frame.x_high = fmax(frame.x_high, high * 1.1);
+	}
+	frame.margin += 2;
+	frame_write(data, shop, figure, &frame,
+	            "circle: round trip; square: time per message of a stream; 95 % intervals from pairs",
+	            "row  factor  low  high  what  text  kind(1 round trip, 2 throughput)");
+	fputs("\n\n", data);
+	for (size_t i = 0; i < a->sharing_count; i++) {
+		const struct interval *f = &a->sharing[i].factor;
+		char value[TEXT_NUMBER], low[TEXT_NUMBER], high[TEXT_NUMBER];
+		fprintf(data, "%zu\t", i + 1);
+		number(data, f->estimate, "\t");
+		number(data, isfinite(f->low) ? f->low : f->estimate, "\t");
+		number(data, isfinite(f->high) ? f->high : f->estimate, "\t");
+		label(data, names[i], "\t");
+		if (isfinite(f->low))
+			fprintf(data, "%s × (%s … %s)\t", text_number(f->estimate, value),
+			        text_number(f->low, low), text_number(f->high, high));
+		else
+			fprintf(data, "%s ×, no pairs\t", text_number(f->estimate, value));
+		fprintf(data, "%d\n", a->sharing[i].quantity == QUANTITY_RTT ? 1 : 2);
+	}
+	free(names);
+	return finish(shop, figure, data);
+}
+
+/* ---- crossovers ---- */
+
+const struct sheet_row *fit_row(const struct arrangement *arrangement, const struct fit *fit,
+                                const struct sheet **sheet)
+{
+	for (size_t i = 0; i < fit->sizes; i++) {
+		const struct sheet_row *row =
+		        arranged_row(arrangement, fit->cell[i], fit->state, sheet);
+		if (row)
+			return row;
+	}
+	return NULL;
+}
+
+const char *fit_label(const struct arrangement *arrangement, const struct fit *fit)
+{
+	const struct sheet *sheet;
+	const struct sheet_row *row = fit_row(arrangement, fit, &sheet);
+
+	return row ? row->label : fit->curve;
+}
+
+unsigned crossover_below(const struct crossover *x)
+{
+	return x->points && x->log_ratio[0].estimate < 0 ? x->a : x->b;
+}
+
+char *crossover_place(struct interval bytes, char *out, size_t room)
+{
+	char at[24], low[24], high[24];
+
+	if (isfinite(bytes.low) && isfinite(bytes.high))
+		snprintf(out, room, "%s (%s … %s)", say_size((unsigned long long)bytes.estimate, at),
+		         say_size((unsigned long long)bytes.low, low),
+		         say_size((unsigned long long)bytes.high, high));
+	else
+		snprintf(out, room, "%s", say_size((unsigned long long)bytes.estimate, at));
+	return out;
+}
+
+char *crossover_sentence(const struct arrangement *arrangement, const struct fits *fits,
+                         const struct crossover *x, char *out, size_t bytes)
+{
+	const char *a = fit_label(arrangement, &fits->fit[x->a]);
+	const char *b = fit_label(arrangement, &fits->fit[x->b]);
+	bool a_below = crossover_below(x) == x->a;
+	char low[24], high[24], place[96];
+
+	switch (x->outcome) {
+	case CROSSING_ONE:
+		snprintf(out, bytes, "%s is faster below %s, %s above", a_below ? a : b,
+		         crossover_place(x->bytes, place, sizeof place), a_below ? b : a);
+		break;
+	case CROSSING_SEVERAL:
+		snprintf(out, bytes, "%s and %s change places %zu times, first at %s", a, b, x->crossings,
+		         say_size((unsigned long long)x->at[0], low));
+		break;
+	case CROSSING_NEVER:
+		snprintf(out, bytes, "%s is faster than %s at every size measured", x->winner < 0 ? a : b,
+		         x->winner < 0 ? b : a);
+		break;
+	case CROSSING_TIE:
+		if (x->bytes.low < x->bytes.high)
+			snprintf(out, bytes, "%s and %s tie from %s to %s", a, b,
+			         say_size((unsigned long long)x->bytes.low, low),
+			         say_size((unsigned long long)x->bytes.high, high));
+		else
+			snprintf(out, bytes, "%s and %s tie at %s", a, b,
+			         say_size((unsigned long long)x->bytes.low, low));
+		break;
+	case CROSSING_OUTSIDE:
+		snprintf(out, bytes, "%s is faster than %s here; they would meet outside the sizes measured",
+		         x->winner < 0 ? a : b, x->winner < 0 ? b : a);
+		break;
+	case CROSSING_UNRESOLVED:
+		if (x->more_rounds)
+			snprintf(out, bytes, "%s and %s: not resolved, about %u more rounds", a, b,
+			         x->more_rounds);
+		else
+			snprintf(out, bytes, "%s and %s: not resolved", a, b);
+		break;
+	}
+	return out;
+}
+
+/* Pairs of variants that change places, the surest first. */
+static size_t panels(const struct fits *fits, const struct crossover *out[])
+{
+	static const enum crossing order[] = { CROSSING_ONE, CROSSING_SEVERAL };
+	size_t n = 0;
+
+	for (size_t o = 0; o < 2; o++)
+		for (size_t i = 0; i < fits->crossover_count && n < MOST_PANELS; i++)
+			if (fits->crossover[i].outcome == order[o] && fits->crossover[i].points > 1)
+				out[n++] = &fits->crossover[i];
+	return n;
+}
+
+static int ratios(struct workshop *shop)
+{
+	const struct fits *fits = shop->fits;
+	const struct crossover *panel[MOST_PANELS];
+	size_t n = fits ? panels(fits, panel) : 0;
+	struct frame frame = { .x_low = INFINITY, .y_low = 0.8, .y_high = 1.25, .rows = n,
+		               .axis = "ratio of times" };
+	FILE *data;
+
+	if (!n)
+		return 0;
+	struct figure *figure = begin(shop, KIND_RATIO, &data);
+	if (!figure)
+		return shop->figures->count == MOST_FIGURES ? 0 : -1;
+	snprintf(figure->title, sizeof figure->title, "Where one variant overtakes another");
+	snprintf(figure->caption, sizeof figure->caption,
+	         "Time of the first over time of the second, against message size, from pairs of workers "
+	         "that lived side by side; below 1 the first is faster. A crossover is where the curve "
+	         "crosses 1. Bars are 95 %% intervals (20 %% trimmed mean, Yuen's t).");
+	for (size_t i = 0; i < n; i++) {
+		for (size_t p = 0; p < panel[i]->points; p++) {
+			struct interval r = panel[i]->log_ratio[p];
+			frame.x_low = fmin(frame.x_low, panel[i]->size[p]);
+			frame.x_high = fmax(frame.x_high, panel[i]->size[p]);
+			if (isfinite(r.estimate)) {
+				frame.y_low = fmin(frame.y_low, exp(isfinite(r.low) ? r.low : r.estimate));
+				frame.y_high =
+				        fmax(frame.y_high, exp(isfinite(r.high) ? r.high : r.estimate));
+			}
+		}
+	}
+	frame.x_low /= 1.25;
+	frame.x_high *= 1.25;
+	frame.y_low /= 1.08;
+	frame.y_high *= 1.08;
+	frame_write(data, shop, figure, &frame,
+	            "time of the first / time of the second, from pairs of workers; 95 % intervals",
+	            "size_bytes  ratio  low  high  pair");
+	for (size_t i = 0; i < n; i++) {
+		const struct crossover *x = panel[i];
+		const struct sheet *sheet = NULL;
+		char name[512];
+		fit_row(shop->arrangement, &fits->fit[x->a], &sheet);
+		snprintf(name, sizeof name, "%.200s / %.200s", fit_label(shop->arrangement, &fits->fit[x->a]),
+		         fit_label(shop->arrangement, &fits->fit[x->b]));
+		size_t used = strlen(name);
+		if (sheet)
+			snprintf(name + used, sizeof name - used, ", %s%s%s", sheet->sample->placement,
+			         *state_text(sheet->state) ? " " : "", state_text(sheet->state));
+		fputs("\n\n", data);
+		for (size_t p = 0; p < x->points; p++) {
+			number(data, x->size[p], "\t");
+			number(data, exp(x->log_ratio[p].estimate), "\t");
+			number(data, exp(x->log_ratio[p].low), "\t");
+			number(data, exp(x->log_ratio[p].high), "\t");
+			label(data, name, "\n");
+		}
+	}
+	return finish(shop, figure, data);
+}
+
+/* ---- drawing ---- */
+
+/* The folder with the .gp files: reports/ in the source tree or share/toll/reports where installed,
+ * looked for from the program upwards. */
+static bool find_scripts(char *directory, size_t bytes)
+{
+	static const char *const places[] = { "reports", "share/toll/reports" };
+	char here[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", here, sizeof here - 1);
+
+	if (length < 0)
+		return false;
+	here[length] = '\0';
+	for (int up = 0; up < 4; up++) {
+		char *slash = strrchr(here, '/');
+		if (!slash)
+			return false;
+		*slash = '\0';
+		for (size_t i = 0; i < 2; i++) {
+			char probe[PATH_MAX + 64];
+			snprintf(probe, sizeof probe, "%s/%s/style.gp", here, places[i]);
+			if (access(probe, R_OK))
+				continue;
+			return snprintf(directory, bytes, "%s/%s", here, places[i]) < (int)bytes;
+		}
+	}
+	return false;
+}
+
+static int copy_script(const char *from, const char *to, const char *name)
+{
+	char path[PATH_MAX + 64], block[4096];
+	size_t n;
+
+	snprintf(path, sizeof path, "%s/%s", from, name);
+	FILE *in = fopen(path, "re");
+	if (!in) {
+		say_error("%s: %m; install toll anew", path);
+		return -1;
+	}
+	FILE *out = open_in(to, name, "");
+	if (!out) {
+		fclose(in);
+		return -1;
+	}
+	while ((n = fread(block, 1, sizeof block, in)))
+		fwrite(block, 1, n, out);
+	int failed = ferror(in);
+	if (failed)
+		say_error("%s: %m", path);
+	fclose(in);
+	return close_written(out, to, name) || failed ? -1 : 0;
+}
+
+/* One gnuplot draws all figures of a kind of file: a start costs more than a figure. 0 and its process,
+ * or an errno value. */
+static int start_gnuplot(const char *directory, const char *script, const char *log, pid_t *pid)
+{
+	/* GNUPLOT_LIB and friends would load the user's own settings: -d leaves them out */
+	char *arguments[] = { (char[]){ "gnuplot" }, (char[]){ "-d" }, NULL, NULL };
+	posix_spawn_file_actions_t actions;
+	char name[64];
+	int error = posix_spawn_file_actions_init(&actions);
+
+	if (error)
+		return error;
+	snprintf(name, sizeof name, "%s", script);
+	arguments[2] = name;
+	error = posix_spawn_file_actions_addchdir_np(&actions, directory);
+	if (!error)
+		error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	if (!error)
+		error = posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC,
+		                                         0600);
+	if (!error)
+		error = posix_spawn_file_actions_adddup2(&actions, 1, 2);
+	if (!error)
+		error = posix_spawnp(pid, "gnuplot", &actions, NULL, arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+static bool ended_well(pid_t pid, time_t deadline)
+{
+	int status;
+	pid_t ended;
+
+	while ((ended = waitpid(pid, &status, WNOHANG)) == 0 && time(NULL) < deadline)
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+	if (!ended) {
+		kill(pid, SIGKILL);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		return false;
+	}
+	return ended == pid && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+static bool drawn(const char *directory, const struct figure *figure, const char *suffix)
+{
+	char path[PATH_MAX];
+	struct stat info;
+
+	snprintf(path, sizeof path, "%s/%s%s", directory, figure->name, suffix);
+	return !stat(path, &info) && info.st_size > 0;
+}
+
+/* The first line gnuplot complained with. */
+static void read_complaint(const char *directory, const char *log, char *out, size_t bytes)
+{
+	char path[PATH_MAX], line[512];
+
+	snprintf(path, sizeof path, "%s/%s", directory, log);
+	snprintf(out, bytes, "it took over %d s or was killed", MOST_SECONDS);
+	FILE *stream = fopen(path, "re");
+	while (stream && fgets(line, sizeof line, stream)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strspn(line, " \t^") < strlen(line))
+			text_clean(line, out, bytes);
+	}
+	if (stream)
+		fclose(stream);
+}
+
+static int draw(const char *directory, struct figures *figures, bool svg, bool png)
+{
+	static const struct {
+		const char *suffix, *script, *log;
+	} outputs[] = { { ".svg", "draw-svg", "draw-svg.log" }, { ".png", "draw-png", "draw-png.log" } };
+	bool wanted[] = { svg, png };
+	pid_t pid[2] = { 0 };
+	int error = 0;
+
+	for (size_t o = 0; o < 2 && !error; o++) {
+		if (!wanted[o])
+			continue;
+		FILE *script = open_in(directory, outputs[o].script, "");
+		if (!script)
+			return -1;
+		for (size_t i = 0; i < figures->count; i++)
+			fprintf(script, "reset\nundefine height\ndata = '%s.tsv'\nout = '%s%s'\nload '%s'\n",
+			        figures->figure[i].name, figures->figure[i].name, outputs[o].suffix,
+			        figures->figure[i].script);
+		if (close_written(script, directory, outputs[o].script))
+			return -1;
+		error = start_gnuplot(directory, outputs[o].script, outputs[o].log, &pid[o]);
+	}
+	if (error == ENOENT)
+		snprintf(figures->missing, sizeof figures->missing,
+		         "gnuplot is not installed (Debian: apt install gnuplot-nox); the .tsv and .gp "
+		         "files beside the page are complete");
+	else if (error)
+		snprintf(figures->missing, sizeof figures->missing, "gnuplot did not start: %s",
+		         strerror(error));
+	time_t deadline = time(NULL) + MOST_SECONDS;
+	for (size_t o = 0; o < 2; o++) {
+		char complaint[256];
+		if (!pid[o])
+			continue;
+		if (!ended_well(pid[o], deadline)) {
+			read_complaint(directory, outputs[o].log, complaint, sizeof complaint);
+			snprintf(figures->missing, sizeof figures->missing, "gnuplot failed: %s",
+			         complaint);
+		}
+		for (size_t i = 0; i < figures->count; i++)
+			*(o ? &figures->figure[i].png : &figures->figure[i].svg) =
+			        drawn(directory, &figures->figure[i], outputs[o].suffix);
+	}
+	for (size_t o = 0; o < 2; o++) {
+		char path[PATH_MAX];
+		snprintf(path, sizeof path, "%s/%s", directory, outputs[o].script);
+		unlink(path);
+		snprintf(path, sizeof path, "%s/%s", directory, outputs[o].log);
+		unlink(path);
+	}
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+static int write_data(struct workshop *shop)
+{
+	for (size_t i = 0; i < shop->arrangement->sheet_count; i++) {
+		const struct sheet *sheet = &shop->arrangement->sheets[i];
+		size_t sizes;
+		struct frame frame = sheet_frame(shop, sheet, &sizes);
+		if (sizes && (sizes > 1 ? curves(shop, sheet, frame) : dots(shop, sheet, frame)))
+			return -1;
+	}
+	return sharing(shop) || ratios(shop) ? -1 : 0;
+}
+
+int figures_make(const struct arrangement *arrangement, const struct fits *fits, const char *directory,
+                 bool svg, bool png, struct figures *figures)
+{
+	const struct result *result = arrangement->result;
+	struct workshop shop = { .arrangement = arrangement, .fits = fits, .directory = directory,
+		                 .figures = figures };
+	char from[PATH_MAX];
+
+	*figures = (struct figures){ .figure = calloc(MOST_FIGURES, sizeof *figures->figure) };
+	if (!figures->figure || find_variants(&shop)) {
+		say_error("out of memory while writing figures");
+		return -1;
+	}
+	snprintf(shop.host, sizeof shop.host, "%.60s, %.100s, Linux %.60s, toll %.20s, seed %llu",
+	         result_host(result, "name"), result_host(result, "cpu_model"),
+	         result_host(result, "kernel"), header_text(result, "toll"),
+	         (unsigned long long)result->seed);
+	int status = write_data(&shop);
+	free(shop.variants);
+	if (status)
+		return -1;
+	if (!figures->count) {
+		snprintf(figures->missing, sizeof figures->missing, "nothing was measured");
+		return 0;
+	}
+	if (!find_scripts(from, sizeof from)) {
+		snprintf(figures->missing, sizeof figures->missing,
+		         "toll's .gp files were not found beside the program; install toll anew");
+		return 0;
+	}
+	for (size_t i = 0; i < SCRIPTS; i++)
+		if (copy_script(from, directory, scripts[i]))
+			return -1;
+	return svg || png ? draw(directory, figures, svg, png) : 0;
+}
+
+void figures_free(struct figures *figures)
+{
+	free(figures->figure);
+	*figures = (struct figures){ 0 };
+}
+
+bool figures_own(const char *name)
+{
+	static const char *const kinds[] = { "latency-", "bandwidth-", "dots-", "sharing-", "ratio-" };
+
+	for (size_t i = 0; i < SCRIPTS; i++)
+		if (!strcmp(name, scripts[i]))
+			return true;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		size_t stem = strlen(kinds[i]);
+		size_t digits = strncmp(name, kinds[i], stem) ? 0 : strspn(name + stem, "0123456789");
+		const char *suffix = name + stem + digits;
+		if (digits && (!strcmp(suffix, ".tsv") || !strcmp(suffix, ".svg") || !strcmp(suffix, ".png")))
+			return true;
+	}
+	return false;
+}

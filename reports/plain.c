@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* plain.c - a result as Markdown and as CSV. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../bench/say.h"
+#include "answer.h"
+#include "page.h"
+
+static void sheet_markdown(FILE *out, const struct sheet *sheet)
+{
+	struct text_unit unit = sheet_unit(sheet), cpu = sheet_cpu_unit(sheet);
+	char size[24], number[TEXT_NUMBER], spread[TEXT_NUMBER];
+
+	if (sheet->new_situation) {
+		fputs("\n### ", out);
+		text_markdown(out, sheet->situation);
+		fputs("\n\n", out);
+		text_markdown(out, sheet->conditions);
+		fprintf(out, "; wait %s\n", sheet->waits);
+	}
+	fputs("\n", out);
+	text_markdown(out, sheet->pattern);
+	fprintf(out, ": %s, %s; CPU per message, %s\n\n| variant |", measure_text(sheet->measure),
+	        unit.name, cpu.name);
+	for (size_t s = 0; s < sheet->size_count; s++)
+		fprintf(out, " %s |", say_size(sheet->sizes[s], size));
+	for (size_t s = 0; s < sheet->size_count; s++)
+		fprintf(out, " CPU, %s |", say_size(sheet->sizes[s], size));
+	fputs("\n| --- |", out);
+	for (size_t s = 0; s < 2 * sheet->size_count; s++)
+		fputs(" ---: |", out);
+	fputc('\n', out);
+	for (size_t r = 0; r < sheet->row_count; r++) {
+		const struct sheet_row *row = &sheet->rows[r];
+		fputs("| ", out);
+		text_markdown(out, row->label);
+		fputs(" |", out);
+		for (size_t s = 0; s < sheet->size_count; s++) {
+			const struct sheet_cell *cell = &row->cells[s];
+			if (!cell->level) {
+				fputs(cell->cell < 0 ? " – |" : " failed |", out);
+				continue;
+			}
+			struct interval value = measure_value(sheet->measure, cell->level);
+			const char *strong = cell->fastest ? "**" : "";
+			fprintf(out, " %s%s%s %s%s |", strong,
+			        text_number(value.estimate / unit.scale, number), strong,
+			        text_spread(value, spread), cell->tied ? " ◃" : "");
+		}
+		for (size_t s = 0; s < sheet->size_count; s++) {
+			const struct level *level = row->cells[s].level;
+			fprintf(out, " %s |",
+			        text_number(level ? level->cpu_ns / cpu.scale : NAN, number));
+		}
+		fputc('\n', out);
+	}
+}
+
+static void reasons_markdown(FILE *out, const char *what, const struct reason list[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		fprintf(out, "* %zu %s%s: ", list[i].count, what, list[i].count == 1 ? "" : "s");
+		text_markdown(out, list[i].text);
+		fputs(" (", out);
+		text_markdown(out, list[i].keys[0]);
+		fputs(list[i].key_count > 1 ? ", …)\n" : ")\n", out);
+	}
+}
+
+int page_markdown(FILE *out, const struct page *page)
+{
+	const struct arrangement *a = page->arrangement;
+	const struct result *result = a->result;
+	char text[512];
+	size_t n;
+	struct sentence *sentences = answer_of(a, page->fits, &n);
+
+	fputs("# What crossing costs on ", out);
+	text_markdown(out, result_host(result, "name"));
+	fputs("\n\n", out);
+	text_markdown(out, result_host(result, "cpu_model"));
+	fputs(", ", out);
+	text_markdown(out, header_machine(result, text, sizeof text));
+	fputs(", Linux ", out);
+	text_markdown(out, result_host(result, "kernel"));
+	fprintf(out, "; %zu workers, seed %llu, ", result->worker_count, (unsigned long long)result->seed);
+	text_markdown(out, header_text(result, "created"));
+	fputs(", toll ", out);
+	text_markdown(out, header_text(result, "toll"));
+	fputs("\n\n## The answer\n\n", out);
+	for (size_t i = 0; i < n; i++) {
+		fputs("* ", out);
+		text_markdown(out, sentences[i].where);
+		fputs(": ", out);
+		text_markdown(out, sentences[i].text);
+		fputc('\n', out);
+	}
+	free(sentences);
+	fputs("\nRTT is the whole round trip. ± is half of the 95 % interval over workers. Bold: fastest of "
+	      "its column; ◃: pairs of workers do not tell it from the fastest.\n\n## Tables\n",
+	      out);
+	for (size_t i = 0; i < a->sheet_count; i++)
+		sheet_markdown(out, &a->sheets[i]);
+	if (a->refused_count || a->failed_count)
+		fputs("\n## Left out, and why\n\n", out);
+	reasons_markdown(out, "cell", a->refused, a->refused_count);
+	reasons_markdown(out, "failed worker", a->failed, a->failed_count);
+	return ferror(out) ? -1 : 0;
+}
+
+/* Full precision; empty where not known. */
+static void csv_number(FILE *out, double value)
+{
+	fputc(',', out);
+	if (isfinite(value))
+		fprintf(out, "%.9g", value);
+}
+
+static void csv_line(FILE *out, const struct page *page, const struct level *level)
+{
+	const struct result_cell *of = &page->arrangement->result->cells[level->cell];
+	const struct cell *cell = &of->cell;
+	char text[CELL_NAME + CELL_OPTIONS + 2];
+
+	text_csv(out, of->key);
+	fputc(',', out);
+	text_csv(out, cell_variant(cell, text, sizeof text));
+	fputc(',', out);
+	snprintf(text, sizeof text, "%s%s%s", cell->pattern, *cell->pattern_options ? ":" : "",
+	         cell->pattern_options);
+	text_csv(out, text);
+	fputc(',', out);
+	text_csv(out, cell->placement);
+	fputs(",\"", out);
+	for (unsigned i = 0; i < cell->peers && i < CELL_MOST_PEERS; i++)
+		fprintf(out, "%s%d", i ? " " : "", cell->cpus[i]);
+	fprintf(out, "\",%llu,%s,%s,%s,%s,%zu,%zu", (unsigned long long)cell->size,
+	        cell_wait_text(cell, text, sizeof text), cell_spins(cell) ? "spinning" : "sleeping",
+	        cell->idle == IDLE_AWAKE ? "awake" : cell->idle == IDLE_SLEEP ? "sleep" : "",
+	        state_text(level->state), level->workers, level->failed);
+	fprintf(out, ",%s", of->quantity == QUANTITY_RTT ? "rtt_ns" : "per_message_ns");
+	csv_number(out, level->ns.estimate);
+	csv_number(out, level->ns.low);
+	csv_number(out, level->ns.high);
+	csv_number(out, level->median_ns.estimate);
+	csv_number(out, level->median_ns.low);
+	csv_number(out, level->median_ns.high);
+	csv_number(out, level->bytes_per_s.estimate);
+	csv_number(out, level->bytes_per_s.low);
+	csv_number(out, level->bytes_per_s.high);
+	csv_number(out, level->cpu_ns);
+	csv_number(out, level->bimodal ? level->mode_ns[0] : NAN);
+	csv_number(out, level->bimodal ? level->mode_ns[1] : NAN);
+	fputs("\r\n", out);
+}
+
+int page_csv(FILE *out, const struct page *page)
+{
+	fputs("cell,variant,pattern,placement,cpus,size_bytes,wait,wait_class,idle,host_state,workers,"
+	      "failed_workers,quantity,ns,ns_low,ns_high,median_ns,median_ns_low,median_ns_high,"
+	      "bytes_per_s,bytes_per_s_low,bytes_per_s_high,cpu_ns_per_message,mode_low_ns,mode_high_ns\r\n",
+	      out);
+	for (size_t i = 0; i < page->level_count; i++)
+		csv_line(out, page, &page->levels[i]);
+	return ferror(out) ? -1 : 0;
+}
