@@ -122,7 +122,7 @@ $(BUILD)/toll-worker: $(WORKER_OBJECTS) $(BUILD)/sources
 
 $(BUILD)/bench/worker/%.o $(BUILD)/mechanisms/%.o: EXTRA := $(WORKER_CFLAGS)
 $(TOLL_OBJECTS): EXTRA := $(TOLL_CFLAGS)
-$(WORKER_OBJECTS): $(BUILD)/patterns.h
+$(TOLL_OBJECTS) $(WORKER_OBJECTS): | $(BUILD)/patterns.h
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call step,cc)$(CC) $(COMMON) $(EXTRA) -c -o $@ $<
 

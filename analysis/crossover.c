@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* crossover.c - at which size one curve overtakes another, told from the paired log ratios.
  *
- * At each size the pairs' ln(a/b) give a trimmed mean with Yuen's t. A size says "a is faster" or "b
- * is" when its interval, simultaneous over the sizes (Bonferroni), excludes 0 and it is not within
- * ±margin (TOST); it says "equal" when it is within. A change from one winner to the other is a
- * crossover; it lies where the paired difference of times, taken as straight between two measured
- * sizes, is 0: exact for curves σ + x/b, where interpolation of the ratio in ln x is not.
+ * At each size the pairs' ln(a/b) give a trimmed mean with Yuen's t. A size says "a is faster" or
+ * "b is" when its interval, simultaneous over the sizes (Bonferroni), excludes 0 and it is not
+ * within ±margin (TOST); it says "equal" when it is within. A change from one winner to the other
+ * is a crossover; it lies where the paired difference of times, taken as straight between two
+ * measured sizes, is 0: exact for curves σ + x/b, where interpolation of the ratio in ln x is not.
  * (Where one of the curves breaks between these two, nothing more than the two is said.)
  * Every outcome's share and the interval of a location come from a bootstrap of whole rounds, in
  * which all of this is done anew. */
@@ -54,8 +54,7 @@ static double factor_of(double known[], size_t freedom, double level)
 
 static double sign_half(struct paired *paired, const struct trimmed *t)
 {
-	return t->error *
-	       factor_of(paired->sign_factor, t->kept - 1, 1 - 0.05 / (double)paired->n);
+	return t->error * factor_of(paired->sign_factor, t->kept - 1, 1 - 0.05 / (double)paired->n);
 }
 
 /* Two one-sided tests at 5 % are an interval of 90 %. */
@@ -102,8 +101,8 @@ static double meeting_point(const struct paired *paired, const struct trimmed t[
 	return paired->x[low] + (paired->x[high] - paired->x[low]) * a / (a - b);
 }
 
-/* Where the line through the three outermost differences at an end is 0; NaN unless that lies beyond
- * the end and not too far. Relative errors are alike, so weights are 1/T². */
+/* Where the line through the three outermost differences at an end is 0; NaN unless that lies
+ * beyond the end and not too far. Relative errors are alike, so weights are 1/T². */
 static double beyond(const struct paired *paired, const struct trimmed t[], bool above)
 {
 	size_t count = paired->n < 3 ? paired->n : 3;
@@ -126,16 +125,16 @@ static double beyond(const struct paired *paired, const struct trimmed t[], bool
 	return there ? at * end : NAN;
 }
 
-/* Twelve sizes that are each told with a power of 95 % leave one of them unclear every other time. One
- * alone, between two that say the same and itself on their side, is taken to say it too. */
+/* Twelve sizes that are each told with a power of 95 % leave one of them unclear every other time.
+ * One alone, between two that say the same and itself on their side, is taken to say it too. */
 static void bridge(const struct paired *paired, const struct trimmed t[], enum label label[])
 {
 	for (size_t i = 1; i + 1 < paired->n; i++) {
 		enum label around = label[i - 1];
 		if (label[i] != LABEL_UNCLEAR || label[i + 1] != around || isnan(t[i].mean))
 			continue;
-		if (around == LABEL_EQUAL ? fabs(t[i].mean) < paired->margin :
-					    t[i].mean * (int)around > 0)
+		if (around == LABEL_EQUAL ? fabs(t[i].mean) < paired->margin
+					  : t[i].mean * (int)around > 0)
 			label[i] = around;
 	}
 }
@@ -242,17 +241,18 @@ static unsigned more_rounds(struct paired *paired, const struct trimmed t[],
 		if (away < 1.5 * at->error)
 			away = 0, room = paired->margin;
 		double differs = (sign_half(paired, at) + power * at->error) / away;
-		double equals = room > 0 ? (equal_half(paired, at) + power * at->error) / room :
-					   INFINITY;
+		double equals =
+			room > 0 ? (equal_half(paired, at) + power * at->error) / room : INFINITY;
 		double factor = fmin(differs, equals);
-		/* by rounds, since where groups are dealt into blocks a size is not in all of them */
+		/* by rounds, since where groups are dealt into blocks a size is not in all of them
+		 */
 		most = fmax(most, (factor * factor - 1) * (double)rounds);
 	}
 	return most < 1e6 ? (unsigned)ceil(fmax(most, 1)) : 0;
 }
 
-/* The sizes of a segment, with half of the way to its neighbours, and beyond the outermost as far as
- * a meeting point is told. */
+/* The sizes of a segment, with half of the way to its neighbours, and beyond the outermost as far
+ * as a meeting point is told. */
 static void span_of(const struct fit *fit, size_t k, double *low, double *high)
 {
 	const struct fit_segment *s = &fit->segment[k];
@@ -289,7 +289,8 @@ static double closed_form(const struct fit *a, const struct fit *b, double near)
 
 /* A curve that breaks between two measured sizes need not be straight there, nor in one piece: then
  * nothing is known but that the crossover lies between them. */
-static void widen_to_sizes(const struct paired *paired, const struct fit *fit, struct interval *place)
+static void widen_to_sizes(const struct paired *paired, const struct fit *fit,
+			   struct interval *place)
 {
 	for (size_t k = 0; k + 1 < fit->segments; k++) {
 		double low = fit->segment[k].to, high = fit->segment[k + 1].from;
@@ -306,8 +307,8 @@ static void widen_to_sizes(const struct paired *paired, const struct fit *fit, s
 }
 
 static void bootstrap(struct paired *paired, const struct outcome *outcome,
-		      struct resample *resample, gsl_rng *rng, struct crossover *out, double places[],
-		      unsigned times)
+		      struct resample *resample, gsl_rng *rng, struct crossover *out,
+		      double places[], unsigned times)
 {
 	struct trimmed t[FIT_MOST_SIZES];
 	struct outcome other;
@@ -323,8 +324,8 @@ static void bootstrap(struct paired *paired, const struct outcome *outcome,
 	}
 	out->share = (double)same / times;
 	if (outcome->crossing == CROSSING_ONE || outcome->crossing == CROSSING_OUTSIDE)
-		out->bytes = resample_interval(outcome->at[0], places, same,
-					       resample_rounds(resample));
+		out->bytes =
+			resample_interval(outcome->at[0], places, same, resample_rounds(resample));
 }
 
 /* Fills a crossover from the pairs in resample. */
@@ -336,12 +337,13 @@ static bool judge(struct paired *paired, struct resample *resample, const struct
 
 	for (size_t i = 0; i < paired->n; i++) {
 		t[i] = resample_trimmed(resample, i);
-		double half = isnan(t[i].error) ?
-				      NAN :
-				      t[i].error * statistics_t_factor((double)t[i].kept - 1, 0.95);
+		double half =
+			isnan(t[i].error)
+				? NAN
+				: t[i].error * statistics_t_factor((double)t[i].kept - 1, 0.95);
 		out->size[i] = paired->x[i];
-		out->log_ratio[i] = (struct interval){ t[i].mean, t[i].mean - half,
-						       t[i].mean + half, t[i].n };
+		out->log_ratio[i] =
+			(struct interval){ t[i].mean, t[i].mean - half, t[i].mean + half, t[i].n };
 	}
 	out->points = paired->n;
 	classify(paired, t, &outcome);
@@ -527,8 +529,8 @@ bool crossover_find(const struct result *result, const struct level levels[], st
 const char *crossover_text(enum crossing outcome)
 {
 	static const char *const names[] = {
-		[CROSSING_ONE] = "one",		[CROSSING_SEVERAL] = "several",
-		[CROSSING_NEVER] = "never",	[CROSSING_TIE] = "tie",
+		[CROSSING_ONE] = "one",         [CROSSING_SEVERAL] = "several",
+		[CROSSING_NEVER] = "never",     [CROSSING_TIE] = "tie",
 		[CROSSING_OUTSIDE] = "outside", [CROSSING_UNRESOLVED] = "unresolved",
 	};
 

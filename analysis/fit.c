@@ -6,11 +6,11 @@
  * programming (Bellman 1961; Bai and Perron 2003), and the number by BIC over all workers, whose
  * spread within a size is the pure error.
  *
- * Intervals come from a bootstrap of whole rounds: the workers' deviations from their size's mean are
- * drawn round by round and put on the fitted curve, and breaks are chosen anew each time. (Drawing
- * the values themselves would add the sample's noise to the replicate's, and find breaks in it.)
- * The σ and b of a segment are compared with those of the replicate's segment that contains the same
- * middle size, however many breaks that replicate has. */
+ * Intervals come from a bootstrap of whole rounds: the workers' deviations from their size's mean
+ * are drawn round by round and put on the fitted curve, and breaks are chosen anew each time.
+ * (Drawing the values themselves would add the sample's noise to the replicate's, and find breaks
+ * in it.) The σ and b of a segment are compared with those of the replicate's segment that contains
+ * the same middle size, however many breaks that replicate has. */
 #include "fit.h"
 
 #include <gsl/gsl_cdf.h>
@@ -30,10 +30,10 @@ static const double exactness = 1e-3;
 static const double least_span = 1.5;
 
 struct point {
-	double x, t;        /* bytes, ns */
-	double n;           /* workers */
-	double variance;    /* of one worker's log, from Yuen's error */
-	double freedom;     /* of that variance */
+	double x, t;     /* bytes, ns */
+	double n;        /* workers */
+	double variance; /* of one worker's log, from Yuen's error */
+	double freedom;  /* of that variance */
 };
 
 struct line {
@@ -101,7 +101,8 @@ static double line_at(const struct line *line, double x)
 	return line->sigma + line->slope * x;
 }
 
-/* Fills work->best and work->from: best[k][j] is the least cost of k segments over points 0 … j − 1. */
+/* Fills work->best and work->from: best[k][j] is the least cost of k segments over points 0 … j
+ * − 1. */
 static void search(const struct point points[], size_t n, struct workspace *work)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -152,8 +153,8 @@ static double parameters(size_t segments)
 	return 3 * (double)segments - 1;
 }
 
-/* Chooses the number of breaks by BIC over all workers: the misfit joins the pure error, so that what
- * lies within the noise buys no break. 0 segments when no segment is possible. */
+/* Chooses the number of breaks by BIC over all workers: the misfit joins the pure error, so that
+ * what lies within the noise buys no break. 0 segments when no segment is possible. */
 static size_t choose(const struct point points[], size_t n, struct workspace *work,
 		     struct model *model)
 {
@@ -180,8 +181,8 @@ static size_t choose(const struct point points[], size_t n, struct workspace *wo
 	return segments;
 }
 
-/* The second opinion: AICc with one residual a size, which knows nothing of the workers' spread. Uses
- * the search of the last choose(). */
+/* The second opinion: AICc with one residual a size, which knows nothing of the workers' spread.
+ * Uses the search of the last choose(). */
 static size_t choose_aicc(const struct point points[], size_t n, const struct workspace *work)
 {
 	double least = INFINITY;
@@ -195,7 +196,8 @@ static size_t choose_aicc(const struct point points[], size_t n, const struct wo
 		trace(points, n, k, work, &model);
 		for (size_t s = 0; s < k; s++) {
 			for (size_t i = model.begin[s]; i < model.begin[s + 1]; i++) {
-				double away = 1 - line_at(&model.line[s], points[i].x) / points[i].t;
+				double away =
+					1 - line_at(&model.line[s], points[i].x) / points[i].t;
 				sum += away * away;
 			}
 		}
@@ -320,8 +322,8 @@ static void bootstrap(const struct point points[], const struct model *model, st
 		resample_draw(resample, rng);
 		for (size_t i = 0; i < fit->sizes; i++) {
 			struct trimmed t = resample_trimmed(resample, i);
-			double variance = isnan(t.error) ? points[i].variance :
-							   t.error * t.error * (double)t.n;
+			double variance = isnan(t.error) ? points[i].variance
+							 : t.error * t.error * (double)t.n;
 			whole = whole && t.n;
 			drawn[i] = (struct point){ points[i].x, fit->fitted_ns[i] * exp(t.mean),
 						   (double)t.n, variance, 0 };
@@ -392,9 +394,9 @@ static bool fit_curve(struct fit *fit, const struct point points[], struct resam
 			.from = points[begin].x,
 			.to = points[end - 1].x,
 			.sigma_ns = resample_interval(line->sigma, r.sigma[k], r.n, rounds),
-			.bytes_per_s = bandwidth(resample_interval(line->slope, r.slope[k], r.n,
-								   rounds),
-						 fit->bytes_factor),
+			.bytes_per_s =
+				bandwidth(resample_interval(line->slope, r.slope[k], r.n, rounds),
+					  fit->bytes_factor),
 			.lack_of_fit_p = p,
 			.withheld = p < 0.01,
 		};
@@ -526,7 +528,8 @@ static bool take_entry(const struct result *result, const struct level *level, s
 	return entry->curve && entry->group;
 }
 
-struct fits *fit_of(const struct result *result, const struct level levels[], size_t n, uint64_t seed)
+struct fits *fit_of(const struct result *result, const struct level levels[], size_t n,
+		    uint64_t seed)
 {
 	struct fits *fits = calloc(1, sizeof *fits);
 	struct entry *entries = calloc(n + 1, sizeof *entries);

@@ -109,7 +109,8 @@ static size_t levels_of_cell(const struct result *result, unsigned cell, struct 
 		levels[n] = (struct level){ .cell = cell, .state = s, .all_states = over <= 1 };
 		measure(result, &levels[n++], workers, scratch);
 	}
-	/* A failed worker counts where its state does, else with the first, so that none is lost. */
+	/* A failed worker counts where its state does, else with the first, so that none is lost.
+	 */
 	for (size_t i = result->first[cell]; i < result->first[cell + 1]; i++) {
 		const struct result_worker *worker = worker_at(result, i);
 		size_t at = 0;

@@ -8,8 +8,8 @@
 
 struct level {
 	unsigned cell;
-	/* Levels of several states are given when each holds over 10 % of the cell's workers; else one
-	 * level of all workers, whose state is that of most of them (all_states). */
+	/* Levels of several states are given when each holds over 10 % of the cell's workers; else
+	 * one level of all workers, whose state is that of most of them (all_states). */
 	enum host_state state;
 	bool all_states;
 	size_t workers, failed;      /* workers that count, workers that failed */
@@ -31,8 +31,8 @@ struct level *level_of(const struct result *result, size_t *n);
 /* Whether a worker of the level's cell is one of those the level was made from. */
 bool level_counts(const struct level *level, const struct result_worker *worker);
 
-/* Pairs of two cells: workers of one visit (or, where either is measured one after the other, of one
- * round, then paired by their medians), same host state. values: a fresh array of
+/* Pairs of two cells: workers of one visit (or, where either is measured one after the other, of
+ * one round, then paired by their medians), same host state. values: a fresh array of
  * statistics_pair(a/b) the caller frees; returns their number. *values NULL when there are none. */
 size_t level_pairs(const struct result *result, unsigned a, unsigned b, enum host_state state,
 		   double **values);

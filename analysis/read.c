@@ -15,7 +15,13 @@
 #include "../bench/say.h"
 #include "statistics.h"
 
-enum { SCHEMA = 1, LINE_MOST = 64 << 20, CELLS_MOST = 1000000, CPU_MOST = 1 << 20, TEXT_MOST = 8192 };
+enum {
+	SCHEMA = 1,
+	LINE_MOST = 64 << 20,
+	CELLS_MOST = 1000000,
+	CPU_MOST = 1 << 20,
+	TEXT_MOST = 8192
+};
 
 /* Beyond any time, count or size that means something: thirty years in nanoseconds. */
 static const double number_most = 1e18;
@@ -84,9 +90,8 @@ static int lines_next(struct lines *lines, char **line, size_t *length, bool *wh
 	for (;;) {
 		char *start = lines->data + lines->begin;
 		size_t there = lines->end - lines->begin;
-		char *end = there > searched ?
-				    memchr(start + searched, '\n', there - searched) :
-				    NULL;
+		char *end =
+			there > searched ? memchr(start + searched, '\n', there - searched) : NULL;
 		if (end || lines->ended) {
 			*whole = end;
 			*line = start;
@@ -455,13 +460,15 @@ static bool check_strings(const struct reader *reader, const char *name, const j
 	if (json_is_string(value))
 		return check_length(reader, name, value, TEXT_MOST);
 	if (json_is_array(value))
-		json_array_foreach(value, i, inner) if (!check_strings(reader, name, inner)) return false;
+		json_array_foreach(value, i,
+				   inner) if (!check_strings(reader, name, inner)) return false;
 	if (json_is_object(value)) {
 		void *at = json_object_iter((json_t *)(uintptr_t)value);
 		for (; at; at = json_object_iter_next((json_t *)(uintptr_t)value, at)) {
 			key = json_object_iter_key(at);
 			if (strlen(key) > TEXT_MOST)
-				return wrong(reader, name, "a name of %zu bytes in it", strlen(key));
+				return wrong(reader, name, "a name of %zu bytes in it",
+					     strlen(key));
 			if (!check_strings(reader, key, json_object_iter_value(at)))
 				return false;
 		}
@@ -510,8 +517,8 @@ static bool read_header(struct reader *reader, json_t *header)
 
 /* --- workers ---------------------------------------------------------------------------------- */
 
-/* The turns and the worker's value. A worker that says it is well and has no turn is kept as failed:
- * a block that ended at once is no reason to refuse the file. */
+/* The turns and the worker's value. A worker that says it is well and has no turn is kept as
+ * failed: a block that ended at once is no reason to refuse the file. */
 static bool read_turns(const struct reader *reader, const json_t *object,
 		       struct result_worker *worker)
 {
@@ -533,7 +540,8 @@ static bool read_turns(const struct reader *reader, const json_t *object,
 			double ns = NAN;
 			if (!json_is_null(value)) {
 				/* a turn of 0 ns was not measured, and has no logarithm */
-				if (!check_number(reader, "batch_ns", value, 1e-6, number_most, &ns)) {
+				if (!check_number(reader, "batch_ns", value, 1e-6, number_most,
+						  &ns)) {
 					free(logs);
 					return false;
 				}
@@ -576,10 +584,14 @@ static bool read_disturbance(struct reader *reader, const json_t *object,
 			const char *name;
 			double *out;
 		} members[] = {
-			{ "run_delay_ns", &d->run_delay_ns }, { "switches", &d->switches },
-			{ "involuntary", &d->involuntary },   { "migrations", &d->migrations },
-			{ "gap_ns", &d->gap_ns },	      { "gap_watch_ns", &d->gap_watch_ns },
-			{ "gap_most_ns", &d->gap_most_ns },   { "steal_ns", &d->steal_ns },
+			{ "run_delay_ns", &d->run_delay_ns },
+			{ "switches", &d->switches },
+			{ "involuntary", &d->involuntary },
+			{ "migrations", &d->migrations },
+			{ "gap_ns", &d->gap_ns },
+			{ "gap_watch_ns", &d->gap_watch_ns },
+			{ "gap_most_ns", &d->gap_most_ns },
+			{ "steal_ns", &d->steal_ns },
 		};
 		for (size_t m = 0; m < sizeof members / sizeof *members; m++)
 			if (!get_number(reader, value, members[m].name, OPTIONAL, 0, number_most,
@@ -603,10 +615,10 @@ static bool read_cpu_ns(const struct reader *reader, const json_t *object,
 	size_t n = json_array_size(list);
 	if (n && n != worker->peers)
 		return wrong(reader, "cpu_ns", "%zu of them for %u peers", n, worker->peers);
-	json_array_foreach(list, i, value) if (!json_is_null(value) &&
-					       !check_number(reader, "cpu_ns", value, 0,
-							     number_most,
-							     &worker->cpu_ns[i])) return false;
+	json_array_foreach(list, i,
+			   value) if (!json_is_null(value) &&
+				      !check_number(reader, "cpu_ns", value, 0, number_most,
+						    &worker->cpu_ns[i])) return false;
 	return true;
 }
 
@@ -676,8 +688,10 @@ static bool read_worker(struct reader *reader, const json_t *object)
  * side by side with the visit's others and a cell has one place in a block. */
 static int by_visit(const void *left, const void *right, void *workers)
 {
-	const struct result_worker *a = (const struct result_worker *)workers + *(const size_t *)left;
-	const struct result_worker *b = (const struct result_worker *)workers + *(const size_t *)right;
+	const struct result_worker *a =
+		(const struct result_worker *)workers + *(const size_t *)left;
+	const struct result_worker *b =
+		(const struct result_worker *)workers + *(const size_t *)right;
 
 	if (a->visit != b->visit)
 		return a->visit < b->visit ? -1 : 1;
@@ -709,9 +723,10 @@ static bool index_workers(const struct reader *reader)
 			const struct result_worker *b = &result->workers[order[i]];
 			if (a->visit != b->visit)
 				continue;
-			say_error("%s:%lu: cell %zu of visit %lu again, first on line %lu; a worker "
-				  "is there once",
-				  reader->path, b->line, c, b->visit, a->line);
+			say_error(
+				"%s:%lu: cell %zu of visit %lu again, first on line %lu; a worker "
+				"is there once",
+				reader->path, b->line, c, b->visit, a->line);
 			return false;
 		}
 	}
@@ -812,8 +827,8 @@ static bool read_lines(struct reader *reader, struct lines *lines)
 	while ((status = lines_next(lines, &line, &length, &whole)) > 0) {
 		json_error_t error;
 		reader->line++;
-		json_t *object = whole ? json_loadb(line, length, JSON_REJECT_DUPLICATES, &error) :
-					 NULL;
+		json_t *object =
+			whole ? json_loadb(line, length, JSON_REJECT_DUPLICATES, &error) : NULL;
 		if (object) {
 			bool fine = read_object(reader, object);
 			json_decref(object);
@@ -825,8 +840,9 @@ static bool read_lines(struct reader *reader, struct lines *lines)
 			return out_of_memory(reader);
 		if (!whole || lines_at_end(lines)) {
 			if (!result->header) {
-				say_error("%s:%lu: not a result of toll, or its header was cut short",
-					  reader->path, reader->line);
+				say_error(
+					"%s:%lu: not a result of toll, or its header was cut short",
+					reader->path, reader->line);
 				return false;
 			}
 			result->truncated = true;
@@ -985,8 +1001,9 @@ const char *result_host(const struct result *result, const char *name)
 
 const char *result_state_text(enum host_state state)
 {
-	static const char *const names[] = { [STATE_NONE] = "-", [STATE_NEAR] = "near",
-					     [STATE_FAR] = "far" };
+	static const char *const names[] = {
+		[STATE_NONE] = "-", [STATE_NEAR] = "near", [STATE_FAR] = "far"
+	};
 
 	return names[state];
 }

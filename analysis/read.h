@@ -27,7 +27,7 @@ struct result_worker {
 	unsigned cell; /* index into cells */
 	unsigned round, block;
 	unsigned long visit;
-	double at_s;                   /* seconds since the run began; NaN: not known */
+	double at_s; /* seconds since the run began; NaN: not known */
 	bool reference, ok, settled;
 	char reason[256];
 	enum host_state state;
@@ -58,7 +58,8 @@ struct result {
 	size_t refused_count;
 	struct result_worker *workers; /* in the order of the file */
 	size_t worker_count;
-	/* Workers by cell, then visit: those of cell c are workers[order[i]], first[c] ≤ i < first[c + 1]. */
+	/* Workers by cell, then visit: those of cell c are workers[order[i]], first[c] ≤ i <
+	 * first[c + 1]. */
 	size_t *first, *order;
 	json_t *summary;       /* the last one, or NULL */
 	bool truncated;        /* the last line was cut; it was left out */
@@ -67,8 +68,8 @@ struct result {
 };
 
 /* Reads path ("-": standard input). NULL after one say_error() that names file, line and member;
- * a cut last line and lines of an unknown kind are warned of. Names and texts are those of the file:
- * clean them before they reach a terminal or a page. */
+ * a cut last line and lines of an unknown kind are warned of. Names and texts are those of the
+ * file: clean them before they reach a terminal or a page. */
 struct result *result_read(const char *path);
 void result_free(struct result *result);
 

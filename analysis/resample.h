@@ -31,9 +31,9 @@ struct trimmed resample_trimmed(struct resample *resample, size_t size);
 
 /* A generator for one bootstrap: the same for the same seed and text, whatever else is analysed. */
 gsl_rng *resample_rng(uint64_t seed, const char *text);
-/* Interval between percentiles of n replicates, which are sorted. The percentiles lie further out for
- * few rounds, as Student's t does from the normal: Hesterberg 2015 ("What teachers should know about
- * the bootstrap", the expanded percentile interval). NaN bounds below five rounds. */
+/* Interval between percentiles of n replicates, which are sorted. The percentiles lie further out
+ * for few rounds, as Student's t does from the normal: Hesterberg 2015 ("What teachers should know
+ * about the bootstrap", the expanded percentile interval). NaN bounds below five rounds. */
 struct interval resample_interval(double estimate, double replicates[], size_t n, size_t rounds);
 
 enum { RESAMPLE_FEWEST_ROUNDS = 5 };

@@ -104,8 +104,8 @@ static size_t order_rank(size_t n, double level)
 
 	/* GSL's continued fraction need not converge for large n, and then it aborts */
 	if (n > 1000) {
-		double rank = ((double)n + 1) / 2 -
-			      gsl_cdf_ugaussian_Qinv(tail) * sqrt((double)n) / 2;
+		double rank =
+			((double)n + 1) / 2 - gsl_cdf_ugaussian_Qinv(tail) * sqrt((double)n) / 2;
 		return rank < 1 ? 0 : (size_t)rank;
 	}
 	size_t rank = 0;
@@ -146,24 +146,27 @@ struct trimmed statistics_trimmed(const double sorted[], const unsigned times[],
 	size_t cut = (size_t)floor(trim * (double)n + 1e-9);
 	size_t kept = n - 2 * cut;
 
-	/* The values at ranks cut and n − cut − 1 are what the trimmed ones are winsorised to. */
-	double low = NAN, high = NAN, sum = 0;
+	/* Sums over the kept values, less a middle one so that their squares do not cancel. The
+	 * values at ranks cut and n − cut − 1, low and high, are what the others are winsorised to.
+	 */
+	double middle = sorted[values / 2], low = NAN, high = NAN, sum = 0, squares = 0;
 	size_t rank = 0;
-	for (size_t i = 0; i < values; i++) {
-		size_t count = times ? times[i] : 1;
-		if (count == 0)
-			continue;
+	for (size_t i = 0; rank < n - cut; i++) {
 		size_t begin = rank < cut ? cut : rank;
-		size_t end = rank + count < n - cut ? rank + count : n - cut;
-		if (begin < end) {
-			if (isnan(low))
-				low = sorted[i];
-			high = sorted[i];
-			sum += sorted[i] * (double)(end - begin);
-		}
-		rank += count;
+		rank += times ? times[i] : 1;
+		size_t end = rank < n - cut ? rank : n - cut;
+		if (begin >= end)
+			continue;
+		double count = (double)(end - begin), away = sorted[i] - middle;
+		if (begin == cut)
+			low = sorted[i];
+		high = sorted[i];
+		sum += count * away;
+		squares += count * away * away;
 	}
-	struct trimmed trimmed = { .mean = sum / (double)kept, .error = NAN, .n = n, .kept = kept };
+	struct trimmed trimmed = {
+		.mean = middle + sum / (double)kept, .error = NAN, .n = n, .kept = kept
+	};
 	if (kept < 2)
 		return trimmed;
 	if (low == high) { /* no rounding error may pass for a spread */
@@ -171,15 +174,10 @@ struct trimmed statistics_trimmed(const double sorted[], const unsigned times[],
 		trimmed.error = 0;
 		return trimmed;
 	}
-
-	double inner = 0, squares = 0;
-	for (size_t i = 0; i < values; i++) {
-		double value = fmin(fmax(sorted[i], low), high) - trimmed.mean;
-		double count = times ? times[i] : 1;
-		inner += value * count;
-		squares += value * value * count;
-	}
-	squares -= inner * inner / (double)n;
+	sum += (double)cut * (low - middle + high - middle);
+	squares +=
+		(double)cut * ((low - middle) * (low - middle) + (high - middle) * (high - middle));
+	squares -= sum * sum / (double)n;
 	trimmed.error = sqrt(fmax(squares, 0) / ((double)kept * ((double)kept - 1)));
 	return trimmed;
 }
@@ -216,7 +214,7 @@ double statistics_pair(const double a[], const double b[], size_t n)
 		if (isfinite(value))
 			ratio[kept++] = value;
 	}
-	double median = statistics_median(ratio, kept);
+	double median = kept ? statistics_median(ratio, kept) : NAN;
 	if (ratio != small)
 		free(ratio);
 	return median;

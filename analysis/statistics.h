@@ -31,8 +31,9 @@ struct interval statistics_median_interval(const double x[], size_t n, double le
 struct interval statistics_yuen(const double x[], size_t n, double trim, double level, double *p);
 /* What Yuen's t is made of. */
 struct trimmed {
-	double mean, error; /* standard error: √(winsorised squares / (h (h − 1))); NaN when h < 2 */
-	size_t n, kept;     /* kept: h = n − 2 ⌊trim n⌋; h − 1 degrees of freedom */
+	double mean,
+		error; /* standard error: √(winsorised squares / (h (h − 1))); NaN when h < 2 */
+	size_t n, kept; /* kept: h = n − 2 ⌊trim n⌋; h − 1 degrees of freedom */
 };
 /* Of sorted values of which value i occurs times[i] times (NULL: once each). n is their sum. */
 struct trimmed statistics_trimmed(const double sorted[], const unsigned times[], size_t values,

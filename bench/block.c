@@ -463,8 +463,8 @@ static enum waited fit_lane(struct block *b, unsigned lane, double turn_ns)
 	unsigned long fixed = (int)b->page->lane[lane].worker == b->canary ? 0 : b->options->operations;
 	uint64_t uncounted = w->size <= 4096 ? 20 : 5, least = least_operations(w->size);
 
-	if (w->slots + 1 > uncounted)
-		uncounted = w->slots + 1;
+	if (w->lap + 1 > uncounted)
+		uncounted = w->lap + 1;
 	if (w->fills) {
 		/* what the whole chain holds may lie ready when the clock starts */
 		uint64_t held = w->capacity * (w->peers > 2 ? w->peers - 1 : 1);

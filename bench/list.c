@@ -16,7 +16,7 @@
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
 const char list_help[] =
-	"toll list [WHAT] [options]     what there is to measure, and where\n"
+	"toll list [WHAT] [options]   what there is to measure, and where\n"
 	"\n"
 	"  toll list mechanisms         ways to move a message, how they wait, and their options\n"
 	"  toll list patterns           choreographies of peers\n"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../analysis/fit.h"
 #include "../analysis/level.h"
@@ -21,7 +22,7 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
-enum { INTERRUPTED = 128 + SIGINT };
+enum { SIGNALLED = 128 }; /* plus the signal's number: the exit status of what a signal ended */
 
 bool command_printed_json;
 
@@ -232,10 +233,11 @@ static void means_close(struct means *means)
 
 static int nothing_left(const struct plan *plan)
 {
-	if (plan->refused_count)
-		say_error("nothing to run: %zu cell%s, all refused; the first is %s: %s",
-			  plan->refused_count, plan->refused_count == 1 ? "" : "s",
-			  plan->refused[0].key, plan->refused[0].reason);
+	if (plan->refused_count == 1)
+		say_error("nothing to run: %s: %s", plan->refused[0].key, plan->refused[0].reason);
+	else if (plan->refused_count)
+		say_error("nothing to run: %zu cells, all refused; the first is %s: %s",
+			  plan->refused_count, plan->refused[0].key, plan->refused[0].reason);
 	else
 		say_error("nothing to run: no cell is asked for; toll run -h");
 	return EXIT_USAGE;
@@ -258,29 +260,27 @@ static int print_json(json_t *object)
 /* --- toll run ------------------------------------------------------------------------------- */
 
 static const char run_help[] =
-	"toll run [options]             measure, print a summary, write a page\n"
+	"toll run [options]           measure, print a summary, write a page\n"
 	"\n"
-	"  -c, --config CONF            what to measure: a file, or a name of toll list configs "
-	"[quick]\n"
-	"  -o, --output FILE            the result file [toll-HOST-DATE-TIME.ndjson]; the page "
-	"goes beside it\n"
-	"      --resume                 go on with the result file named by -o\n"
-	"      --dry-run                print the plan and stop\n"
-	"      --budget 5m, --rounds N  when to stop\n"
-	"      --seed N                 of every random choice; the same seed, the same plan\n"
-	"      --operations N           operations a turn, instead of a pilot\n"
-	"      --tails                  stamp every operation, for quantiles\n"
-	"      --require-quiet          refuse to measure on a disturbed machine\n"
-	"  -m, --plugin FILE.so         a mechanism from a shared object; again for more\n"
-	"      --json                   the summary as JSON\n"
+	"  -c, --config CONF          a file, or a name of toll list configs [quick]\n"
+	"  -o, --output FILE          the result [toll-HOST-DATE-TIME.ndjson]; page beside it\n"
+	"      --resume               go on with the result that -o names\n"
+	"      --dry-run              print the plan and stop\n"
+	"      --budget 5m            when to stop; --rounds N says it in rounds\n"
+	"      --seed N               of every random choice: same seed, same plan\n"
+	"      --operations N         operations a turn, instead of a pilot\n"
+	"      --tails                stamp every operation, for quantiles\n"
+	"      --require-quiet        do not measure on a disturbed machine\n"
+	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
+	"      --json                 the summary as JSON\n"
 	"\n"
-	"These replace the same key in every section of the configuration; values are lists:\n"
-	"      --mechanism pipe,ring:layout=*   --pattern pingpong   --size 64,4K\n"
+	"These replace the same key in every section of the configuration; lists have commas:\n"
+	"      --mechanism pipe,ring:layout=*       --pattern pingpong       --size 64,4K\n"
 	"      --wait spin,pause,yield,block,poll,hybrid:20us        --idle awake,sleep\n"
-	"      --placement same-cpu,across,pairs   or   --cpus 2,5   --depth N   --copy\n"
-	"      --touch all,none   --peers process,thread   --peer-count K\n"
+	"      --placement same-cpu,across,pairs or --cpus 2,5       --depth N  --copy\n"
+	"      --touch all,none       --peers process,thread         --peer-count K\n"
 	"\n"
-	"exit: 0 measured, 3 --resume on a changed host, 4 a mistake or nothing left to run\n";
+	"exit: 0 measured; 3 --resume on a changed host; 4 a mistake, or nothing to run\n";
 
 static int print_plan(const struct plan *plan)
 {
@@ -295,12 +295,41 @@ static int print_plan(const struct plan *plan)
 	return plan->cell_count ? EXIT_FINE : nothing_left(plan);
 }
 
-/* The summary as one object with the names of the files, on standard output. */
-static int print_summary_json(const struct result *result, const struct level levels[], size_t n,
-			      const char *page)
+/* report_write() tells what it wrote on standard output; with --json that is a part of one object.
+ * NULL after a failure, which *status has. */
+static json_t *write_report_json(const struct result *result, const char *directory,
+				 const char *format, char *path, int *status)
 {
-	char *text = NULL;
+	const struct report_options options = { directory, format, .json = true };
+	json_t *object = NULL;
+	FILE *told = tmpfile();
+	int kept = dup(STDOUT_FILENO);
+
+	fflush(stdout);
+	if (!told || kept < 0 || dup2(fileno(told), STDOUT_FILENO) < 0) {
+		say_error("temporary file: %s", strerror(errno));
+		*status = EXIT_USAGE;
+		goto end;
+	}
+	*status = report_write(result, &options, path);
+	fflush(stdout);
+	dup2(kept, STDOUT_FILENO);
+	rewind(told);
+	object = json_loadf(told, 0, NULL);
+end:
+	if (told)
+		fclose(told);
+	if (kept >= 0)
+		close(kept);
+	return object;
+}
+
+/* The summary, the result file and the page as one object. */
+static int show_json(const struct result *result, const struct level levels[], size_t n)
+{
+	char page[PATH_MAX] = "", *text = NULL;
 	size_t bytes;
+	int status = EXIT_USAGE;
 	json_t *object = NULL;
 	FILE *stream = open_memstream(&text, &bytes);
 	if (stream) {
@@ -309,42 +338,48 @@ static int print_summary_json(const struct result *result, const struct level le
 			object = json_loadb(text, bytes, 0, NULL);
 	}
 	free(text);
+	json_t *written = write_report_json(result, NULL, "html", page, &status);
 	json_object_set_new(object, "file", json_string(result->path));
-	json_object_set_new(object, "page", *page ? json_string(page) : json_null());
-	return print_json(object);
+	json_object_update_missing(object, written);
+	json_decref(written);
+	return print_json(object) ? EXIT_USAGE : status;
+}
+
+static int show_text(const struct result *result, const struct level levels[], size_t n)
+{
+	static const struct report_options html = { .format = "html" };
+	char page[PATH_MAX] = "";
+	if (report_summary(stdout, result, levels, n))
+		return EXIT_USAGE;
+	printf("\n%sresult and page%s\n%s\n", say_style(stdout, SAY_BOLD),
+	       say_style(stdout, SAY_PLAIN), result->path);
+	return report_write(result, &html, page);
 }
 
 /* read → levels → summary → report */
 static int show_result(const char *path)
 {
-	char page[PATH_MAX] = "";
 	size_t n = 0;
-	int status = EXIT_USAGE;
-	struct level *levels = NULL;
 	struct result *result = result_read(path);
-	if (!result)
-		return EXIT_USAGE;
-	levels = level_of(result, &n);
-	if (!levels && n) {
+	struct level *levels = result ? level_of(result, &n) : NULL;
+	int status = EXIT_USAGE;
+
+	if (result && !levels)
 		say_error("out of memory");
-		goto end;
-	}
-	if (!say_json) {
-		status = report_summary(stdout, result, levels, n);
-		fflush(stdout);
-	}
-	int written = report_write(result, &(struct report_options){ .format = "html" }, page);
-	if (say_json)
-		status = print_summary_json(result, levels, n, page);
-	else
-		printf("\n%sresult%s  %s\n%spage%s    %s\n", say_style(stdout, SAY_BOLD),
-		       say_style(stdout, SAY_PLAIN), path, say_style(stdout, SAY_BOLD),
-		       say_style(stdout, SAY_PLAIN), *page ? page : "- (see above)");
-	status = status ? status : written;
-end:
+	else if (result)
+		status = say_json ? show_json(result, levels, n) : show_text(result, levels, n);
 	free(levels);
 	result_free(result);
 	return status;
+}
+
+/* What --budget says is meant; a file's may be too small for a plan that the options changed. */
+static bool gives(const struct request *request, const char *key)
+{
+	for (size_t s = 0; s < request->setting_count; s++)
+		if (!strcmp(request->settings[s].key, key))
+			return true;
+	return false;
 }
 
 static int cmd_run(int argc, char **argv, char **rest)
@@ -379,12 +414,13 @@ static int cmd_run(int argc, char **argv, char **rest)
 		.resume = request.resume,
 		.json = say_json,
 		.require_quiet = request.require_quiet,
+		.budget_given = gives(&request, "budget"),
 		.path = result_path,
 	};
 	status = run_campaign(&options, means.plan, means.registry, means.place);
 	if (status == EXIT_FINE)
 		status = show_result(result_path);
-	else if (status == INTERRUPTED && *result_path)
+	else if (status > SIGNALLED && *result_path)
 		show_result(result_path);
 end:
 	means_close(&means);
@@ -394,7 +430,7 @@ end:
 /* --- toll one ------------------------------------------------------------------------------- */
 
 static const char one_help[] =
-	"toll one CELL [options] [--for 30s] [-- COMMAND …]     hold one cell, for a profiler\n"
+	"toll one CELL [options] [-- COMMAND …]     hold one cell, for a profiler\n"
 	"\n"
 	"CELL is a key, as results and toll run --dry-run print them,\n"
 	"      pipe/pingpong/same-cpu/64/block\n"
@@ -512,6 +548,7 @@ static int cmd_one(int argc, char **argv, char **rest)
 		.json = say_json,
 	};
 	status = run_one(&options, means.plan, means.registry, means.place);
+	command_printed_json = say_json && status == EXIT_FINE;
 end:
 	means_close(&means);
 	free(text);
@@ -572,7 +609,7 @@ static int cmd_fit(int argc, char **argv, char **rest)
 		}
 	}
 	levels = level_of(result, &n);
-	fits = levels || n == 0 ? fit_of(result, levels, n, seed) : NULL;
+	fits = levels ? fit_of(result, levels, n, seed) : NULL;
 	if (!fits) {
 		say_error("out of memory");
 		goto end;
@@ -631,19 +668,20 @@ static int cmd_report(int argc, char **argv, char **rest)
 	json_t *written = json_array();
 	for (int a = optind; a < argc; a++) {
 		char path[PATH_MAX] = "";
+		int its = EXIT_USAGE;
 		struct result *result = result_read(argv[a]);
-		int its = result ? report_write(result, &report, path) : EXIT_USAGE;
+		if (result && say_json)
+			json_array_append_new(written,
+					      write_report_json(result, report.directory,
+								report.format, path, &its));
+		else if (result)
+			its = report_write(result, &report, path);
 		result_free(result);
 		status = its ? its : status;
-		if (!*path)
-			continue;
-		json_array_append_new(written,
-				      json_pack("{s:s, s:s}", "file", argv[a], "report", path));
-		if (!say_json)
-			puts(path);
 	}
 	if (say_json && status == EXIT_FINE)
-		status = print_json(json_pack("{s:O}", "reports", written));
+		status = print_json(argc - optind == 1 ? json_incref(json_array_get(written, 0))
+						       : json_pack("{s:O}", "reports", written));
 	json_decref(written);
 	return status;
 }
@@ -757,9 +795,9 @@ int main(int argc, char **argv)
 	say_finish(command_printed_json);
 	if (fflush(stdout))
 		status = EXIT_USAGE;
-	if (status == INTERRUPTED) { /* what runs toll in a loop must see that it was Ctrl-C */
-		signal(SIGINT, SIG_DFL);
-		raise(SIGINT);
+	if (status > SIGNALLED) { /* who runs toll in a loop must see that it was Ctrl-C */
+		signal(status - SIGNALLED, SIG_DFL);
+		raise(status - SIGNALLED);
 	}
 	return status;
 }

@@ -13,7 +13,7 @@ struct toll_shared {
 	uint32_t returned;             /* slots given back; written by the consumer */
 	uint32_t head, tail;           /* shared-line: cursors of producer and consumer */
 	char apart1[TOLL_LINE - 12];
-	uint32_t asleep[2];            /* that side may sleep: set by itself, cleared by the other */
+	uint32_t asleep[2];            /* producer, consumer: it may sleep; written by that side alone */
 	char apart2[TOLL_LINE - 8];
 	unsigned char slots[];
 };
@@ -67,23 +67,23 @@ static TOLL_HOT void ring_advance(struct toll_end *end)
 		end->slot = end->first;
 }
 
-/* Sleeps while *word == seen. Between the mark and the check of the word stands a full fence, as
- * between the other side's store and its look at the mark: one of the two sees the other. */
+/* Sleeps while *word == seen. Between the mark and the look at the word stands a full fence, as between
+ * the other side's store and its look at the mark: one of the two sees the other. The sleeper takes its
+ * mark back itself: cleared by the other side it could be the mark of the next sleep. */
 static inline void ring_sleep(uint32_t *asleep, const uint32_t *word, uint32_t seen)
 {
-	__atomic_store_n(asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(asleep, 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(word, __ATOMIC_ACQUIRE) == seen)
 		toll_futex_wait(word, seen);
+	__atomic_store_n(asleep, 0, __ATOMIC_RELAXED);
 }
 
-static TOLL_HOT void ring_wake(uint32_t *asleep, const uint32_t *word)
+static TOLL_HOT void ring_wake(const uint32_t *asleep, const uint32_t *word)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(asleep, __ATOMIC_RELAXED)) {
-		__atomic_store_n(asleep, 0, __ATOMIC_RELAXED);
+	if (__atomic_load_n(asleep, __ATOMIC_RELAXED))
 		toll_futex_wake(word, 1);
-	}
 }
 
 static TOLL_HOT void *ring_reserve(struct toll_end *end, size_t len, unsigned how)

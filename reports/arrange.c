@@ -22,7 +22,7 @@ struct interval measure_value(enum measure measure, const struct level *level)
 
 const char *state_text(enum host_state state)
 {
-	return state == STATE_FAR ? "far" : state == STATE_NEAR ? "near" : "";
+	return state == STATE_NONE ? "" : result_state_text(state);
 }
 
 const char *header_text(const struct result *result, const char *name)

@@ -224,7 +224,7 @@ static int by_place(const void *a, const void *b)
  * each other: neighbours that clash are pushed apart by half each until none does. */
 static void spread_labels(struct end_label labels[], size_t n, double low, double high)
 {
-	double gap = 0.047 * log(high / low);
+	double gap = 0.056 * log(high / low);
 
 	qsort(labels, n, sizeof *labels, by_place);
 	for (size_t i = 0; i < n; i++)
@@ -559,14 +559,16 @@ const char *fit_label(const struct arrangement *arrangement, const struct fit *f
 
 unsigned crossover_below(const struct crossover *x)
 {
-	return x->points && x->log_ratio[0].estimate < 0 ? x->a : x->b;
+	return x->winner < 0 ? x->a : x->b;
 }
 
 char *crossover_place(struct interval bytes, char *out, size_t room)
 {
 	char at[24], low[24], high[24];
 
-	if (isfinite(bytes.low) && isfinite(bytes.high))
+	if (!(bytes.estimate >= 0 && bytes.estimate < 1e18))
+		snprintf(out, room, "?");
+	else if (isfinite(bytes.low) && isfinite(bytes.high))
 		snprintf(out, room, "%s (%s … %s)", say_size((unsigned long long)bytes.estimate, at),
 		         say_size((unsigned long long)bytes.low, low),
 		         say_size((unsigned long long)bytes.high, high));
@@ -606,8 +608,9 @@ char *crossover_sentence(const struct arrangement *arrangement, const struct fit
 			         say_size((unsigned long long)x->bytes.low, low));
 		break;
 	case CROSSING_OUTSIDE:
-		snprintf(out, bytes, "%s is faster than %s here; they would meet outside the sizes measured",
-		         x->winner < 0 ? a : b, x->winner < 0 ? b : a);
+		snprintf(out, bytes, "%s is faster than %s here; they would meet outside the sizes measured, "
+		         "at about %s", x->winner < 0 ? a : b, x->winner < 0 ? b : a,
+		         say_size((unsigned long long)x->bytes.estimate, low));
 		break;
 	case CROSSING_UNRESOLVED:
 		if (x->more_rounds)

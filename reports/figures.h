@@ -35,7 +35,7 @@ const struct sheet_row *fit_row(const struct arrangement *arrangement, const str
                                 const struct sheet **sheet);
 /* The name of a fitted curve as its sheet has it. */
 const char *fit_label(const struct arrangement *arrangement, const struct fit *fit);
-/* Which of a crossover's two curves is faster below it: an index into fits. */
+/* Which of a crossover's two curves is faster below it (CROSSING_ONE): an index into fits. */
 unsigned crossover_below(const struct crossover *crossover);
 /* "pipe is faster below 6.2 KiB (5.9 KiB … 6.5 KiB), futex above": a crossover as a sentence. */
 char *crossover_sentence(const struct arrangement *arrangement, const struct fits *fits,

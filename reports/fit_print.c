@@ -135,13 +135,13 @@ static void add_rows(struct table *table, const struct result *result, const str
 			continue;
 		}
 		struct text_unit unit = text_unit_ns(segment->sigma_ns.estimate);
-		table_cell(table, SAY_PLAIN, "%s",
-			   text_interval(segment->sigma_ns, unit.scale, unit.name, text,
-					 sizeof text));
+		table_cell(
+			table, SAY_PLAIN, "%s",
+			text_interval(segment->sigma_ns, unit.scale, unit.name, text, sizeof text));
 		write_bandwidth(segment->bytes_per_s, text, sizeof text);
 		table_cell(table, SAY_PLAIN, "%s", text);
-		table_cell(table, SAY_DIM, "%s", k == 0 && fit->break_uncertain ?
-						       "break uncertain" : "");
+		table_cell(table, SAY_DIM, "%s",
+			   k == 0 && fit->break_uncertain ? "break uncertain" : "");
 	}
 }
 
@@ -172,8 +172,8 @@ static size_t print_group(const struct result *result, const struct fits *fits, 
 	       say_style(stdout, SAY_PLAIN));
 	if (first->state != STATE_NONE)
 		printf(", host state %s", result_state_text(first->state));
-	printf("; %s\n", first->quantity == QUANTITY_RTT ? "time of a round trip" :
-							     "time of a message");
+	printf("; %s\n",
+	       first->quantity == QUANTITY_RTT ? "time of a round trip" : "time of a message");
 	*fine = table_print(stdout, table, 2) == 0 && *fine;
 	table_free(table);
 	return i;
@@ -247,7 +247,8 @@ static bool print_text(const struct result *result, const struct fits *fits)
 {
 	bool fine = true;
 
-	printf("%sCost models%s: T(x) = σ + x/b for x bytes; B counts all bytes that cross (2b for round "
+	printf("%sCost models%s: T(x) = σ + x/b for x bytes; B counts all bytes that cross (2b for "
+	       "round "
 	       "trips); 95 %% intervals\n",
 	       say_style(stdout, SAY_BOLD), say_style(stdout, SAY_PLAIN));
 	for (size_t i = 0; i < fits->fit_count;)
@@ -272,7 +273,8 @@ static bool print_text(const struct result *result, const struct fits *fits)
 		print_crossover(result, fits, &fits->crossover[i]);
 	}
 	if (fits->crossover_skipped)
-		printf("\n%zu more pairs were not looked at: one of each is nowhere the fastest, and 300 "
+		printf("\n%zu more pairs were not looked at: one of each is nowhere the fastest, "
+		       "and 300 "
 		       "pairs are the most\n",
 		       fits->crossover_skipped);
 	return fine;
@@ -302,13 +304,12 @@ static json_t *fit_json(const struct result *result, const struct fit *fit)
 	json_t *points = json_array(), *segments = json_array();
 
 	for (size_t i = 0; i < fit->sizes; i++)
-		json_array_append_new(points,
-				      json_pack("{s:I, s:s, s:o, s:o, s:o}", "size",
-						(json_int_t)fit->size[i], "cell",
-						result->cells[fit->cell[i]].key, "ns",
-						number(fit->ns[i]), "fitted_ns",
-						number(fit->fitted_ns[i]), "log_band",
-						number(fit->band[i])));
+		json_array_append_new(points, json_pack("{s:I, s:s, s:o, s:o, s:o}", "size",
+							(json_int_t)fit->size[i], "cell",
+							result->cells[fit->cell[i]].key, "ns",
+							number(fit->ns[i]), "fitted_ns",
+							number(fit->fitted_ns[i]), "log_band",
+							number(fit->band[i])));
 	for (size_t k = 0; k < fit->segments; k++) {
 		const struct fit_segment *s = &fit->segment[k];
 		json_array_append_new(
@@ -340,25 +341,22 @@ static json_t *crossover_json(const struct fits *fits, const struct crossover *c
 	for (size_t i = 0; i < crossover->crossings && i < 8; i++)
 		json_array_append_new(at, number(crossover->at[i]));
 	for (size_t i = 0; i < crossover->points; i++)
-		json_array_append_new(points,
-				      json_pack("{s:I, s:I, s:o}", "size",
-						(json_int_t)crossover->size[i], "pairs",
-						(json_int_t)crossover->log_ratio[i].n, "log_ratio",
-						interval_json(crossover->log_ratio[i])));
-	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "a",
-			 fits->fit[crossover->a].curve, "b", fits->fit[crossover->b].curve,
-			 "host_state", state_json(fits->fit[crossover->a].state), "outcome",
-			 crossover_text(crossover->outcome), "share", number(crossover->share),
-			 "bytes", placed ? interval_json(crossover->bytes) : json_null(), "at", at,
-			 "winner",
-			 crossover->winner ? json_string(crossover->winner < 0 ? "a" : "b") :
-					     json_null(),
-			 "more_rounds",
-			 crossover->outcome == CROSSING_UNRESOLVED && crossover->more_rounds ?
-				 json_integer(crossover->more_rounds) :
-				 json_null(),
-			 "closed_form_bytes", number(crossover->closed_form_bytes), "points",
-			 points);
+		json_array_append_new(
+			points, json_pack("{s:I, s:I, s:o}", "size", (json_int_t)crossover->size[i],
+					  "pairs", (json_int_t)crossover->log_ratio[i].n,
+					  "log_ratio", interval_json(crossover->log_ratio[i])));
+	return json_pack(
+		"{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "a",
+		fits->fit[crossover->a].curve, "b", fits->fit[crossover->b].curve, "host_state",
+		state_json(fits->fit[crossover->a].state), "outcome",
+		crossover_text(crossover->outcome), "share", number(crossover->share), "bytes",
+		placed ? interval_json(crossover->bytes) : json_null(), "at", at, "winner",
+		crossover->winner ? json_string(crossover->winner < 0 ? "a" : "b") : json_null(),
+		"more_rounds",
+		crossover->outcome == CROSSING_UNRESOLVED && crossover->more_rounds
+			? json_integer(crossover->more_rounds)
+			: json_null(),
+		"closed_form_bytes", number(crossover->closed_form_bytes), "points", points);
 }
 
 static bool print_json(const struct result *result, const struct fits *fits)
@@ -370,12 +368,11 @@ static bool print_json(const struct result *result, const struct fits *fits)
 	for (size_t i = 0; i < fits->crossover_count; i++)
 		json_array_append_new(crossovers, crossover_json(fits, &fits->crossover[i]));
 	json_t *file = json_string(result->path); /* NULL for a name that is not UTF-8 */
-	json_t *all = json_pack("{s:o, s:I, s:f, s:o, s:o, s:I, s:b}", "file",
-				file ? file : json_null(), "seed",
-				(json_int_t)fits->seed, "margin", result->margin, "fits", models,
-				"crossovers", crossovers, "crossovers_skipped",
-				(json_int_t)fits->crossover_skipped, "truncated",
-				result->truncated);
+	json_t *all =
+		json_pack("{s:o, s:I, s:f, s:o, s:o, s:I, s:b}", "file", file ? file : json_null(),
+			  "seed", (json_int_t)fits->seed, "margin", result->margin, "fits", models,
+			  "crossovers", crossovers, "crossovers_skipped",
+			  (json_int_t)fits->crossover_skipped, "truncated", result->truncated);
 	/* six digits: what lies behind them differs between compilers */
 	bool fine = all &&
 		    !json_dumpf(all, stdout,
@@ -395,7 +392,8 @@ int fit_print(const struct result *result, const struct fits *fits, bool json)
 	}
 	bool fine = json ? print_json(result, fits) : print_text(result, fits);
 	if (!fine || fflush(stdout) || ferror(stdout)) {
-		say_error("the models could not be written: out of memory or standard output is closed");
+		say_error("the models could not be written: out of memory or standard output is "
+			  "closed");
 		return EXIT_USAGE;
 	}
 	return EXIT_FINE;

@@ -55,6 +55,7 @@ static const char style[] =
         "thead .head .cpu{color:var(--soft)}\n"
         ".group th{font-weight:600;padding-top:1.1rem}\n"
         ".winners td{padding-right:2rem;vertical-align:top}.winners th{vertical-align:top}\n"
+        ".models .n+:not(.n){padding-left:1.4rem}\n"
         ".plain{list-style:none;padding:0}\n"
         ".bad{color:var(--bad)}\n"
         ".text{white-space:normal;min-width:16rem}\n"
@@ -643,7 +644,7 @@ static void models(FILE *out, const struct page *page)
 		fputs("<p>There are none.</p>\n</section>\n", out);
 		return;
 	}
-	fputs("<div class=\"scroll\"><table>\n<thead><tr><th></th><th class=\"n\">from</th>"
+	fputs("<div class=\"scroll\"><table class=\"models\">\n<thead><tr><th></th><th class=\"n\">from</th>"
 	      "<th class=\"n\">to</th><th>σ</th><th>B</th><th></th></tr></thead>\n<tbody>\n",
 	      out);
 	for (size_t i = 0; i < a->sheet_count; i++) {
@@ -744,6 +745,8 @@ static void crossovers(FILE *out, const struct page *page)
 		crossover_table(out, page, true);
 		fputs("</details>\n", out);
 	}
+	if (fits && fits->crossover_skipped)
+		fprintf(out, "<p>%zu more pairs of curves were not looked at.</p>\n", fits->crossover_skipped);
 	fputs("</section>\n", out);
 }
 

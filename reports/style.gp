@@ -11,7 +11,7 @@ stats data index 0 using (title = strcol(1), under = strcol(2), where = strcol(3
 	hues = strcol(11), shapes = strcol(12), 0) nooutput
 
 width = 860
-if (!exists("height")) height = 470
+if (!exists("height")) height = 460
 if (strlen(out) > 4 && out[strlen(out) - 3 : strlen(out)] eq '.png') {
 	set terminal pngcairo noenhanced size 2 * width, 2 * height font 'Sans,11' \
 		fontscale 1.9 linewidth 2 pointscale 2 background rgb 'white'
@@ -42,7 +42,7 @@ rule = '#DDDDDD'
 set label 1 title at screen 0.002, 1 offset 0, -1.1 left tc rgb text font big
 set label 2 under at screen 0.002, 1 offset 0, -2.6 left tc rgb faint font little
 set label 3 where at screen 0.002, 1 offset 0, -3.7 left tc rgb faint font little
-set tmargin 6.6
+set tmargin 5.8
 set border 3 lc rgb faint lw 0.8
 set tics nomirror out textcolor rgb text
 set xlabel textcolor rgb text

@@ -85,7 +85,8 @@ struct page_worker {
 	uint32_t attached, met;        /* barriers of its peers */
 	uint32_t line_offset;          /* bytes, drawn */
 	uint32_t timer;                /* the peer that takes the time */
-	uint32_t alternates, fills;    /* of the pattern, for the pilot */
+	uint32_t fills;                /* of the pattern, for the pilot */
+	uint32_t lap;                  /* slots of the variant's own; 0: it has none */
 	double messages, bytes;        /* a counted operation moves; bytes over all its messages */
 	struct page_peer peer[PAGE_PEERS];
 };

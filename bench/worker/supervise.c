@@ -244,11 +244,10 @@ static bool prepare(struct workplace *w, unsigned slot, char *why, size_t bytes)
 			return false;
 	}
 	worker->timer = p->timer ? p->timer(wish.peers) : 0;
-	worker->alternates = p->alternates;
 	worker->fills = p->fills;
 	worker->messages = p->messages;
 	worker->bytes = (p->bytes ? p->bytes(wish.size) : (double)wish.size) * p->messages;
-	worker->slots = w->layout.slots;
+	worker->lap = m->slots ? w->layout.slots : 0;
 	if (!layout_open(&w->layout, worker->seed, &worker->line_offset, why, bytes))
 		return false;
 	uint64_t seed = worker->seed + 1;

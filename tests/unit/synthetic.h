@@ -51,8 +51,8 @@ static inline double synthetic_time(const struct synthetic_curve *curve, double 
 	return piece->sigma + piece->slope * x;
 }
 
-static inline void synthetic_cell(const struct synthetic *what, size_t curve, size_t size, unsigned id,
-				  struct cell *cell)
+static inline void synthetic_cell(const struct synthetic *what, size_t curve, size_t size,
+				  unsigned id, struct cell *cell)
 {
 	*cell = (struct cell){ .id = id,
 			       .pattern = "pingpong",
@@ -74,14 +74,21 @@ static inline void synthetic_header(FILE *file, const struct synthetic *what)
 	unsigned id = 0;
 
 	fprintf(file,
-		"{\"kind\":\"header\",\"schema\":1,\"toll\":\"0.1.0\",\"created\":\"2024-01-01T00:00:00Z\","
-		"\"seed\":%lu,\"host\":{\"name\":\"synthetic\",\"kernel\":\"6.1.0\",\"l2_bytes\":1048576,"
-		"\"smt\":false,\"governor\":null,\"mitigations\":{\"meltdown\":\"Mitigation: PTI\"},"
+		"{\"kind\":\"header\",\"schema\":1,\"toll\":\"0.1.0\",\"created\":\"2024-01-01T00:"
+		"00:00Z\","
+		"\"seed\":%lu,\"host\":{\"name\":\"synthetic\",\"kernel\":\"6.1.0\",\"l2_bytes\":"
+		"1048576,"
+		"\"smt\":false,\"governor\":null,\"mitigations\":{\"meltdown\":\"Mitigation: "
+		"PTI\"},"
 		"\"limits\":{\"nofile\":1024}},\"clock\":{\"source\":\"tsc\",\"ticks_per_ns\":2.1,"
-		"\"cost_ns\":11.5,\"step_ns\":0.5},\"topology\":{\"source\":\"machine\",\"this_system\":true},"
-		"\"worker\":{\"path\":\"toll-worker\",\"abi\":1,\"compiler\":\"gcc\",\"plugins\":[]},"
-		"\"plan\":{\"config\":null,\"margin\":0.02,\"budget_s\":60,\"rounds\":%u,\"operations\":null,"
-		"\"refused\":[{\"cell\":\"null/pingpong/smt/64/spin\",\"reason\":\"no SMT siblings\"}],"
+		"\"cost_ns\":11.5,\"step_ns\":0.5},\"topology\":{\"source\":\"machine\",\"this_"
+		"system\":true},"
+		"\"worker\":{\"path\":\"toll-worker\",\"abi\":1,\"compiler\":\"gcc\",\"plugins\":[]"
+		"},"
+		"\"plan\":{\"config\":null,\"margin\":0.02,\"budget_s\":60,\"rounds\":%u,"
+		"\"operations\":null,"
+		"\"refused\":[{\"cell\":\"null/pingpong/smt/64/spin\",\"reason\":\"no SMT "
+		"siblings\"}],"
 		"\"cells\":[",
 		what->seed, what->rounds);
 	for (size_t c = 0; c < what->curve_count; c++) {
@@ -89,11 +96,15 @@ static inline void synthetic_header(FILE *file, const struct synthetic *what)
 			synthetic_cell(what, c, s, id, &cell);
 			fprintf(file,
 				"%s{\"id\":%u,\"key\":\"%s\",\"mechanism\":\"%s\",\"options\":\"\","
-				"\"pattern\":\"pingpong\",\"pattern_options\":\"\",\"placement\":\"same-cpu\","
-				"\"cpus\":[0,0],\"peers\":2,\"size\":%.0f,\"depth\":null,\"slots\":64,"
-				"\"wait\":\"block\",\"wait_class\":\"sleeping\",\"idle\":null,\"copy\":false,"
+				"\"pattern\":\"pingpong\",\"pattern_options\":\"\",\"placement\":"
+				"\"same-cpu\","
+				"\"cpus\":[0,0],\"peers\":2,\"size\":%.0f,\"depth\":null,\"slots\":"
+				"64,"
+				"\"wait\":\"block\",\"wait_class\":\"sleeping\",\"idle\":null,"
+				"\"copy\":false,"
 				"\"touch\":\"all\",\"peers_are\":\"processes\",\"replica\":%u,"
-				"\"sequential\":%s,\"quantity\":\"rtt_ns\",\"messages\":2,\"bytes\":%.0f}",
+				"\"sequential\":%s,\"quantity\":\"rtt_ns\",\"messages\":2,"
+				"\"bytes\":%.0f}",
 				id ? "," : "", id, cell_key(&cell, key, sizeof key), cell.mechanism,
 				what->sizes[s], cell.replica, cell.sequential ? "true" : "false",
 				2 * what->sizes[s]);
@@ -102,9 +113,9 @@ static inline void synthetic_header(FILE *file, const struct synthetic *what)
 	fputs("]}}\n", file);
 }
 
-static inline void synthetic_worker(FILE *file, const struct synthetic *what, gsl_rng *rng, size_t cell,
-				    unsigned round, size_t block, unsigned long visit, double ns,
-				    const double shared[], const char *state)
+static inline void synthetic_worker(FILE *file, const struct synthetic *what, gsl_rng *rng,
+				    size_t cell, unsigned round, size_t block, unsigned long visit,
+				    double ns, const double shared[], const char *state)
 {
 	double log_ns = log(ns) + gsl_ran_gaussian(rng, what->worker_noise);
 
@@ -115,7 +126,8 @@ static inline void synthetic_worker(FILE *file, const struct synthetic *what, gs
 		cell, round, block, visit);
 	for (unsigned t = 0; t < what->turns; t++)
 		fprintf(file, "%s%.6g", t ? "," : "",
-			exp(log_ns + shared[t] + gsl_ran_gaussian(rng, what->turn_noise * M_SQRT1_2)));
+			exp(log_ns + shared[t] +
+			    gsl_ran_gaussian(rng, what->turn_noise * M_SQRT1_2)));
 	fprintf(file,
 		"],\"canary_ns\":%s,\"host_state\":%s,\"cpu_ns\":[%.6g,%.6g],\"histogram\":null,"
 		"\"lost\":0,\"settled\":true,\"disturbance\":[{\"run_delay_ns\":0,\"switches\":4,"
@@ -148,15 +160,15 @@ static inline const char *synthetic_file(const struct synthetic *what, int *fd)
 			for (unsigned t = 0; t < what->turns; t++)
 				shared[t] = gsl_ran_gaussian(rng, what->turn_noise * M_SQRT1_2);
 			for (size_t c = 0; c < what->curve_count; c++)
-				synthetic_worker(file, what, rng, c * what->size_count + s, round, s,
-						 visit,
-						 of_round * synthetic_time(&what->curves[c],
-									   what->sizes[s]),
-						 shared, state);
+				synthetic_worker(
+					file, what, rng, c * what->size_count + s, round, s, visit,
+					of_round * synthetic_time(&what->curves[c], what->sizes[s]),
+					shared, state);
 		}
 	}
 	fprintf(file,
-		"{\"kind\":\"summary\",\"ended\":\"rounds\",\"rounds\":%u,\"visits\":%lu,\"elapsed_s\":1.5,"
+		"{\"kind\":\"summary\",\"ended\":\"rounds\",\"rounds\":%u,\"visits\":%lu,\"elapsed_"
+		"s\":1.5,"
 		"\"failed\":0,\"cells\":[]}\n",
 		what->rounds, visit);
 	if (fclose(file))

@@ -148,7 +148,8 @@ static struct result *read_changed(unsigned line, const char *from, const char *
 }
 
 /* Such a change is refused, with a message that has these words. */
-static void refused(unsigned line, const char *from, const char *to, const char *where, const char *what)
+static void refused(unsigned line, const char *from, const char *to, const char *where,
+		    const char *what)
 {
 	said_begin();
 	struct result *result = read_changed(line, from, to);
@@ -159,8 +160,8 @@ static void refused(unsigned line, const char *from, const char *to, const char 
 		fail_msg("\"%s\" for \"%s\" was taken", to, from);
 	}
 	if (!strstr(said, where) || !strstr(said, what))
-		fail_msg("\"%s\" for \"%s\": \"%s\" and \"%s\" are not in: %s", to, from, where, what,
-			 said);
+		fail_msg("\"%s\" for \"%s\": \"%s\" and \"%s\" are not in: %s", to, from, where,
+			 what, said);
 	/* one line, and no more */
 	assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
 }
@@ -178,7 +179,8 @@ static void test_header_refused(void **state)
 		{ "\"seed\":5", "\"seed\":-5", "seed: -5" },
 		{ "\"seed\":5", "\"seed\":99999999999999999999", "big integer" },
 		{ "\"host\":{", "\"guest\":{", "host: missing" },
-		{ "\"clock\":{\"source\":\"tsc\",", "\"clock\":{\"source\":\"sundial\",", "clock.source" },
+		{ "\"clock\":{\"source\":\"tsc\",", "\"clock\":{\"source\":\"sundial\",",
+		  "clock.source" },
 		{ "\"margin\":0.02", "\"margin\":2", "plan.margin" },
 		{ "\"margin\":0.02", "\"margin\":null", "plan.margin: missing" },
 		{ "\"cells\":[", "\"cells\":[7,", "plan.cells[0].: not an object" },
@@ -194,14 +196,16 @@ static void test_header_refused(void **state)
 		{ "\"wait\":\"block\"", "\"wait\":\"doze\"", "plan.cells[0].wait" },
 		{ "\"wait\":\"block\"", "\"wait\":\"spin\"", "plan.cells[0].wait_class" },
 		{ "\"touch\":\"all\"", "\"touch\":\"some\"", "plan.cells[0].touch" },
-		{ "\"quantity\":\"rtt_ns\"", "\"quantity\":\"furlongs\"", "plan.cells[0].quantity" },
+		{ "\"quantity\":\"rtt_ns\"", "\"quantity\":\"furlongs\"",
+		  "plan.cells[0].quantity" },
 		{ "\"mechanism\":\"pipe\"",
 		  "\"mechanism\":\"pipepipepipepipepipepipepipepipepipepipe\"",
 		  "plan.cells[0].mechanism: 40 bytes long" },
 		{ "\"key\":\"pipe/pingpong/same-cpu/4K/block\"",
 		  "\"key\":\"pipe/pingpong/same-cpu/64/block\"", "plan.cells[1].key" },
 		{ "\"key\":\"pipe/", "\"key\":\"fifo/", "plan.cells[0].key" },
-		{ "\"key\":\"pipe/pingpong/same-cpu/64/block\"", "\"key\":\"pipe\"", "plan.cells[0].key" },
+		{ "\"key\":\"pipe/pingpong/same-cpu/64/block\"", "\"key\":\"pipe\"",
+		  "plan.cells[0].key" },
 		{ "\"reason\":\"no SMT", "\"because\":\"no SMT", "plan.refused[0].reason" },
 		{ "\"bytes\":128", "\"bytes\":-128", "plan.cells[0].bytes" },
 		{ "\"copy\":false", "\"copy\":0", "plan.cells[0].copy" },
@@ -264,8 +268,8 @@ static void test_worker_refused(void **state)
 		refused(4, changes[i].from, changes[i].to, ":4: ", changes[i].what);
 	refused(14, "\"ended\":\"rounds\"", "\"ended\":\"happily\"", ":14: ", "ended");
 	refused(14, "\"cells\":[]", "\"cells\":[{\"cell\":4}]", ":14: ", "cells[0].cell: 4");
-	refused(14, "\"cells\":[]", "\"cells\":[{\"cell\":1,\"standard_error\":-1}]", ":14: ",
-		"cells[0].standard_error: -1");
+	refused(14, "\"cells\":[]", "\"cells\":[{\"cell\":1,\"standard_error\":-1}]",
+		":14: ", "cells[0].standard_error: -1");
 	refused(14, "\"elapsed_s\":1.5", "\"elapsed_s\":-1.5", ":14: ", "elapsed_s");
 }
 
@@ -297,8 +301,8 @@ static void test_doubled_worker(void **state)
 static void test_lenient(void **state)
 {
 	(void)state;
-	struct result *result = read_changed(3, "\"state\":\"ok\"",
-					     "\"state\":\"failed\",\"reason\":\"SIGSEGV\"");
+	struct result *result =
+		read_changed(3, "\"state\":\"ok\"", "\"state\":\"failed\",\"reason\":\"SIGSEGV\"");
 	assert_non_null(result);
 	assert_false(result->workers[1].ok);
 	assert_true(isnan(result->workers[1].value));
@@ -320,7 +324,8 @@ static void test_lenient(void **state)
 	result_free(result);
 
 	/* unknown members are ignored, unknown kinds counted */
-	result = read_changed(3, "\"kind\":\"worker\",", "\"kind\":\"worker\",\"mood\":[{\"a\":1}],");
+	result = read_changed(3, "\"kind\":\"worker\",",
+			      "\"kind\":\"worker\",\"mood\":[{\"a\":1}],");
 	assert_non_null(result);
 	assert_int_equal(result->skipped, 0);
 	result_free(result);
@@ -428,7 +433,8 @@ static void test_changed_anywhere(void **state)
 	said_begin();
 	for (size_t i = 0; i < times; i++) {
 		memcpy(changed, text, length + 1);
-		for (unsigned changes = 1 + (unsigned)gsl_rng_uniform_int(rng, 3); changes; changes--) {
+		for (unsigned changes = 1 + (unsigned)gsl_rng_uniform_int(rng, 3); changes;
+		     changes--) {
 			size_t at = gsl_rng_uniform_int(rng, length - 1);
 			unsigned how = (unsigned)gsl_rng_uniform_int(rng, 3);
 			if (how == 0)
@@ -478,7 +484,9 @@ static void test_no_result(void **state)
 	complains_of_text("{}\n{}\n", 6, ":1: not a result of toll");
 	complains_of_text("[]\n", 3, ":1: not a result of toll");
 	complains_of_text("{\"kind\":\"header\",\"schema\":9}\n", 29, "schema 9 is newer");
-	complains_of_text("\x7f" "ELF\0\0\0\n\0\0", 10, ":1: not a result of toll");
+	complains_of_text("\x7f"
+			  "ELF\0\0\0\n\0\0",
+			  10, ":1: not a result of toll");
 
 	/* deeper than anything sane */
 	char deep[20000];

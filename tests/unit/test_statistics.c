@@ -69,8 +69,8 @@ static void test_order_ranks(void **state)
 	(void)state;
 	static const struct {
 		size_t n, low;
-	} table[] = { { 6, 1 },	 { 7, 1 },   { 8, 1 },	 { 9, 2 },    { 10, 2 },  { 15, 4 },
-		      { 20, 6 }, { 25, 8 },  { 30, 10 }, { 40, 14 }, { 50, 18 }, { 100, 40 } };
+	} table[] = { { 6, 1 },  { 7, 1 },  { 8, 1 },   { 9, 2 },   { 10, 2 },  { 15, 4 },
+		      { 20, 6 }, { 25, 8 }, { 30, 10 }, { 40, 14 }, { 50, 18 }, { 100, 40 } };
 	double x[3000];
 
 	for (size_t i = 0; i < LENGTH(x); i++)
@@ -96,12 +96,12 @@ static void test_order_ranks(void **state)
 	near(m.low, 1500.5 - 1.96 * sqrt(3000) / 2, 1);
 }
 
-/* Dana's self-awareness data, Wilcox 2012 §4.3: 20 % trimmed mean 282.7, interval (160.3913, 404.9933)
- * by Tukey and McLaughlin, whose error is s_w / (0.6 √n); Yuen's has the same s_w. */
+/* Dana's self-awareness data, Wilcox 2012 §4.3: 20 % trimmed mean 282.7, interval (160.3913,
+ * 404.9933) by Tukey and McLaughlin, whose error is s_w / (0.6 √n); Yuen's has the same s_w. */
 static void test_yuen_published(void **state)
 {
 	(void)state;
-	static const double awareness[] = { 77,	 87,  88,  114, 151, 210, 219, 246, 253, 262,
+	static const double awareness[] = { 77,  87,  88,  114, 151, 210, 219, 246,  253, 262,
 					    296, 299, 306, 376, 428, 515, 666, 1310, 2611 };
 	double n = 19, h = 13, p;
 	double book_error = (404.9933 - 160.3913) / 2 / 2.178813;
@@ -223,10 +223,14 @@ static void test_bimodal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_simple),		 cmocka_unit_test(test_t),
-		cmocka_unit_test(test_order_ranks),	 cmocka_unit_test(test_yuen_published),
-		cmocka_unit_test(test_yuen_by_hand),	 cmocka_unit_test(test_zero_variance),
-		cmocka_unit_test(test_trimmed_with_counts), cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_simple),
+		cmocka_unit_test(test_t),
+		cmocka_unit_test(test_order_ranks),
+		cmocka_unit_test(test_yuen_published),
+		cmocka_unit_test(test_yuen_by_hand),
+		cmocka_unit_test(test_zero_variance),
+		cmocka_unit_test(test_trimmed_with_counts),
+		cmocka_unit_test(test_pair),
 		cmocka_unit_test(test_bimodal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

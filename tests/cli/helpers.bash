@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# helpers.bash - what the tests of the command line share: a folder of their own, and what they expect.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	local root=$BATS_TEST_DIRNAME/../..
+	TOLL=$(realpath "$root/${BUILD:-build}/toll")
+	export NO_COLOR=1
+	unset TOLL_WORKER HWLOC_SYNTHETIC HWLOC_XMLFILE
+	cd "$BATS_TEST_TMPDIR"
+}
+
+toll() {
+	"$TOLL" "$@"
+}
+
+# One line on standard error that says all of the words, nothing on standard output, status 4.
+fails_saying() {
+	local command=("$@") words=() i
+	for ((i = 0; i < $#; i++)); do
+		if [ "${command[i]}" = : ]; then
+			words=("${command[@]:i+1}")
+			command=("${command[@]:0:i}")
+			break
+		fi
+	done
+	run --separate-stderr "${command[@]}"
+	echo "status $status, said: $stderr"
+	[ "$status" -eq 4 ]
+	[ -z "$output" ]
+	# shellcheck disable=SC2154
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ "$stderr" == "toll: "* ]]
+	local word
+	for word in "${words[@]}"; do
+		echo "wanted: $word"
+		[[ "$stderr" == *"$word"* ]]
+	done
+}
+
+# Standard input is one JSON value and no more.
+is_json() {
+	if command -v jq >/dev/null; then
+		jq -es 'length == 1' >/dev/null
+	elif command -v python3 >/dev/null; then
+		python3 -m json.tool >/dev/null
+	else
+		skip "neither jq nor python3 is here to check JSON"
+	fi
+}
+
+# A result of a moment, to have one.
+measure() { # FILE OPTION…
+	local file=$1
+	shift
+	toll run --mechanism pipe --pattern pingpong --placement same-cpu --wait block --size 64,1K \
+		--operations 20 --rounds 2 -o "$file" "$@"
+}

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# mistakes.bats - bad input: one clear line each, and status 4.
+
+load helpers
+
+@test "no command, an unknown command" {
+	fails_saying toll : "which command"
+	fails_saying toll rnu : 'no command called "rnu"' 'nearest is "run"'
+	fails_saying toll qqqqqqqq : 'no command called "qqqqqqqq"' "toll -h"
+	fails_saying toll --frobnicate : "--frobnicate"
+}
+
+@test "an unknown option names the nearest" {
+	fails_saying toll run --sise 64 : "no option --sise" "--size" "toll run -h"
+	fails_saying toll run -x : "no option -x"
+	fails_saying toll run --size : "--size wants a value"
+	fails_saying toll run --resume=yes : "--resume takes no value"
+	fails_saying toll fit --sed 3 x : "--seed"
+}
+
+@test "arguments too many or too few" {
+	fails_saying toll run quick : '"quick" is one argument too many'
+	fails_saying toll list mechanisms pipe : '"pipe" is one argument too many'
+	fails_saying toll fit : "which result"
+	fails_saying toll report : "which result"
+	fails_saying toll one : "which cell"
+	fails_saying toll run --resume : "-o FILE"
+}
+
+@test "a configuration's unknown key is named with file and line" {
+	printf '[run]\nbudget = 5s\n\n[latency]\nsise = 64\n' >my.conf
+	fails_saying toll run -c my.conf : 'my.conf:5: unknown key "sise"' 'did you mean "size"'
+}
+
+@test "a configuration's unknown names are named with file and line" {
+	printf '[a]\nsize = 64,\n\t0\n' >my.conf
+	fails_saying toll run -c my.conf : "my.conf:3: size 0"
+	printf '[a]\n\nplacement = smtt\n' >my.conf
+	fails_saying toll run -c my.conf : 'my.conf:3: no placement called "smtt"' '"smt"' \
+		"toll list placements"
+	printf '[a]\nmechanism = pipe, rimg\n' >my.conf
+	fails_saying toll run -c my.conf : 'my.conf:2: no mechanism called "rimg"' '"ring"'
+}
+
+@test "a configuration that is not there" {
+	fails_saying toll run -c quikc : "quikc: no such configuration" '"quick"'
+	fails_saying toll run -c ./nothing.conf : "./nothing.conf: no such configuration"
+	mkdir folder
+	fails_saying toll run -c folder : "folder"
+	head -c 3000 /dev/urandom >noise
+	run --separate-stderr toll run -c noise
+	[ "$status" -eq 4 ]
+	[ "${#stderr_lines[@]}" -eq 1 ]
+}
+
+@test "an unknown mechanism, option, value, pattern, placement, wait names the nearest" {
+	fails_saying toll run --mechanism pip : '"pip"' '"pipe"' "toll list mechanisms"
+	fails_saying toll run --mechanism ring:layuot=slot : '"layuot"' '"layout"' "ring"
+	fails_saying toll run --mechanism ring:layout=slto : '"slto"' '"slot"'
+	fails_saying toll run --pattern pingpogn : '"pingpogn"' '"pingpong"' "toll list patterns"
+	fails_saying toll run --pattern pipeline:deadlin=1s : '"deadlin"' '"deadline"'
+	fails_saying toll run --placement same-cup : '"same-cup"' '"same-cpu"' "toll list placements"
+	fails_saying toll run --wait blok : '"blok"' '"block"'
+	fails_saying toll run --cpus 0,4095 : "--cpus" "4095"
+}
+
+@test "sizes, times and numbers that are none" {
+	fails_saying toll run --size 0 : "--size: size 0"
+	fails_saying toll run --size 64,x : '--size: "x"'
+	fails_saying toll run --size -64 : '--size: "-64"'
+	fails_saying toll run --budget soon : '--budget: "soon"'
+	fails_saying toll run --budget 0s : "--budget"
+	fails_saying toll run --seed -1 : "--seed"
+	fails_saying toll run --rounds 0 : "--rounds"
+	fails_saying toll run --operations 0 : "--operations"
+	fails_saying toll run --depth deep : "--depth"
+	fails_saying toll run --peer-count 99 : "--peer-count"
+	fails_saying toll run --idle tired : "awake" "sleep"
+	fails_saying toll run --peers fiber : "process" "thread"
+	fails_saying toll run --touch some : "none" "all"
+	fails_saying toll one pipe --for 3 : "--for"
+}
+
+@test "control characters of an argument do not reach the terminal" {
+	run --separate-stderr toll run --mechanism $'\e[31mpipe'
+	[ "$status" -eq 4 ]
+	[[ "$stderr" != *$'\e'* ]]
+}
+
+@test "an output that cannot be written" {
+	fails_saying measure /nonexistent/folder/x.ndjson : "/nonexistent/folder/x.ndjson"
+	mkdir folder
+	fails_saying measure folder : "folder"
+}
+
+@test "an output that is there already" {
+	echo precious >x.ndjson
+	fails_saying measure x.ndjson : "x.ndjson"
+	[ "$(cat x.ndjson)" = precious ]
+}
+
+@test "a plug-in that is none" {
+	fails_saying toll run -m nothing.so : "nothing.so"
+	echo "not a shared object" >bad.so
+	fails_saying toll run -m bad.so : "bad.so"
+	fails_saying toll list -m bad.so : "bad.so"
+}
+
+@test "a worker that is none" {
+	TOLL_WORKER=/nonexistent fails_saying toll list : "TOLL_WORKER=/nonexistent"
+	TOLL_WORKER=/bin/true fails_saying toll list : "/bin/true --describe"
+}
+
+@test "results that are none" {
+	fails_saying toll fit nothing.ndjson : "nothing.ndjson"
+	fails_saying toll report nothing.ndjson : "nothing.ndjson"
+	: >empty.ndjson
+	fails_saying toll report empty.ndjson : "empty.ndjson"
+	echo '{"kind":"header","schema":2}' >newer.ndjson
+	fails_saying toll report newer.ndjson : "newer.ndjson:1" "schema"
+	fails_saying toll fit newer.ndjson : "newer.ndjson:1" "schema"
+	fails_saying toll report --format pfd newer.ndjson : "pfd" "html"
+}
+
+@test "a result cut within its header" {
+	measure x.ndjson >/dev/null
+	head -c 300 x.ndjson >cut.ndjson
+	fails_saying toll report cut.ndjson : "cut.ndjson"
+	fails_saying toll fit cut.ndjson : "cut.ndjson"
+}
+
+@test "one names one cell" {
+	fails_saying toll one 'ring:layout=*' : "2 cells"
+	fails_saying toll one pipe/pingpong : "five parts"
+	fails_saying toll one pipe/pingpong/same-cpu/64/sleepy : "wait"
+	fails_saying toll one ring --wait spin : "nothing to run" "one CPU"
+	fails_saying toll one pip : '"pipe"'
+	fails_saying toll one pipe -- : "no command"
+}
+
+@test "lists that are none" {
+	fails_saying toll list mechanism : '"mechanisms"'
+	fails_saying toll list events : "no events yet"
+	fails_saying toll list experiments : "no experiments yet"
+	fails_saying toll list patterns --probe : "toll list mechanisms --probe"
+}
+
+@test "a full disk behind standard output is not silent" {
+	[ -w /dev/full ] || skip "no /dev/full"
+	run --separate-stderr bash -c "'$TOLL' list >/dev/full"
+	[ "$status" -eq 4 ]
+	[[ "$stderr" == *"standard output"* ]]
+}
+
+# Every way to fail above, again with --json: one object with the error on standard output.
+@test "with --json a failure is JSON" {
+	printf '[latency]\nsise = 64\n' >my.conf
+	echo '{"kind":"header","schema":2}' >newer.ndjson
+	local commands=(
+		"--json" "rnu --json" "run --sise 64 --json" "run --json --size" "run -c my.conf --json"
+		"run --mechanism pip --json" "run --size 0 --json" "run -o /nonexistent/x --json"
+		"run -m nothing.so --json" "run --mechanism ring --placement same-cpu --wait spin --json"
+		"fit nothing --json" "fit newer.ndjson --json" "report newer.ndjson --json"
+		"report --json" "one --json" "one pip --json" "list events --json" "list --json x"
+	)
+	local command
+	for command in "${commands[@]}"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr "$TOLL" $command
+		echo "$command: status $status, $output"
+		[ "$status" -eq 4 ]
+		[[ "$output" == '{"error": "'* ]]
+		is_json <<<"$output"
+	done
+	run --separate-stderr "$TOLL" run --json --mechanism $'\xff\xfe"'
+	echo "$output"
+	is_json <<<"$output"
+}
