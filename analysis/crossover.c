@@ -85,7 +85,7 @@ static double difference(const struct paired *paired, const struct trimmed t[], 
 static double meeting_point(const struct paired *paired, const struct trimmed t[], size_t from,
 			    size_t to)
 {
-	size_t change[FIT_MOST_SIZES], n = 0, last = from;
+	size_t change[FIT_MOST_SIZES] = { from }, n = 0, last = from;
 
 	for (size_t i = from + 1; i <= to; i++) {
 		if (isnan(t[i].mean)) /* no pairs at this size */
@@ -476,7 +476,7 @@ static bool list_pairs(const struct result *result, const struct level levels[],
 		for (size_t a = 0; a < fits->fit_count; a++) {
 			/* fits are in the order of their groups */
 			for (size_t b = a + 1; b < fits->fit_count; b++) {
-				if (strcmp(fits->fit[a].group, fits->fit[b].group))
+				if (strcmp(fits->fit[a].group, fits->fit[b].group) != 0)
 					break;
 				if (leading[a] + leading[b] != leaders ||
 				    !comparable(result, &fits->fit[a], &fits->fit[b]))

@@ -293,7 +293,7 @@ static bool replicates_new(struct replicates *r, const struct fit *fit, size_t m
  * (sup-t, Montiel Olea and Plagborg-Møller 2019). */
 static void band(struct fit *fit, struct replicates *r)
 {
-	double spread[FIT_MOST_SIZES];
+	double spread[FIT_MOST_SIZES] = { 0 };
 
 	for (size_t i = 0; i < fit->sizes; i++)
 		spread[i] = statistics_sd(r->curve[i], r->n);

@@ -163,7 +163,7 @@ static bool mark_fastest(const struct result *result, struct level levels[], siz
 		qsort(candidates, count, sizeof *candidates, by_group_and_time);
 		for (size_t i = 0, end; i < count; i = end) {
 			for (end = i + 1; end < count; end++)
-				if (strcmp(candidates[end].group, candidates[i].group) ||
+				if (strcmp(candidates[end].group, candidates[i].group) != 0 ||
 				    candidates[end].level->state != candidates[i].level->state)
 					break;
 			candidates[i].level->fastest = end - i > 1;

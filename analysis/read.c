@@ -239,7 +239,7 @@ static bool get_text(const struct reader *reader, const json_t *object, const ch
 		return wrong(reader, name, "not a string");
 	if (!check_length(reader, name, value, bytes - 1))
 		return false;
-	strcpy(buffer, json_string_value(value));
+	memcpy(buffer, json_string_value(value), json_string_length(value) + 1);
 	return true;
 }
 
@@ -284,17 +284,16 @@ static bool get_array(const struct reader *reader, const json_t *object, const c
 
 static bool read_cpus(const struct reader *reader, const json_t *object, struct cell *cell)
 {
-	json_t *cpus, *value;
-	size_t i;
+	json_t *cpus;
 
 	if (!get_array(reader, object, "cpus", REQUIRED, &cpus))
 		return false;
 	if (json_array_size(cpus) != cell->peers)
 		return wrong(reader, "cpus", "%zu of them for %u peers", json_array_size(cpus),
 			     cell->peers);
-	json_array_foreach(cpus, i, value)
-	{
-		double cpu;
+	for (size_t i = 0; i < json_array_size(cpus); i++) {
+		const json_t *value = json_array_get(cpus, i);
+		double cpu = 0;
 		if (!check_number(reader, "cpus", value, 0, CPU_MOST, &cpu))
 			return false;
 		if (!json_is_integer(value))
@@ -378,7 +377,7 @@ static bool read_cell(const struct reader *reader, const json_t *object, size_t 
 	if (cell_parse(&parsed, out->key, &why))
 		return wrong(reader, "key", "%s", why);
 	cell->peers_named = parsed.peers_named;
-	if (strcmp(cell_key(cell, key, sizeof key), out->key))
+	if (strcmp(cell_key(cell, key, sizeof key), out->key) != 0)
 		return wrong(reader, "key", "\"%s\", but the other members say \"%s\"", out->key,
 			     key);
 	return true;
@@ -387,8 +386,7 @@ static bool read_cell(const struct reader *reader, const json_t *object, size_t 
 static bool read_cells(struct reader *reader, const json_t *plan)
 {
 	struct result *result = reader->result;
-	json_t *cells, *value;
-	size_t i;
+	json_t *cells;
 
 	if (!get_array(reader, plan, "cells", REQUIRED, &cells))
 		return false;
@@ -402,8 +400,8 @@ static bool read_cells(struct reader *reader, const json_t *plan)
 		return out_of_memory(reader);
 	}
 	bool fine = true;
-	json_array_foreach(cells, i, value)
-	{
+	for (size_t i = 0; i < n; i++) {
+		const json_t *value = json_array_get(cells, i);
 		snprintf(reader->where, sizeof reader->where, "plan.cells[%zu].", i);
 		struct result_cell *cell = &result->cells[i];
 		fine = (json_is_object(value) || wrong(reader, "", "not an object")) &&
@@ -423,10 +421,9 @@ static bool read_cells(struct reader *reader, const json_t *plan)
 static bool read_refused(struct reader *reader, const json_t *plan)
 {
 	struct result *result = reader->result;
-	json_t *refused, *value;
-	size_t i;
+	json_t *refused;
 
-	strcpy(reader->where, "plan.");
+	snprintf(reader->where, sizeof reader->where, "plan.");
 	if (!get_array(reader, plan, "refused", OPTIONAL, &refused) || !refused)
 		return !refused;
 	size_t n = json_array_size(refused);
@@ -435,8 +432,8 @@ static bool read_refused(struct reader *reader, const json_t *plan)
 	result->refused = calloc(n ? n : 1, sizeof *result->refused);
 	if (!result->refused)
 		return out_of_memory(reader);
-	json_array_foreach(refused, i, value)
-	{
+	for (size_t i = 0; i < n; i++) {
+		const json_t *value = json_array_get(refused, i);
 		snprintf(reader->where, sizeof reader->where, "plan.refused[%zu].", i);
 		struct result_refusal *refusal = &result->refused[i];
 		if (!json_is_object(value))
@@ -451,27 +448,19 @@ static bool read_refused(struct reader *reader, const json_t *plan)
 }
 
 /* No string of an object that is handed on as it is may be longer than reports can show. */
-static bool check_strings(const struct reader *reader, const char *name, const json_t *value)
+static bool check_strings(const struct reader *reader, const char *name, json_t *value)
 {
-	const char *key;
-	json_t *inner;
-	size_t i;
-
 	if (json_is_string(value))
 		return check_length(reader, name, value, TEXT_MOST);
-	if (json_is_array(value))
-		json_array_foreach(value, i,
-				   inner) if (!check_strings(reader, name, inner)) return false;
-	if (json_is_object(value)) {
-		void *at = json_object_iter((json_t *)(uintptr_t)value);
-		for (; at; at = json_object_iter_next((json_t *)(uintptr_t)value, at)) {
-			key = json_object_iter_key(at);
-			if (strlen(key) > TEXT_MOST)
-				return wrong(reader, name, "a name of %zu bytes in it",
-					     strlen(key));
-			if (!check_strings(reader, key, json_object_iter_value(at)))
-				return false;
-		}
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (!check_strings(reader, name, json_array_get(value, i)))
+			return false;
+	for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at)) {
+		const char *key = json_object_iter_key(at);
+		if (strlen(key) > TEXT_MOST)
+			return wrong(reader, name, "a name of %zu bytes in it", strlen(key));
+		if (!check_strings(reader, key, json_object_iter_value(at)))
+			return false;
 	}
 	return true;
 }
@@ -495,7 +484,7 @@ static bool read_header(struct reader *reader, json_t *header)
 	    !get_object(reader, header, "clock", &clock) ||
 	    !get_object(reader, header, "plan", &plan) || !check_strings(reader, "header", header))
 		return false;
-	strcpy(reader->where, "clock.");
+	snprintf(reader->where, sizeof reader->where, "clock.");
 	double ignored;
 	static const char *const sources[] = { "tsc", "cntvct", "monotonic" };
 	unsigned source;
@@ -504,7 +493,7 @@ static bool read_header(struct reader *reader, json_t *header)
 	    !get_number(reader, clock, "cost_ns", OPTIONAL, 0, number_most, &ignored) ||
 	    !get_number(reader, clock, "step_ns", OPTIONAL, 0, number_most, &ignored))
 		return false;
-	strcpy(reader->where, "plan.");
+	snprintf(reader->where, sizeof reader->where, "plan.");
 	if (!get_number(reader, plan, "margin", REQUIRED, 0, 1, &result->margin) ||
 	    !get_number(reader, plan, "budget_s", OPTIONAL, 0, number_most, &ignored) ||
 	    !read_cells(reader, plan) || !read_refused(reader, plan))
@@ -522,8 +511,8 @@ static bool read_header(struct reader *reader, json_t *header)
 static bool read_turns(const struct reader *reader, const json_t *object,
 		       struct result_worker *worker)
 {
-	json_t *turns, *value;
-	size_t i, n = 0;
+	json_t *turns;
+	size_t n = 0;
 
 	if (!get_array(reader, object, "batch_ns", worker->ok ? REQUIRED : OPTIONAL, &turns))
 		return false;
@@ -535,8 +524,8 @@ static bool read_turns(const struct reader *reader, const json_t *object,
 			free(logs);
 			return out_of_memory(reader);
 		}
-		json_array_foreach(turns, i, value)
-		{
+		for (size_t i = 0; i < worker->turns; i++) {
+			const json_t *value = json_array_get(turns, i);
 			double ns = NAN;
 			if (!json_is_null(value)) {
 				/* a turn of 0 ns was not measured, and has no logarithm */
@@ -555,7 +544,7 @@ static bool read_turns(const struct reader *reader, const json_t *object,
 	}
 	if (worker->ok && !n) {
 		worker->ok = false;
-		strcpy(worker->reason, "no turn was measured");
+		snprintf(worker->reason, sizeof worker->reason, "no turn was measured");
 	}
 	return true;
 }
@@ -563,10 +552,9 @@ static bool read_turns(const struct reader *reader, const json_t *object,
 static bool read_disturbance(struct reader *reader, const json_t *object,
 			     struct result_worker *worker)
 {
-	json_t *list, *value;
-	size_t i;
+	json_t *list;
 
-	for (i = 0; i < CELL_MOST_PEERS; i++)
+	for (size_t i = 0; i < CELL_MOST_PEERS; i++)
 		worker->disturbance[i] =
 			(struct result_disturbance){ NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN };
 	if (!get_array(reader, object, "disturbance", OPTIONAL, &list) || !list)
@@ -574,8 +562,8 @@ static bool read_disturbance(struct reader *reader, const json_t *object,
 	size_t n = json_array_size(list);
 	if (n && n != worker->peers)
 		return wrong(reader, "disturbance", "%zu of them for %u peers", n, worker->peers);
-	json_array_foreach(list, i, value)
-	{
+	for (size_t i = 0; i < n; i++) {
+		const json_t *value = json_array_get(list, i);
 		struct result_disturbance *d = &worker->disturbance[i];
 		snprintf(reader->where, sizeof reader->where, "disturbance[%zu].", i);
 		if (!json_is_object(value))
@@ -605,20 +593,21 @@ static bool read_disturbance(struct reader *reader, const json_t *object,
 static bool read_cpu_ns(const struct reader *reader, const json_t *object,
 			struct result_worker *worker)
 {
-	json_t *list, *value;
-	size_t i;
+	json_t *list;
 
-	for (i = 0; i < CELL_MOST_PEERS; i++)
+	for (size_t i = 0; i < CELL_MOST_PEERS; i++)
 		worker->cpu_ns[i] = NAN;
 	if (!get_array(reader, object, "cpu_ns", OPTIONAL, &list) || !list)
 		return !list;
 	size_t n = json_array_size(list);
 	if (n && n != worker->peers)
 		return wrong(reader, "cpu_ns", "%zu of them for %u peers", n, worker->peers);
-	json_array_foreach(list, i,
-			   value) if (!json_is_null(value) &&
-				      !check_number(reader, "cpu_ns", value, 0, number_most,
-						    &worker->cpu_ns[i])) return false;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *value = json_array_get(list, i);
+		if (!json_is_null(value) &&
+		    !check_number(reader, "cpu_ns", value, 0, number_most, &worker->cpu_ns[i]))
+			return false;
+	}
 	return true;
 }
 
@@ -748,11 +737,10 @@ static bool read_summary(struct reader *reader, json_t *object)
 {
 	static const char *const ends[] = { "budget", "rounds", "interrupted", "stopped" };
 	struct result *result = reader->result;
-	json_t *cells, *value;
+	json_t *cells;
 	json_int_t integer;
 	double number;
 	unsigned end;
-	size_t i;
 
 	if (!get_word(reader, object, "ended", REQUIRED, ends, 4, &end) ||
 	    !get_integer(reader, object, "rounds", OPTIONAL, 0, INT64_MAX, &integer) ||
@@ -762,8 +750,8 @@ static bool read_summary(struct reader *reader, json_t *object)
 	    !get_array(reader, object, "cells", OPTIONAL, &cells) ||
 	    !check_strings(reader, "summary", object))
 		return false;
-	json_array_foreach(cells, i, value)
-	{
+	for (size_t i = 0; i < json_array_size(cells); i++) {
+		const json_t *value = json_array_get(cells, i);
 		snprintf(reader->where, sizeof reader->where, "cells[%zu].", i);
 		if (!json_is_object(value))
 			return wrong(reader, "", "not an object");
@@ -922,23 +910,22 @@ void result_free(struct result *result)
 /* --- the host, for people --------------------------------------------------------------------- */
 
 /* Appends a value to text: lists with commas, objects as "name: value; …". */
-static void write_value(FILE *text, const char *name, const json_t *value)
+static void write_value(FILE *text, const char *name, json_t *value)
 {
 	const char *suffix = strrchr(name, '_');
-	json_t *inner;
-	size_t i;
 
 	switch (json_typeof(value)) {
 	case JSON_STRING:
 		fputs(json_string_value(value), text);
 		break;
 	case JSON_INTEGER: {
-		char size[24];
 		json_int_t number = json_integer_value(value);
-		if (suffix && !strcmp(suffix, "_bytes") && number >= 0)
+		if (suffix && !strcmp(suffix, "_bytes") && number >= 0) {
+			char size[24];
 			fputs(say_size((unsigned long long)number, size), text);
-		else
+		} else {
 			fprintf(text, "%lld", (long long)number);
+		}
 		break;
 	}
 	case JSON_REAL:
@@ -949,22 +936,19 @@ static void write_value(FILE *text, const char *name, const json_t *value)
 		fputs(json_is_true(value) ? "yes" : "no", text);
 		break;
 	case JSON_ARRAY:
-		json_array_foreach(value, i, inner)
-		{
+		for (size_t i = 0; i < json_array_size(value); i++) {
 			fputs(i ? ", " : "", text);
-			write_value(text, "", inner);
+			write_value(text, "", json_array_get(value, i));
 		}
 		break;
-	case JSON_OBJECT: {
-		json_t *object = (json_t *)(uintptr_t)value;
-		for (void *at = json_object_iter(object), *begin = at; at;
-		     at = json_object_iter_next(object, at)) {
+	case JSON_OBJECT:
+		for (void *begin = json_object_iter(value), *at = begin; at;
+		     at = json_object_iter_next(value, at)) {
 			const char *key = json_object_iter_key(at);
 			fprintf(text, "%s%s: ", at == begin ? "" : "; ", key);
 			write_value(text, key, json_object_iter_value(at));
 		}
 		break;
-	}
 	case JSON_NULL:
 		fputs("-", text);
 		break;
@@ -977,7 +961,7 @@ const char *result_host(const struct result *result, const char *name)
 	if (known)
 		return json_string_value(known);
 
-	const json_t *value = json_object_get(result->header, "host");
+	json_t *value = json_object_get(result->header, "host");
 	char path[128];
 	snprintf(path, sizeof path, "%s", name);
 	for (char *rest = path, *word; value && (word = strsep(&rest, "."));)

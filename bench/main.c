@@ -435,19 +435,18 @@ static const char one_help[] =
 	"CELL is a key, as results and toll run --dry-run print them,\n"
 	"      pipe/pingpong/same-cpu/64/block\n"
 	"or a variant, such as pipe or ring:layout=slot, with these options:\n"
-	"      --pattern NAME [pingpong]     --size BYTES [64]         --wait NAME [block]\n"
-	"      --placement NAME | --cpus 2,5 [same-cpu]                --depth N\n"
-	"      --idle awake|sleep            --copy                    --touch all|none\n"
-	"      --peers process|thread        --peer-count K\n"
-	"  -m, --plugin FILE.so              a mechanism from a shared object; again for more\n"
-	"      --for TIME                    how long to hold it [10s]\n"
-	"      --seed N, --operations N      as for toll run\n"
-	"      --json                        the figures as JSON\n"
+	"      --for TIME             how long to hold it [10s]\n"
+	"      --pattern NAME [pingpong]     --size BYTES [64]        --wait NAME [block]\n"
+	"      --placement NAME [same-cpu] or --cpus 2,5              --depth N  --copy\n"
+	"      --idle awake|sleep     --touch all|none    --peers process|thread\n"
+	"      --peer-count K         --seed N            --operations N\n"
+	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
+	"      --json                 the figures as JSON\n"
 	"\n"
-	"COMMAND runs beside it, ended when the time is over:\n"
-	"      toll one pipe --for 10s -- perf stat -e context-switches -a\n"
+	"COMMAND runs beside it, with -p and the peers' process ids put behind:\n"
+	"      toll one pipe --for 10s -- perf record -g\n"
 	"\n"
-	"exit: 0 held, 4 a mistake, or the cell cannot run here\n";
+	"exit: 0 held; 4 a mistake, or the cell cannot run here\n";
 
 /* A key's parts as settings; text is a copy of it, taken apart. 0, or -1 after say_error(). */
 static int settings_of_key(struct request *request, char *text)
@@ -558,17 +557,15 @@ end:
 /* --- toll fit, toll report ------------------------------------------------------------------ */
 
 static const char fit_help[] =
-	"toll fit FILE [options]        cost models and crossover sizes of a result\n"
+	"toll fit FILE [options]      cost models and crossover sizes of a result\n"
 	"\n"
-	"For each curve over sizes: T(x) = sigma + x / b by segments, with intervals, and where "
-	"one\n"
-	"mechanism overtakes another. FILE is what toll run wrote; - is standard input.\n"
+	"For each curve over sizes T(x) = σ + x/b by segments, with intervals, and where\n"
+	"one mechanism overtakes another. FILE is what toll run wrote; - is stdin.\n"
 	"\n"
-	"      --seed N                 of the bootstrap [the result's own]; same seed, same "
-	"answer\n"
-	"      --json                   as JSON\n"
+	"      --seed N               of the bootstrap [the result's]; same seed, same answer\n"
+	"      --json                 as JSON\n"
 	"\n"
-	"exit: 0 fine, 4 a mistake or no such result\n";
+	"exit: 0 fine; 4 a mistake, or no such result\n";
 
 static int cmd_fit(int argc, char **argv, char **rest)
 {
@@ -624,15 +621,15 @@ end:
 }
 
 static const char report_help[] =
-	"toll report FILE… [options]    write the page, or tables and figures alone\n"
+	"toll report FILE… [options]  write the page, or tables and figures alone\n"
 	"\n"
-	"  -o, --output DIR             where [beside the result]\n"
-	"      --format html|svg|png|csv|md    [html: one file that holds its figures]\n"
-	"      --json                   the names of what was written, as JSON\n"
+	"  -o, --output DIR           where [beside the result]\n"
+	"      --format FORMAT        html (one file that holds its figures), svg, png, csv, md\n"
+	"      --json                 the names of what was written, as JSON\n"
 	"\n"
 	"FILE is what toll run wrote; each gets a page of its own.\n"
 	"\n"
-	"exit: 0 fine, 4 a mistake, or something could not be written\n";
+	"exit: 0 fine; 4 a mistake, or something could not be written\n";
 
 static int cmd_report(int argc, char **argv, char **rest)
 {

@@ -27,7 +27,7 @@ enum {
 	GIVE_UP = 3,                   /* failures of a cell in a row */
 	QUIET_TRIALS = 10
 };
-static const double TURN_NS = 60e3, BLOCK_SECONDS = 1.5, QUIET_SHARE = 0.02;
+static const double TURN_NS = 60e3, BLOCK_SECONDS = 0.6, QUIET_SHARE = 0.02;
 
 struct cell_state {
 	unsigned failures;             /* in a row */

@@ -130,7 +130,7 @@ static void frame_write(FILE *data, const struct workshop *shop, const struct fi
 	label(data, basename(path), "\n");
 	fprintf(data, "# Blocks are two blank lines apart. Block 0 says what the figure is: title, two "
 	              "lines under it,\n# rows, range of x, range of y, margin in characters, axis, colours, "
-	              "symbols. The other blocks' columns (- is missing):\n# %s\n",
+	              "symbols. Columns of the other blocks (- is missing):\n# %s\n",
 	        columns);
 	label(data, figure->title, "\t");
 	label(data, under, "\t");
@@ -699,11 +699,11 @@ static int ratios(struct workshop *shop)
 
 /* ---- drawing ---- */
 
-/* The folder with the .gp files: reports/ in the source tree or share/toll/reports where installed,
+/* The folder with the .gp files: reports/ in the source tree or share/toll where installed,
  * looked for from the program upwards. */
 static bool find_scripts(char *directory, size_t bytes)
 {
-	static const char *const places[] = { "reports", "share/toll/reports" };
+	static const char *const places[] = { "reports", "share/toll" };
 	char here[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", here, sizeof here - 1);
 

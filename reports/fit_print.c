@@ -38,7 +38,7 @@ static void write_name(const struct result *result, const struct fit *fit, const
 	cell_variant(cell, variant, sizeof variant);
 	cell_wait_text(cell, wait, sizeof wait);
 	cell_wait_text(&result->cells[other->cell[0]].cell, wait_of_other, sizeof wait_of_other);
-	bool tell = strcmp(wait, wait_of_other);
+	bool tell = strcmp(wait, wait_of_other) != 0;
 	char name[CELL_KEY + 80];
 	snprintf(name, sizeof name, "%s%s%s%s", variant, tell ? " (" : "", tell ? wait : "",
 		 tell ? ")" : "");
@@ -163,7 +163,7 @@ static size_t print_group(const struct result *result, const struct fits *fits, 
 	table_cell(table, SAY_DIM, "B");
 	table_cell(table, SAY_DIM, "%s", "");
 	for (; i < fits->fit_count; i++) {
-		if (strcmp(fits->fit[i].group, first->group) || fits->fit[i].state != first->state)
+		if (strcmp(fits->fit[i].group, first->group) != 0 || fits->fit[i].state != first->state)
 			break;
 		add_rows(table, result, &fits->fit[i]);
 	}
@@ -261,7 +261,7 @@ static bool print_text(const struct result *result, const struct fits *fits)
 	for (size_t i = 0; i < fits->crossover_count; i++) {
 		const struct fit *fit = &fits->fit[fits->crossover[i].a];
 		char group[CELL_KEY], clean[CELL_KEY];
-		if (!last || strcmp(last->group, fit->group) || last->state != fit->state) {
+		if (!last || strcmp(last->group, fit->group) != 0 || last->state != fit->state) {
 			write_group(fit, group, sizeof group);
 			printf("\n%s%s%s", say_style(stdout, SAY_HEAD),
 			       text_clean(group, clean, sizeof clean),

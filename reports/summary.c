@@ -35,7 +35,7 @@ static void put(FILE *stream, const char *text)
 static void header(FILE *stream, const struct result *result)
 {
 	const char *dim = say_style(stream, SAY_DIM), *plain = say_style(stream, SAY_PLAIN);
-	char text[256], when[32];
+	char text[256], machine[256], when[32];
 	double elapsed = summary_number(result, "elapsed_s"), rounds = summary_number(result, "rounds");
 
 	fputs(say_style(stream, SAY_BOLD), stream);
@@ -43,7 +43,8 @@ static void header(FILE *stream, const struct result *result)
 	fprintf(stream, "%s  ", plain);
 	put(stream, result_host(result, "cpu_model"));
 	fprintf(stream, "\n%sLinux %s", dim, text_clean(result_host(result, "kernel"), text, sizeof text));
-	fprintf(stream, " · %s", header_machine(result, text, sizeof text));
+	fprintf(stream, " · %s",
+	        text_clean(header_machine(result, machine, sizeof machine), text, sizeof text));
 	fprintf(stream, " · CPUs %s",
 	        text_clean(result_host(result, "cpus_allowed"), text, sizeof text));
 	const char *clock =
@@ -209,13 +210,16 @@ static bool both_states(const struct arrangement *a)
 
 static void print_modes(FILE *stream, const struct arrangement *a)
 {
+	enum { MOST = 6 };
+	size_t found = 0;
+
 	for (size_t i = 0; i < a->sheet_count; i++) {
 		const struct sheet *sheet = &a->sheets[i];
 		for (size_t r = 0; r < sheet->row_count; r++) {
 			for (size_t s = 0; s < sheet->size_count; s++) {
 				const struct level *level = sheet->rows[r].cells[s].level;
 				char low[24], high[24];
-				if (!level || !level->bimodal)
+				if (!level || !level->bimodal || found++ >= MOST)
 					continue;
 				fputs("‡ two modes: ", stream);
 				put(stream, a->result->cells[level->cell].key);
@@ -226,6 +230,8 @@ static void print_modes(FILE *stream, const struct arrangement *a)
 			}
 		}
 	}
+	if (found > MOST)
+		fprintf(stream, "‡ two modes in %zu more cells; the page has them\n", found - MOST);
 }
 
 /* The next run of factors that differ in size only: its length. */

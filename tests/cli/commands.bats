@@ -138,8 +138,9 @@ load helpers
 	toll one pipe --for 200ms | grep -q pipe/pingpong/same-cpu/64/block
 	toll one pipe/stream/same-cpu/64/block --for 200ms | grep -q pipe/stream/same-cpu/64/block
 	toll one ring:layout=shared-line --size 1K --for 200ms --json | is_json
-	toll one pipe --for 200ms -- touch ran
-	[ -e ran ]
+	# shellcheck disable=SC2016
+	toll one pipe --for 200ms -- sh -c 'echo "$@" >ran' sh
+	grep -Eqx -e '-p [0-9,]+' ran
 }
 
 @test "Ctrl-C keeps what there is, shows it, and ends by SIGINT" {

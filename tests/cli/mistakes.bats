@@ -159,7 +159,8 @@ load helpers
 	local commands=(
 		"--json" "rnu --json" "run --sise 64 --json" "run --json --size" "run -c my.conf --json"
 		"run --mechanism pip --json" "run --size 0 --json" "run -o /nonexistent/x --json"
-		"run -m nothing.so --json" "run --mechanism ring --placement same-cpu --wait spin --json"
+		"run -m nothing.so --json"
+		"run --mechanism ring --pattern pingpong --placement same-cpu --wait spin --json"
 		"fit nothing --json" "fit newer.ndjson --json" "report newer.ndjson --json"
 		"report --json" "one --json" "one pip --json" "list events --json" "list --json x"
 	)
