@@ -7,278 +7,25 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../bench/say.h"
+#include "lines.h"
+#include "member.h"
 #include "statistics.h"
 
-enum {
-	SCHEMA = 1,
-	LINE_MOST = 64 << 20,
-	CELLS_MOST = 1000000,
-	CPU_MOST = 1 << 20,
-	TEXT_MOST = 8192
-};
+enum { SCHEMA = 1, CELLS_MOST = 1000000, CPU_MOST = 1 << 20, TEXT_MOST = 8192 };
 
 /* Beyond any time, count or size that means something: thirty years in nanoseconds. */
 static const double number_most = 1e18;
 
-enum presence { REQUIRED, OPTIONAL /* missing and null alike: the default stays */ };
-
 struct reader {
-	const char *path; /* as messages name it */
-	unsigned long line;
-	char where[64]; /* what stands before a member's name in messages: "plan.cells[3]." */
+	struct spot spot;
 	struct result *result;
 	size_t worker_room;
 };
-
-/* --- lines ------------------------------------------------------------------------------------ */
-
-/* A file read in pieces; getline() would take a line of any length into memory. */
-struct lines {
-	int fd;
-	char *data;
-	size_t begin, end, room;
-	bool ended;
-};
-
-/* Reads one more piece behind what is there. 0, or -1 with errno (EFBIG: the line is too long). */
-static int lines_more(struct lines *lines)
-{
-	enum { PIECE = 1 << 16 };
-
-	if (lines->begin) {
-		memmove(lines->data, lines->data + lines->begin, lines->end - lines->begin);
-		lines->end -= lines->begin;
-		lines->begin = 0;
-	}
-	if (lines->end >= LINE_MOST) {
-		errno = EFBIG;
-		return -1;
-	}
-	if (lines->room - lines->end < PIECE) {
-		size_t room = lines->room ? lines->room * 2 : 4 * PIECE;
-		char *data = realloc(lines->data, room);
-		if (!data)
-			return -1;
-		lines->data = data;
-		lines->room = room;
-	}
-	ssize_t n;
-	do
-		n = read(lines->fd, lines->data + lines->end, lines->room - lines->end);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -1;
-	lines->ended = n == 0;
-	lines->end += (size_t)n;
-	return 0;
-}
-
-/* The next line without its end, valid until the next call. 1; 0 at the end of the file; -1 with
- * errno. *whole: it had its line end. */
-static int lines_next(struct lines *lines, char **line, size_t *length, bool *whole)
-{
-	size_t searched = 0;
-
-	if (!lines->data && lines_more(lines))
-		return -1;
-	for (;;) {
-		char *start = lines->data + lines->begin;
-		size_t there = lines->end - lines->begin;
-		char *end =
-			there > searched ? memchr(start + searched, '\n', there - searched) : NULL;
-		if (end || lines->ended) {
-			*whole = end;
-			*line = start;
-			*length = end ? (size_t)(end - start) : there;
-			lines->begin += *length + (end ? 1 : 0);
-			return end || there;
-		}
-		searched = there;
-		if (lines_more(lines))
-			return -1;
-	}
-}
-
-/* Whether nothing follows the line read last; what it returned is no longer valid then. */
-static bool lines_at_end(struct lines *lines)
-{
-	while (lines->begin == lines->end && !lines->ended)
-		if (lines_more(lines))
-			return false; /* the next lines_next() says why */
-	return lines->begin == lines->end;
-}
-
-/* --- members ---------------------------------------------------------------------------------- */
-
-/* Says what is wrong with a member; always false. */
-static bool wrong(const struct reader *reader, const char *name, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static bool wrong(const struct reader *reader, const char *name, const char *format, ...)
-{
-	char text[512];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	say_error("%s:%lu: %s%s: %s", reader->path, reader->line, reader->where, name, text);
-	return false;
-}
-
-static bool out_of_memory(const struct reader *reader)
-{
-	say_error("%s: out of memory", reader->path);
-	return false;
-}
-
-/* The member into *value, NULL when it is absent or null and may be. False after saying so. */
-static bool member(const struct reader *reader, const json_t *object, const char *name,
-		   enum presence presence, json_t **value)
-{
-	*value = json_object_get(object, name);
-	if (json_is_null(*value))
-		*value = NULL;
-	return *value || presence == OPTIONAL || wrong(reader, name, "missing");
-}
-
-static bool check_number(const struct reader *reader, const char *name, const json_t *value,
-			 double low, double high, double *out)
-{
-	if (!json_is_number(value))
-		return wrong(reader, name, "not a number");
-	double number = json_number_value(value);
-	/* written so that NaN fails */
-	if (!(number >= low && number <= high))
-		return wrong(reader, name, "%g is not within %g … %g", number, low, high);
-	*out = number;
-	return true;
-}
-
-static bool get_number(const struct reader *reader, const json_t *object, const char *name,
-		       enum presence presence, double low, double high, double *out)
-{
-	json_t *value;
-
-	if (!member(reader, object, name, presence, &value))
-		return false;
-	return !value || check_number(reader, name, value, low, high, out);
-}
-
-static bool get_integer(const struct reader *reader, const json_t *object, const char *name,
-			enum presence presence, json_int_t low, json_int_t high, json_int_t *out)
-{
-	json_t *value;
-
-	if (!member(reader, object, name, presence, &value))
-		return false;
-	if (!value)
-		return true;
-	if (!json_is_integer(value))
-		return wrong(reader, name, "not a whole number");
-	json_int_t number = json_integer_value(value);
-	if (number < low || number > high)
-		return wrong(reader, name, "%lld is not within %lld … %lld", (long long)number,
-			     (long long)low, (long long)high);
-	*out = number;
-	return true;
-}
-
-static bool get_unsigned(const struct reader *reader, const json_t *object, const char *name,
-			 enum presence presence, unsigned *out)
-{
-	json_int_t number = *out;
-
-	if (!get_integer(reader, object, name, presence, 0, UINT_MAX, &number))
-		return false;
-	*out = (unsigned)number;
-	return true;
-}
-
-static bool get_boolean(const struct reader *reader, const json_t *object, const char *name,
-			enum presence presence, bool *out)
-{
-	json_t *value;
-
-	if (!member(reader, object, name, presence, &value))
-		return false;
-	if (!value)
-		return true;
-	if (!json_is_boolean(value))
-		return wrong(reader, name, "neither true nor false");
-	*out = json_is_true(value);
-	return true;
-}
-
-static bool check_length(const struct reader *reader, const char *name, const json_t *value,
-			 size_t most)
-{
-	size_t length = json_string_length(value);
-
-	return length <= most ||
-	       wrong(reader, name, "%zu bytes long, %zu at most are read", length, most);
-}
-
-/* A string into buffer; too long is an error, never cut. */
-static bool get_text(const struct reader *reader, const json_t *object, const char *name,
-		     enum presence presence, char *buffer, size_t bytes)
-{
-	json_t *value;
-
-	if (!member(reader, object, name, presence, &value))
-		return false;
-	if (!value)
-		return true;
-	if (!json_is_string(value))
-		return wrong(reader, name, "not a string");
-	if (!check_length(reader, name, value, bytes - 1))
-		return false;
-	memcpy(buffer, json_string_value(value), json_string_length(value) + 1);
-	return true;
-}
-
-/* One of n words, as its place among them. */
-static bool get_word(const struct reader *reader, const json_t *object, const char *name,
-		     enum presence presence, const char *const words[], size_t n, unsigned *out)
-{
-	char word[32] = "", all[256] = "";
-	json_t *value;
-
-	if (!member(reader, object, name, presence, &value) ||
-	    !get_text(reader, object, name, presence, word, sizeof word))
-		return false;
-	if (!value)
-		return true;
-	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(word, words[i])) {
-			*out = (unsigned)i;
-			return true;
-		}
-		size_t used = strlen(all);
-		snprintf(all + used, sizeof all - used, "%s\"%s\"", i ? " or " : "", words[i]);
-	}
-	return wrong(reader, name, "\"%s\" is not %s", word, all);
-}
-
-static bool get_object(const struct reader *reader, const json_t *object, const char *name,
-		       json_t **out)
-{
-	return member(reader, object, name, REQUIRED, out) &&
-	       (json_is_object(*out) || wrong(reader, name, "not an object"));
-}
-
-static bool get_array(const struct reader *reader, const json_t *object, const char *name,
-		      enum presence presence, json_t **out)
-{
-	return member(reader, object, name, presence, out) &&
-	       (!*out || json_is_array(*out) || wrong(reader, name, "not an array"));
-}
 
 /* --- header ----------------------------------------------------------------------------------- */
 
@@ -286,18 +33,18 @@ static bool read_cpus(const struct reader *reader, const json_t *object, struct 
 {
 	json_t *cpus;
 
-	if (!get_array(reader, object, "cpus", REQUIRED, &cpus))
+	if (!member_array(&reader->spot, object, "cpus", REQUIRED, &cpus))
 		return false;
 	if (json_array_size(cpus) != cell->peers)
-		return wrong(reader, "cpus", "%zu of them for %u peers", json_array_size(cpus),
-			     cell->peers);
+		return member_wrong(&reader->spot, "cpus", "%zu of them for %u peers",
+				    json_array_size(cpus), cell->peers);
 	for (size_t i = 0; i < json_array_size(cpus); i++) {
 		const json_t *value = json_array_get(cpus, i);
 		double cpu = 0;
-		if (!check_number(reader, "cpus", value, 0, CPU_MOST, &cpu))
+		if (!member_check_number(&reader->spot, "cpus", value, 0, CPU_MOST, &cpu))
 			return false;
 		if (!json_is_integer(value))
-			return wrong(reader, "cpus", "not a whole number");
+			return member_wrong(&reader->spot, "cpus", "not a whole number");
 		cell->cpus[i] = (int)cpu;
 	}
 	return true;
@@ -311,15 +58,16 @@ static bool read_wait(const struct reader *reader, const json_t *object, struct 
 	char wait[64];
 	unsigned class = 0, idle = IDLE_NONE;
 
-	if (!get_text(reader, object, "wait", REQUIRED, wait, sizeof wait))
+	if (!member_text(&reader->spot, object, "wait", REQUIRED, wait, sizeof wait))
 		return false;
 	if (cell_wait_parse(wait, &cell->wait, &cell->hybrid_ns))
-		return wrong(reader, "wait", "no wait is called \"%s\"", wait);
-	if (!get_word(reader, object, "wait_class", REQUIRED, classes, 2, &class))
+		return member_wrong(&reader->spot, "wait", "no wait is called \"%s\"", wait);
+	if (!member_word(&reader->spot, object, "wait_class", REQUIRED, classes, 2, &class))
 		return false;
 	if ((class == 1) != cell_spins(cell))
-		return wrong(reader, "wait_class", "%s is not %s", wait, classes[class]);
-	if (!get_word(reader, object, "idle", OPTIONAL, idles, 3, &idle))
+		return member_wrong(&reader->spot, "wait_class", "%s is not %s", wait,
+				    classes[class]);
+	if (!member_word(&reader->spot, object, "idle", OPTIONAL, idles, 3, &idle))
 		return false;
 	cell->idle = idle;
 	return true;
@@ -339,33 +87,37 @@ static bool read_cell(const struct reader *reader, const json_t *object, size_t 
 	char key[CELL_KEY];
 
 	cell->id = (unsigned)index;
-	if (!get_integer(reader, object, "id", REQUIRED, 0, CELLS_MOST, &id))
+	if (!member_integer(&reader->spot, object, "id", REQUIRED, 0, CELLS_MOST, &id))
 		return false;
 	if ((size_t)id != index)
-		return wrong(reader, "id", "%lld is not its place, %zu", (long long)id, index);
-	if (!get_text(reader, object, "key", REQUIRED, out->key, sizeof out->key) ||
-	    !get_text(reader, object, "mechanism", REQUIRED, cell->mechanism, CELL_NAME) ||
-	    !get_text(reader, object, "options", OPTIONAL, cell->options, CELL_OPTIONS) ||
-	    !get_text(reader, object, "pattern", REQUIRED, cell->pattern, CELL_NAME) ||
-	    !get_text(reader, object, "pattern_options", OPTIONAL, cell->pattern_options,
-		      CELL_OPTIONS) ||
-	    !get_text(reader, object, "placement", REQUIRED, cell->placement, CELL_NAME) ||
-	    !get_integer(reader, object, "peers", REQUIRED, 1, CELL_MOST_PEERS, &peers))
+		return member_wrong(&reader->spot, "id", "%lld is not its place, %zu",
+				    (long long)id, index);
+	if (!member_text(&reader->spot, object, "key", REQUIRED, out->key, sizeof out->key) ||
+	    !member_text(&reader->spot, object, "mechanism", REQUIRED, cell->mechanism,
+			 CELL_NAME) ||
+	    !member_text(&reader->spot, object, "options", OPTIONAL, cell->options, CELL_OPTIONS) ||
+	    !member_text(&reader->spot, object, "pattern", REQUIRED, cell->pattern, CELL_NAME) ||
+	    !member_text(&reader->spot, object, "pattern_options", OPTIONAL, cell->pattern_options,
+			 CELL_OPTIONS) ||
+	    !member_text(&reader->spot, object, "placement", REQUIRED, cell->placement,
+			 CELL_NAME) ||
+	    !member_integer(&reader->spot, object, "peers", REQUIRED, 1, CELL_MOST_PEERS, &peers))
 		return false;
 	cell->peers = (unsigned)peers;
 	if (!read_cpus(reader, object, cell) ||
-	    !get_integer(reader, object, "size", REQUIRED, 1, (json_int_t)1 << 50, &size) ||
-	    !get_integer(reader, object, "depth", OPTIONAL, 0, INT_MAX, &depth) ||
-	    !get_unsigned(reader, object, "slots", OPTIONAL, &cell->slots) ||
+	    !member_integer(&reader->spot, object, "size", REQUIRED, 1, (json_int_t)1 << 50,
+			    &size) ||
+	    !member_integer(&reader->spot, object, "depth", OPTIONAL, 0, INT_MAX, &depth) ||
+	    !member_unsigned(&reader->spot, object, "slots", OPTIONAL, &cell->slots) ||
 	    !read_wait(reader, object, cell) ||
-	    !get_boolean(reader, object, "copy", REQUIRED, &cell->copy) ||
-	    !get_word(reader, object, "touch", REQUIRED, touches, 2, &touch) ||
-	    !get_word(reader, object, "peers_are", REQUIRED, peers_are, 2, &threads) ||
-	    !get_unsigned(reader, object, "replica", OPTIONAL, &cell->replica) ||
-	    !get_boolean(reader, object, "sequential", OPTIONAL, &cell->sequential) ||
-	    !get_word(reader, object, "quantity", REQUIRED, quantities, 2, &quantity) ||
-	    !get_number(reader, object, "messages", REQUIRED, 0, 1e12, &out->messages) ||
-	    !get_number(reader, object, "bytes", REQUIRED, 0, number_most, &out->bytes))
+	    !member_boolean(&reader->spot, object, "copy", REQUIRED, &cell->copy) ||
+	    !member_word(&reader->spot, object, "touch", REQUIRED, touches, 2, &touch) ||
+	    !member_word(&reader->spot, object, "peers_are", REQUIRED, peers_are, 2, &threads) ||
+	    !member_unsigned(&reader->spot, object, "replica", OPTIONAL, &cell->replica) ||
+	    !member_boolean(&reader->spot, object, "sequential", OPTIONAL, &cell->sequential) ||
+	    !member_word(&reader->spot, object, "quantity", REQUIRED, quantities, 2, &quantity) ||
+	    !member_number(&reader->spot, object, "messages", REQUIRED, 0, 1e12, &out->messages) ||
+	    !member_number(&reader->spot, object, "bytes", REQUIRED, 0, number_most, &out->bytes))
 		return false;
 	cell->size = (uint64_t)size;
 	cell->depth = (int)depth;
@@ -375,11 +127,11 @@ static bool read_cell(const struct reader *reader, const json_t *object, size_t 
 
 	/* Only the key knows whether the number of peers is the pattern's own. */
 	if (cell_parse(&parsed, out->key, &why))
-		return wrong(reader, "key", "%s", why);
+		return member_wrong(&reader->spot, "key", "%s", why);
 	cell->peers_named = parsed.peers_named;
 	if (strcmp(cell_key(cell, key, sizeof key), out->key) != 0)
-		return wrong(reader, "key", "\"%s\", but the other members say \"%s\"", out->key,
-			     key);
+		return member_wrong(&reader->spot, "key",
+				    "\"%s\", but the other members say \"%s\"", out->key, key);
 	return true;
 }
 
@@ -388,28 +140,31 @@ static bool read_cells(struct reader *reader, const json_t *plan)
 	struct result *result = reader->result;
 	json_t *cells;
 
-	if (!get_array(reader, plan, "cells", REQUIRED, &cells))
+	if (!member_array(&reader->spot, plan, "cells", REQUIRED, &cells))
 		return false;
 	size_t n = json_array_size(cells);
 	if (n > CELLS_MOST)
-		return wrong(reader, "cells", "%zu of them, %d at most are read", n, CELLS_MOST);
+		return member_wrong(&reader->spot, "cells", "%zu of them, %d at most are read", n,
+				    CELLS_MOST);
 	result->cells = calloc(n ? n : 1, sizeof *result->cells);
 	json_t *keys = json_object();
 	if (!result->cells || !keys) {
 		json_decref(keys);
-		return out_of_memory(reader);
+		return member_out_of_memory(&reader->spot);
 	}
 	bool fine = true;
 	for (size_t i = 0; i < n; i++) {
 		const json_t *value = json_array_get(cells, i);
-		snprintf(reader->where, sizeof reader->where, "plan.cells[%zu].", i);
+		snprintf(reader->spot.where, sizeof reader->spot.where, "plan.cells[%zu].", i);
 		struct result_cell *cell = &result->cells[i];
-		fine = (json_is_object(value) || wrong(reader, "", "not an object")) &&
+		fine = (json_is_object(value) ||
+			member_wrong(&reader->spot, "", "not an object")) &&
 		       read_cell(reader, value, i, cell);
 		if (fine && json_object_get(keys, cell->key))
-			fine = wrong(reader, "key", "\"%s\" is there twice", cell->key);
+			fine = member_wrong(&reader->spot, "key", "\"%s\" is there twice",
+					    cell->key);
 		if (fine && json_object_set_new(keys, cell->key, json_true()))
-			fine = out_of_memory(reader);
+			fine = member_out_of_memory(&reader->spot);
 		if (!fine)
 			break;
 		result->cell_count++;
@@ -423,24 +178,25 @@ static bool read_refused(struct reader *reader, const json_t *plan)
 	struct result *result = reader->result;
 	json_t *refused;
 
-	snprintf(reader->where, sizeof reader->where, "plan.");
-	if (!get_array(reader, plan, "refused", OPTIONAL, &refused) || !refused)
+	snprintf(reader->spot.where, sizeof reader->spot.where, "plan.");
+	if (!member_array(&reader->spot, plan, "refused", OPTIONAL, &refused) || !refused)
 		return !refused;
 	size_t n = json_array_size(refused);
 	if (n > CELLS_MOST)
-		return wrong(reader, "refused", "%zu of them, %d at most are read", n, CELLS_MOST);
+		return member_wrong(&reader->spot, "refused", "%zu of them, %d at most are read", n,
+				    CELLS_MOST);
 	result->refused = calloc(n ? n : 1, sizeof *result->refused);
 	if (!result->refused)
-		return out_of_memory(reader);
+		return member_out_of_memory(&reader->spot);
 	for (size_t i = 0; i < n; i++) {
 		const json_t *value = json_array_get(refused, i);
-		snprintf(reader->where, sizeof reader->where, "plan.refused[%zu].", i);
+		snprintf(reader->spot.where, sizeof reader->spot.where, "plan.refused[%zu].", i);
 		struct result_refusal *refusal = &result->refused[i];
 		if (!json_is_object(value))
-			return wrong(reader, "", "not an object");
-		if (!get_text(reader, value, "cell", REQUIRED, refusal->key, CELL_KEY) ||
-		    !get_text(reader, value, "reason", REQUIRED, refusal->reason,
-			      sizeof refusal->reason))
+			return member_wrong(&reader->spot, "", "not an object");
+		if (!member_text(&reader->spot, value, "cell", REQUIRED, refusal->key, CELL_KEY) ||
+		    !member_text(&reader->spot, value, "reason", REQUIRED, refusal->reason,
+				 sizeof refusal->reason))
 			return false;
 		result->refused_count++;
 	}
@@ -451,14 +207,15 @@ static bool read_refused(struct reader *reader, const json_t *plan)
 static bool check_strings(const struct reader *reader, const char *name, json_t *value)
 {
 	if (json_is_string(value))
-		return check_length(reader, name, value, TEXT_MOST);
+		return member_check_length(&reader->spot, name, value, TEXT_MOST);
 	for (size_t i = 0; i < json_array_size(value); i++)
 		if (!check_strings(reader, name, json_array_get(value, i)))
 			return false;
 	for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at)) {
 		const char *key = json_object_iter_key(at);
 		if (strlen(key) > TEXT_MOST)
-			return wrong(reader, name, "a name of %zu bytes in it", strlen(key));
+			return member_wrong(&reader->spot, name, "a name of %zu bytes in it",
+					    strlen(key));
 		if (!check_strings(reader, key, json_object_iter_value(at)))
 			return false;
 	}
@@ -471,34 +228,36 @@ static bool read_header(struct reader *reader, json_t *header)
 	json_t *host, *clock, *plan;
 	json_int_t schema = 0, seed = 0;
 
-	if (!get_integer(reader, header, "schema", REQUIRED, 1, INT_MAX, &schema))
+	if (!member_integer(&reader->spot, header, "schema", REQUIRED, 1, INT_MAX, &schema))
 		return false;
 	if (schema > SCHEMA) {
 		say_error("%s:%lu: schema %lld is newer than the %d this toll reads; use the toll "
 			  "that wrote it, or a newer one",
-			  reader->path, reader->line, (long long)schema, SCHEMA);
+			  reader->spot.path, reader->spot.line, (long long)schema, SCHEMA);
 		return false;
 	}
-	if (!get_integer(reader, header, "seed", REQUIRED, 0, INT64_MAX, &seed) ||
-	    !get_object(reader, header, "host", &host) ||
-	    !get_object(reader, header, "clock", &clock) ||
-	    !get_object(reader, header, "plan", &plan) || !check_strings(reader, "header", header))
+	if (!member_integer(&reader->spot, header, "seed", REQUIRED, 0, INT64_MAX, &seed) ||
+	    !member_object(&reader->spot, header, "host", &host) ||
+	    !member_object(&reader->spot, header, "clock", &clock) ||
+	    !member_object(&reader->spot, header, "plan", &plan) ||
+	    !check_strings(reader, "header", header))
 		return false;
-	snprintf(reader->where, sizeof reader->where, "clock.");
+	snprintf(reader->spot.where, sizeof reader->spot.where, "clock.");
 	double ignored;
 	static const char *const sources[] = { "tsc", "cntvct", "monotonic" };
 	unsigned source;
-	if (!get_word(reader, clock, "source", OPTIONAL, sources, 3, &source) ||
-	    !get_number(reader, clock, "ticks_per_ns", OPTIONAL, 0, number_most, &ignored) ||
-	    !get_number(reader, clock, "cost_ns", OPTIONAL, 0, number_most, &ignored) ||
-	    !get_number(reader, clock, "step_ns", OPTIONAL, 0, number_most, &ignored))
+	if (!member_word(&reader->spot, clock, "source", OPTIONAL, sources, 3, &source) ||
+	    !member_number(&reader->spot, clock, "ticks_per_ns", OPTIONAL, 0, number_most,
+			   &ignored) ||
+	    !member_number(&reader->spot, clock, "cost_ns", OPTIONAL, 0, number_most, &ignored) ||
+	    !member_number(&reader->spot, clock, "step_ns", OPTIONAL, 0, number_most, &ignored))
 		return false;
-	snprintf(reader->where, sizeof reader->where, "plan.");
-	if (!get_number(reader, plan, "margin", REQUIRED, 0, 1, &result->margin) ||
-	    !get_number(reader, plan, "budget_s", OPTIONAL, 0, number_most, &ignored) ||
+	snprintf(reader->spot.where, sizeof reader->spot.where, "plan.");
+	if (!member_number(&reader->spot, plan, "margin", REQUIRED, 0, 1, &result->margin) ||
+	    !member_number(&reader->spot, plan, "budget_s", OPTIONAL, 0, number_most, &ignored) ||
 	    !read_cells(reader, plan) || !read_refused(reader, plan))
 		return false;
-	reader->where[0] = '\0';
+	reader->spot.where[0] = '\0';
 	result->seed = (uint64_t)seed;
 	result->header = json_incref(header);
 	return true;
@@ -514,7 +273,8 @@ static bool read_turns(const struct reader *reader, const json_t *object,
 	json_t *turns;
 	size_t n = 0;
 
-	if (!get_array(reader, object, "batch_ns", worker->ok ? REQUIRED : OPTIONAL, &turns))
+	if (!member_array(&reader->spot, object, "batch_ns", worker->ok ? REQUIRED : OPTIONAL,
+			  &turns))
 		return false;
 	worker->turns = json_array_size(turns);
 	if (worker->turns) {
@@ -522,15 +282,15 @@ static bool read_turns(const struct reader *reader, const json_t *object,
 		worker->batch_ns = malloc(worker->turns * sizeof *worker->batch_ns);
 		if (!logs || !worker->batch_ns) {
 			free(logs);
-			return out_of_memory(reader);
+			return member_out_of_memory(&reader->spot);
 		}
 		for (size_t i = 0; i < worker->turns; i++) {
 			const json_t *value = json_array_get(turns, i);
 			double ns = NAN;
 			if (!json_is_null(value)) {
 				/* a turn of 0 ns was not measured, and has no logarithm */
-				if (!check_number(reader, "batch_ns", value, 1e-6, number_most,
-						  &ns)) {
+				if (!member_check_number(&reader->spot, "batch_ns", value, 1e-6,
+							 number_most, &ns)) {
 					free(logs);
 					return false;
 				}
@@ -557,17 +317,18 @@ static bool read_disturbance(struct reader *reader, const json_t *object,
 	for (size_t i = 0; i < CELL_MOST_PEERS; i++)
 		worker->disturbance[i] =
 			(struct result_disturbance){ NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN };
-	if (!get_array(reader, object, "disturbance", OPTIONAL, &list) || !list)
+	if (!member_array(&reader->spot, object, "disturbance", OPTIONAL, &list) || !list)
 		return !list;
 	size_t n = json_array_size(list);
 	if (n && n != worker->peers)
-		return wrong(reader, "disturbance", "%zu of them for %u peers", n, worker->peers);
+		return member_wrong(&reader->spot, "disturbance", "%zu of them for %u peers", n,
+				    worker->peers);
 	for (size_t i = 0; i < n; i++) {
 		const json_t *value = json_array_get(list, i);
 		struct result_disturbance *d = &worker->disturbance[i];
-		snprintf(reader->where, sizeof reader->where, "disturbance[%zu].", i);
+		snprintf(reader->spot.where, sizeof reader->spot.where, "disturbance[%zu].", i);
 		if (!json_is_object(value))
-			return wrong(reader, "", "not an object");
+			return member_wrong(&reader->spot, "", "not an object");
 		struct {
 			const char *name;
 			double *out;
@@ -582,11 +343,11 @@ static bool read_disturbance(struct reader *reader, const json_t *object,
 			{ "steal_ns", &d->steal_ns },
 		};
 		for (size_t m = 0; m < sizeof members / sizeof *members; m++)
-			if (!get_number(reader, value, members[m].name, OPTIONAL, 0, number_most,
-					members[m].out))
+			if (!member_number(&reader->spot, value, members[m].name, OPTIONAL, 0,
+					   number_most, members[m].out))
 				return false;
 	}
-	reader->where[0] = '\0';
+	reader->spot.where[0] = '\0';
 	return true;
 }
 
@@ -597,15 +358,16 @@ static bool read_cpu_ns(const struct reader *reader, const json_t *object,
 
 	for (size_t i = 0; i < CELL_MOST_PEERS; i++)
 		worker->cpu_ns[i] = NAN;
-	if (!get_array(reader, object, "cpu_ns", OPTIONAL, &list) || !list)
+	if (!member_array(&reader->spot, object, "cpu_ns", OPTIONAL, &list) || !list)
 		return !list;
 	size_t n = json_array_size(list);
 	if (n && n != worker->peers)
-		return wrong(reader, "cpu_ns", "%zu of them for %u peers", n, worker->peers);
+		return member_wrong(&reader->spot, "cpu_ns", "%zu of them for %u peers", n,
+				    worker->peers);
 	for (size_t i = 0; i < n; i++) {
 		const json_t *value = json_array_get(list, i);
-		if (!json_is_null(value) &&
-		    !check_number(reader, "cpu_ns", value, 0, number_most, &worker->cpu_ns[i]))
+		if (!json_is_null(value) && !member_check_number(&reader->spot, "cpu_ns", value, 0,
+								 number_most, &worker->cpu_ns[i]))
 			return false;
 	}
 	return true;
@@ -620,31 +382,36 @@ static bool read_worker_members(struct reader *reader, const json_t *object,
 	json_int_t cell = 0, visit = 0;
 	unsigned ok = 0, state = STATE_NONE;
 
-	if (!get_integer(reader, object, "cell", REQUIRED, 0, INT_MAX, &cell))
+	if (!member_integer(&reader->spot, object, "cell", REQUIRED, 0, INT_MAX, &cell))
 		return false;
 	if ((size_t)cell >= result->cell_count)
-		return wrong(reader, "cell", "%lld, but the plan has %zu cells", (long long)cell,
-			     result->cell_count);
+		return member_wrong(&reader->spot, "cell", "%lld, but the plan has %zu cells",
+				    (long long)cell, result->cell_count);
 	worker->cell = (unsigned)cell;
 	worker->peers = result->cells[cell].cell.peers;
-	if (!get_unsigned(reader, object, "round", REQUIRED, &worker->round) ||
-	    !get_unsigned(reader, object, "block", REQUIRED, &worker->block) ||
-	    !get_integer(reader, object, "visit", REQUIRED, 0, (json_int_t)1 << 50, &visit) ||
-	    !get_boolean(reader, object, "reference", OPTIONAL, &worker->reference) ||
-	    !get_word(reader, object, "state", REQUIRED, states, 2, &ok) ||
-	    !get_text(reader, object, "reason", OPTIONAL, worker->reason, sizeof worker->reason))
+	if (!member_unsigned(&reader->spot, object, "round", REQUIRED, &worker->round) ||
+	    !member_unsigned(&reader->spot, object, "block", REQUIRED, &worker->block) ||
+	    !member_integer(&reader->spot, object, "visit", REQUIRED, 0, (json_int_t)1 << 50,
+			    &visit) ||
+	    !member_boolean(&reader->spot, object, "reference", OPTIONAL, &worker->reference) ||
+	    !member_word(&reader->spot, object, "state", REQUIRED, states, 2, &ok) ||
+	    !member_text(&reader->spot, object, "reason", OPTIONAL, worker->reason,
+			 sizeof worker->reason))
 		return false;
 	worker->visit = (unsigned long)visit;
 	worker->ok = ok == 1;
 	if (!read_turns(reader, object, worker) ||
-	    !get_number(reader, object, "operations", worker->ok ? REQUIRED : OPTIONAL, 0,
-			number_most, &worker->operations) ||
-	    !get_number(reader, object, "at_s", OPTIONAL, 0, number_most, &worker->at_s) ||
-	    !get_number(reader, object, "canary_ns", OPTIONAL, 0, number_most,
-			&worker->canary_ns) ||
-	    !get_word(reader, object, "host_state", OPTIONAL, host_states, STATE_COUNT, &state) ||
-	    !get_number(reader, object, "lost", OPTIONAL, 0, number_most, &worker->lost) ||
-	    !get_boolean(reader, object, "settled", OPTIONAL, &worker->settled))
+	    !member_number(&reader->spot, object, "operations", worker->ok ? REQUIRED : OPTIONAL, 0,
+			   number_most, &worker->operations) ||
+	    !member_number(&reader->spot, object, "at_s", OPTIONAL, 0, number_most,
+			   &worker->at_s) ||
+	    !member_number(&reader->spot, object, "canary_ns", OPTIONAL, 0, number_most,
+			   &worker->canary_ns) ||
+	    !member_word(&reader->spot, object, "host_state", OPTIONAL, host_states, STATE_COUNT,
+			 &state) ||
+	    !member_number(&reader->spot, object, "lost", OPTIONAL, 0, number_most,
+			   &worker->lost) ||
+	    !member_boolean(&reader->spot, object, "settled", OPTIONAL, &worker->settled))
 		return false;
 	worker->state = state;
 	return read_cpu_ns(reader, object, worker) && read_disturbance(reader, object, worker);
@@ -659,12 +426,12 @@ static bool read_worker(struct reader *reader, const json_t *object)
 		struct result_worker *workers =
 			reallocarray(result->workers, room, sizeof *workers);
 		if (!workers)
-			return out_of_memory(reader);
+			return member_out_of_memory(&reader->spot);
 		result->workers = workers;
 		reader->worker_room = room;
 	}
 	struct result_worker *worker = &result->workers[result->worker_count++];
-	*worker = (struct result_worker){ .line = reader->line,
+	*worker = (struct result_worker){ .line = reader->spot.line,
 					  .settled = true,
 					  .canary_ns = NAN,
 					  .at_s = NAN,
@@ -696,7 +463,7 @@ static bool index_workers(const struct reader *reader)
 	result->first = first;
 	result->order = order;
 	if (!first || !order)
-		return out_of_memory(reader);
+		return member_out_of_memory(&reader->spot);
 	for (size_t w = 0; w < result->worker_count; w++)
 		first[result->workers[w].cell + 2]++;
 	for (size_t c = 2; c < result->cell_count + 2; c++)
@@ -715,7 +482,7 @@ static bool index_workers(const struct reader *reader)
 			say_error(
 				"%s:%lu: cell %zu of visit %lu again, first on line %lu; a worker "
 				"is there once",
-				reader->path, b->line, c, b->visit, a->line);
+				reader->spot.path, b->line, c, b->visit, a->line);
 			return false;
 		}
 	}
@@ -724,12 +491,13 @@ static bool index_workers(const struct reader *reader)
 
 /* --- the other lines -------------------------------------------------------------------------- */
 
-static bool read_resume(const struct reader *reader, const json_t *object)
+static bool read_resume(const struct reader *reader, json_t *object)
 {
 	json_int_t ignored;
 
-	return get_integer(reader, object, "visit", OPTIONAL, 0, (json_int_t)1 << 50, &ignored) &&
-	       get_integer(reader, object, "seed", OPTIONAL, 0, INT64_MAX, &ignored) &&
+	return member_integer(&reader->spot, object, "visit", OPTIONAL, 0, (json_int_t)1 << 50,
+			      &ignored) &&
+	       member_integer(&reader->spot, object, "seed", OPTIONAL, 0, INT64_MAX, &ignored) &&
 	       check_strings(reader, "resume", object);
 }
 
@@ -742,27 +510,29 @@ static bool read_summary(struct reader *reader, json_t *object)
 	double number;
 	unsigned end;
 
-	if (!get_word(reader, object, "ended", REQUIRED, ends, 4, &end) ||
-	    !get_integer(reader, object, "rounds", OPTIONAL, 0, INT64_MAX, &integer) ||
-	    !get_integer(reader, object, "visits", OPTIONAL, 0, INT64_MAX, &integer) ||
-	    !get_integer(reader, object, "failed", OPTIONAL, 0, INT64_MAX, &integer) ||
-	    !get_number(reader, object, "elapsed_s", OPTIONAL, 0, number_most, &number) ||
-	    !get_array(reader, object, "cells", OPTIONAL, &cells) ||
+	if (!member_word(&reader->spot, object, "ended", REQUIRED, ends, 4, &end) ||
+	    !member_integer(&reader->spot, object, "rounds", OPTIONAL, 0, INT64_MAX, &integer) ||
+	    !member_integer(&reader->spot, object, "visits", OPTIONAL, 0, INT64_MAX, &integer) ||
+	    !member_integer(&reader->spot, object, "failed", OPTIONAL, 0, INT64_MAX, &integer) ||
+	    !member_number(&reader->spot, object, "elapsed_s", OPTIONAL, 0, number_most, &number) ||
+	    !member_array(&reader->spot, object, "cells", OPTIONAL, &cells) ||
 	    !check_strings(reader, "summary", object))
 		return false;
 	for (size_t i = 0; i < json_array_size(cells); i++) {
 		const json_t *value = json_array_get(cells, i);
-		snprintf(reader->where, sizeof reader->where, "cells[%zu].", i);
+		snprintf(reader->spot.where, sizeof reader->spot.where, "cells[%zu].", i);
 		if (!json_is_object(value))
-			return wrong(reader, "", "not an object");
-		if (!get_integer(reader, value, "cell", REQUIRED, 0,
-				 (json_int_t)result->cell_count - 1, &integer) ||
-		    !get_integer(reader, value, "n", OPTIONAL, 0, INT64_MAX, &integer) ||
-		    !get_number(reader, value, "log_mean", OPTIONAL, -100, 100, &number) ||
-		    !get_number(reader, value, "standard_error", OPTIONAL, 0, 100, &number))
+			return member_wrong(&reader->spot, "", "not an object");
+		if (!member_integer(&reader->spot, value, "cell", REQUIRED, 0,
+				    (json_int_t)result->cell_count - 1, &integer) ||
+		    !member_integer(&reader->spot, value, "n", OPTIONAL, 0, INT64_MAX, &integer) ||
+		    !member_number(&reader->spot, value, "log_mean", OPTIONAL, -100, 100,
+				   &number) ||
+		    !member_number(&reader->spot, value, "standard_error", OPTIONAL, 0, 100,
+				   &number))
 			return false;
 	}
-	reader->where[0] = '\0';
+	reader->spot.where[0] = '\0';
 	json_decref(result->summary);
 	result->summary = json_incref(object);
 	return true;
@@ -773,20 +543,20 @@ static bool read_object(struct reader *reader, json_t *object)
 	struct result *result = reader->result;
 	const char *kind = json_string_value(json_object_get(object, "kind"));
 
-	reader->where[0] = '\0';
+	reader->spot.where[0] = '\0';
 	if (!result->header) {
 		if (kind && !strcmp(kind, "header"))
 			return read_header(reader, object);
-		say_error("%s:%lu: not a result of toll: its first line is no header", reader->path,
-			  reader->line);
+		say_error("%s:%lu: not a result of toll: its first line is no header",
+			  reader->spot.path, reader->spot.line);
 		return false;
 	}
 	if (!json_is_object(object)) {
-		say_error("%s:%lu: not a JSON object", reader->path, reader->line);
+		say_error("%s:%lu: not a JSON object", reader->spot.path, reader->spot.line);
 		return false;
 	}
 	if (!kind)
-		return wrong(reader, "kind", "missing or not a string");
+		return member_wrong(&reader->spot, "kind", "missing or not a string");
 	if (!strcmp(kind, "worker"))
 		return read_worker(reader, object);
 	if (!strcmp(kind, "summary"))
@@ -795,7 +565,7 @@ static bool read_object(struct reader *reader, json_t *object)
 		return read_resume(reader, object);
 	if (!strcmp(kind, "header")) {
 		say_error("%s:%lu: a second header; two files joined? Take them apart there",
-			  reader->path, reader->line);
+			  reader->spot.path, reader->spot.line);
 		return false;
 	}
 	result->skipped++;
@@ -814,7 +584,7 @@ static bool read_lines(struct reader *reader, struct lines *lines)
 
 	while ((status = lines_next(lines, &line, &length, &whole)) > 0) {
 		json_error_t error;
-		reader->line++;
+		reader->spot.line++;
 		json_t *object =
 			whole ? json_loadb(line, length, JSON_REJECT_DUPLICATES, &error) : NULL;
 		if (object) {
@@ -825,32 +595,32 @@ static bool read_lines(struct reader *reader, struct lines *lines)
 			continue;
 		}
 		if (whole && json_error_code(&error) == json_error_out_of_memory)
-			return out_of_memory(reader);
+			return member_out_of_memory(&reader->spot);
 		if (!whole || lines_at_end(lines)) {
 			if (!result->header) {
 				say_error(
 					"%s:%lu: not a result of toll, or its header was cut short",
-					reader->path, reader->line);
+					reader->spot.path, reader->spot.line);
 				return false;
 			}
 			result->truncated = true;
 			break;
 		}
-		say_error("%s:%lu: %s (column %d: %s)", reader->path, reader->line,
+		say_error("%s:%lu: %s (column %d: %s)", reader->spot.path, reader->spot.line,
 			  result->header ? "not JSON" : "not a result of toll", error.column,
 			  error.text);
 		return false;
 	}
 	if (status < 0) {
 		if (errno == EFBIG)
-			say_error("%s:%lu: a line over %d MiB; not a result of toll", reader->path,
-				  reader->line + 1, LINE_MOST >> 20);
+			say_error("%s:%lu: a line over %d MiB; not a result of toll",
+				  reader->spot.path, reader->spot.line + 1, LINES_MOST >> 20);
 		else
-			say_error("%s: %s", reader->path, strerror(errno));
+			say_error("%s: %s", reader->spot.path, strerror(errno));
 		return false;
 	}
 	if (!result->header) {
-		say_error("%s: empty; it holds no run", reader->path);
+		say_error("%s: empty; it holds no run", reader->spot.path);
 		return false;
 	}
 	return index_workers(reader);
@@ -859,7 +629,7 @@ static bool read_lines(struct reader *reader, struct lines *lines)
 struct result *result_read(const char *path)
 {
 	bool from_input = !strcmp(path, "-");
-	struct reader reader = { .path = from_input ? "standard input" : path };
+	struct reader reader = { .spot.path = from_input ? "standard input" : path };
 	struct lines lines = { .fd = from_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC) };
 
 	if (lines.fd < 0) {
@@ -867,12 +637,13 @@ struct result *result_read(const char *path)
 		return NULL;
 	}
 	struct result *result = calloc(1, sizeof *result);
-	bool fine = result ? true : out_of_memory(&reader);
+	bool fine = result ? true : member_out_of_memory(&reader.spot);
 	if (fine) {
 		reader.result = result;
 		snprintf(result->path, sizeof result->path, "%s", path);
 		result->texts = json_object();
-		fine = result->texts ? read_lines(&reader, &lines) : out_of_memory(&reader);
+		fine = result->texts ? read_lines(&reader, &lines)
+				     : member_out_of_memory(&reader.spot);
 	}
 	free(lines.data);
 	if (!from_input)
@@ -882,11 +653,11 @@ struct result *result_read(const char *path)
 		return NULL;
 	}
 	if (result->truncated)
-		say_warning("%s:%lu: the last line was cut short and is left out", reader.path,
-			    reader.line);
+		say_warning("%s:%lu: the last line was cut short and is left out", reader.spot.path,
+			    reader.spot.line);
 	if (result->skipped)
 		say_warning("%s: %lu lines of a kind that this toll does not know are left out",
-			    reader.path, result->skipped);
+			    reader.spot.path, result->skipped);
 	return result;
 }
 

@@ -765,7 +765,11 @@ static void gather_peer(const struct block *b, unsigned worker, unsigned index, 
 	const struct cell *cell = b->cells[worker];
 	struct block_disturbance *d = &outcome->disturbance[index];
 
-	outcome->cpu_ns[index] = peer->operations ? (double)peer->cpu_ns / ((double)peer->operations * messages) : NAN;
+	/* the share of its turns that a peer spent on a CPU, of the time a message takes: what it did while the
+	 * turn began (waiting for the other to arrive) is no message's cost */
+	outcome->cpu_ns[index] = peer->wall_ns ? (double)peer->cpu_ns / (double)peer->wall_ns *
+	                                                 statistics_mean(outcome->batch_ns, outcome->turns) / messages :
+	                                         NAN;
 	*d = (struct block_disturbance){ .run_delay_ns = peer->run_delay_known == 2 ? (double)peer->run_delay_ns : NAN,
 		                         .switches = (double)peer->switches,
 		                         .involuntary = (double)peer->involuntary,
@@ -808,11 +812,8 @@ static void gather(struct block *b, unsigned index, bool whole, double canary, s
 	if (outcome->state != BLOCK_OK || outcome->batch_ns == NULL)
 		return;
 	outcome->settled = settles(outcome->batch_ns, outcome->turns);
-	/* a counted operation may be several of count[1]: fan-in counts what all producers sent */
-	double scale = (double)b->page->sample[index][0].operations / (double)b->page->lane[index].count[1];
-
 	for (unsigned i = 0; i < w->peers; i++)
-		gather_peer(b, index, i, w->messages * scale, outcome);
+		gather_peer(b, index, i, w->messages, outcome);
 	if (b->options->tails)
 		outcome->histogram = histogram_of(b, index);
 }

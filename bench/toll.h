@@ -319,7 +319,8 @@ static TOLL_HOT uint64_t toll_header(uint64_t producer_bits, uint64_t sequence, 
 	return (sequence & 0xffffffffffffULL) | producer_bits | (uint64_t)flags << 60;
 }
 
-typedef uint64_t toll_words __attribute__((vector_size(32), aligned(1), may_alias));
+/* 16 bytes: what both x86-64 and arm64 hold in one register without being asked for more */
+typedef uint64_t toll_words __attribute__((vector_size(16), aligned(1), may_alias));
 typedef uint64_t toll_word __attribute__((aligned(1), may_alias));
 #define TOLL_PAYLOAD 0x9e3779b97f4a7c15ULL
 
@@ -337,14 +338,20 @@ static TOLL_HOT void toll_fill(void *room, uint64_t header, size_t len)
 	*(toll_word *)room = header;
 	size_t at = TOLL_HEADER;
 	uint64_t word = header + TOLL_PAYLOAD;
-	const toll_words step = { 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
-	toll_words words = { word, word + TOLL_PAYLOAD, word + 2 * TOLL_PAYLOAD, word + 3 * TOLL_PAYLOAD };
 
-	for (; at + sizeof(toll_words) <= len; at += sizeof(toll_words)) {
-		*(toll_words *)(byte + at) = words;
-		words += step;
+	if (len >= TOLL_HEADER + 2 * sizeof(toll_words)) {
+		const toll_words start = { header, header }, step = { 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
+		toll_words low = start + (toll_words){ TOLL_PAYLOAD, 2 * TOLL_PAYLOAD };
+		toll_words high = start + (toll_words){ 3 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
+
+		for (; at + 2 * sizeof(toll_words) <= len; at += 2 * sizeof(toll_words)) {
+			*(toll_words *)(byte + at) = low;
+			*(toll_words *)(byte + at + sizeof(toll_words)) = high;
+			low += step;
+			high += step;
+		}
+		word = low[0];
 	}
-	word = words[0];
 	for (; at + sizeof(toll_word) <= len; at += sizeof(toll_word)) {
 		*(toll_word *)(byte + at) = word;
 		word += TOLL_PAYLOAD;
@@ -368,16 +375,23 @@ static TOLL_HOT bool toll_same(const void *message, uint64_t header, size_t len)
 	uint64_t wrong = *(const toll_word *)message ^ header;
 	size_t at = TOLL_HEADER;
 	uint64_t word = header + TOLL_PAYLOAD;
-	const toll_words step = { 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
-	toll_words words = { word, word + TOLL_PAYLOAD, word + 2 * TOLL_PAYLOAD, word + 3 * TOLL_PAYLOAD };
-	toll_words differ = { 0, 0, 0, 0 };
 
-	for (; at + sizeof(toll_words) <= len; at += sizeof(toll_words)) {
-		differ |= *(const toll_words *)(byte + at) ^ words;
-		words += step;
+	if (len >= TOLL_HEADER + 2 * sizeof(toll_words)) {
+		const toll_words start = { header, header }, step = { 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
+		toll_words low = start + (toll_words){ TOLL_PAYLOAD, 2 * TOLL_PAYLOAD };
+		toll_words high = start + (toll_words){ 3 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
+		toll_words differ_low = { 0, 0 }, differ_high = { 0, 0 };
+
+		for (; at + 2 * sizeof(toll_words) <= len; at += 2 * sizeof(toll_words)) {
+			differ_low |= *(const toll_words *)(byte + at) ^ low;
+			differ_high |= *(const toll_words *)(byte + at + sizeof(toll_words)) ^ high;
+			low += step;
+			high += step;
+		}
+		differ_low |= differ_high;
+		wrong |= differ_low[0] | differ_low[1];
+		word = low[0];
 	}
-	wrong |= differ[0] | differ[1] | differ[2] | differ[3];
-	word = words[0];
 	for (; at + sizeof(toll_word) <= len; at += sizeof(toll_word)) {
 		wrong |= *(const toll_word *)(byte + at) ^ word;
 		word += TOLL_PAYLOAD;

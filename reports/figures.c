@@ -289,8 +289,9 @@ static struct frame sheet_frame(const struct workshop *shop, const struct sheet 
 			}
 			frame.x_low = fmin(frame.x_low, (double)sheet->sizes[s]);
 			frame.x_high = fmax(frame.x_high, (double)sheet->sizes[s]);
-			frame.y_low = fmin(frame.y_low, v.low > 0 ? v.low : v.estimate);
-			frame.y_high = fmax(frame.y_high, v.high > 0 ? v.high : v.estimate);
+			/* an interval that says nothing shall not squeeze those that do */
+			frame.y_low = fmin(frame.y_low, isfinite(v.low) ? fmax(v.low, v.estimate / 3) : v.estimate);
+			frame.y_high = fmax(frame.y_high, isfinite(v.high) ? fmin(v.high, v.estimate * 3) : v.estimate);
 		}
 	}
 	choose_shapes(&frame);

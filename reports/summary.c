@@ -308,17 +308,23 @@ static void print_reasons(FILE *stream, const char *title, const char *what,
 
 static void legend(FILE *stream, const struct arrangement *a)
 {
-	bool any_tied = false;
+	bool any_tied = false, any_wide = false;
 
 	for (size_t i = 0; i < a->sheet_count; i++)
 		for (size_t r = 0; r < a->sheets[i].row_count; r++)
-			for (size_t s = 0; s < a->sheets[i].size_count; s++)
-				any_tied |= a->sheets[i].rows[r].cells[s].tied;
+			for (size_t s = 0; s < a->sheets[i].size_count; s++) {
+				const struct sheet_cell *cell = &a->sheets[i].rows[r].cells[s];
+				any_tied |= cell->tied;
+				any_wide |= cell->level && cell->level->ns.high > 1.99 * cell->level->ns.estimate;
+			}
 	fprintf(stream, "%s%s%s\n", say_style(stream, SAY_DIM), "◂ fastest of its column",
 	        any_tied ? "; ◃ pairs of workers do not tell it from the fastest" : "");
 	fputs("± half of the 95 % interval over workers; ±? too few of them. RTT: the whole round trip.\n"
 	      "CPU/message: CPU time of all peers together; a round trip is two messages.\n",
 	      stream);
+	if (any_wide)
+		fputs("×÷3: the interval goes from a third to three times the figure; more rounds narrow it.\n",
+		      stream);
 	if (both_states(a))
 		fputs("Host state: one cache line took over 80 ns between the CPUs (far) or less (near).\n",
 		      stream);

@@ -180,13 +180,18 @@ char *text_number(double value, char *out)
 char *text_spread(struct interval i, char *out)
 {
 	double share = fmax(i.high - i.estimate, i.estimate - i.low) / fabs(i.estimate) * 100;
+	double factor = fmax(i.high / i.estimate, i.estimate / i.low);
 
 	if (!isfinite(share) || isnan(i.low) || isnan(i.high))
 		strcpy(out, "±?");
 	else if (share < 9.95)
 		snprintf(out, TEXT_NUMBER, "±%.1f %%", share);
+	else if (share < 99.5)
+		snprintf(out, TEXT_NUMBER, "±%.0f %%", share);
+	else if (factor < 1e4 && i.low > 0)
+		snprintf(out, TEXT_NUMBER, factor < 9.95 ? "×÷%.1f" : "×÷%.0f", factor);
 	else
-		snprintf(out, TEXT_NUMBER, "±%.0f %%", fmin(share, 9999));
+		strcpy(out, "±?");
 	return out;
 }
 

@@ -30,7 +30,8 @@ enum { TEXT_NUMBER = 32 };             /* bytes that the buffers below need */
 
 /* Three significant digits without exponent: "0.292", "3.81", "14.0", "1310"; "-" for NaN. */
 char *text_number(double value, char *out);
-/* The wider side of an interval relative to its estimate: "±0.4 %", "±12 %", "±?" when n was too small. */
+/* The wider side of an interval relative to its estimate: "±0.4 %", "±12 %", from 100 % on as a factor
+ * "×÷2.3"; "±?" when n was too small to say. */
 char *text_spread(struct interval interval, char *out);
 /* An interval in words, in a unit: "3.81 µs (3.79 … 3.83)"; scale divides. */
 char *text_interval(struct interval interval, double scale, const char *unit, char *out, size_t bytes);

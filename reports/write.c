@@ -35,6 +35,8 @@ static int too_long(void)
 
 static int join(char *out, const char *directory, const char *name, const char *suffix)
 {
+	if (!strcmp(directory, ".")) /* a name reads better than ./name */
+		return snprintf(out, PATH_MAX, "%s%s", name, suffix) < PATH_MAX ? 0 : too_long();
 	return snprintf(out, PATH_MAX, "%s/%s%s", directory, name, suffix) < PATH_MAX ? 0 : too_long();
 }
 
@@ -219,7 +221,7 @@ int report_write(const struct result *result, const struct report_options *optio
 		goto done;
 	struct page page = { .arrangement = arrangement, .levels = levels, .level_count = n,
 		             .fits = fits, .figures = &figures, .figures_at = p.draft,
-		             .files = strrchr(p.files, '/') + 1, .source = p.source };
+		             .files = strrchr(p.files, '/') ? strrchr(p.files, '/') + 1 : p.files, .source = p.source };
 	bool is_page = format != FORMAT_SVG && format != FORMAT_PNG;
 	if (!is_page && *figures.missing) {
 		say_error("figures: %s", figures.missing);

@@ -55,8 +55,7 @@ struct page_peer {
 	/* the peer itself */
 	_Alignas(TOLL_LINE) int32_t pid; /* process or thread */
 	uint32_t visits;               /* played since `measuring` */
-	uint64_t cpu_ns;               /* in them, its CPU time, and operations of both phases */
-	uint64_t operations;
+	uint64_t cpu_ns, wall_ns;      /* in them: its CPU time, and time altogether */
 	uint64_t switches, involuntary, migrations, run_delay_ns;
 	uint64_t gap_ns, gap_watch_ns, gap_most_ns;
 	uint64_t lost;

@@ -359,13 +359,14 @@ static void play(struct harness *h, const struct page_turn *turn)
 	const struct page_lane *lane = &page->lane[turn->lane];
 	bool measuring = page->measuring;
 	struct rusage before, after;
-	uint64_t cpu = 0;
+	uint64_t cpu = 0, wall = 0;
 
 	peer->count[0] = lane->count[0];
 	peer->count[1] = lane->count[1];
 	peer->counted = lane->count[1];
 	if (measuring) {
 		getrusage(RUSAGE_THREAD, &before);
+		wall = clock_read(CLOCK_MONOTONIC);
 		cpu = clock_read(CLOCK_THREAD_CPUTIME_ID);
 	}
 	if (!h->loop[lane->versus](peer)) {
@@ -384,11 +385,11 @@ static void play(struct harness *h, const struct page_turn *turn)
 	}
 	if (measuring) {
 		h->self->cpu_ns += clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu;
+		h->self->wall_ns += clock_read(CLOCK_MONOTONIC) - wall;
 		getrusage(RUSAGE_THREAD, &after);
 		h->self->switches += (uint64_t)(after.ru_nvcsw - before.ru_nvcsw);
 		h->self->involuntary += (uint64_t)(after.ru_nivcsw - before.ru_nivcsw);
 		h->self->visits++;
-		h->self->operations += lane->count[0] + lane->count[1];
 		int cpu_wanted = h->worker->cpu[peer->index];
 
 		h->self->migrations += cpu_wanted >= 0 && sched_getcpu() != cpu_wanted;

@@ -132,15 +132,12 @@ static struct result *read_changed(unsigned line, const char *from, const char *
 {
 	size_t length;
 	char *text = whole(&small, &length);
-	char *at = strstr(line_of(text, line), from);
-	char *changed = malloc(length + strlen(to) + 1);
+	char *at = strstr(line_of(text, line), from), *changed = NULL;
 
-	if (!at || !changed)
+	if (!at)
 		fail_msg("no \"%s\" from line %u on", from, line);
-	size_t before = (size_t)(at - text);
-	memcpy(changed, text, before);
-	strcpy(changed + before, to);
-	strcat(changed + before, at + strlen(from));
+	else if (asprintf(&changed, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)) < 0)
+		fail_msg("out of memory");
 	struct result *result = read_text(changed, strlen(changed));
 	free(changed);
 	free(text);
@@ -279,15 +276,12 @@ static void test_doubled_worker(void **state)
 	size_t length;
 	char *text = whole(&small, &length);
 	char *second = line_of(text, 2), *third = line_of(text, 3), *fourth = line_of(text, 4);
-	char *doubled = malloc(2 * length);
+	char *doubled = NULL;
 
-	assert_non_null(doubled);
 	/* line 2 again after line 3 */
-	memcpy(doubled, text, (size_t)(fourth - text));
-	size_t at = (size_t)(fourth - text);
-	memcpy(doubled + at, second, (size_t)(third - second));
-	at += (size_t)(third - second);
-	strcpy(doubled + at, fourth);
+	if (asprintf(&doubled, "%.*s%.*s%s", (int)(fourth - text), text, (int)(third - second),
+		     second, fourth) < 0)
+		fail_msg("out of memory");
 	said_begin();
 	struct result *result = read_text(doubled, strlen(doubled));
 	const char *said = said_end();
@@ -373,7 +367,7 @@ static void test_cut(void **state)
 		result_free(result);
 	}
 	/* a last line of rubbish, with its line end */
-	memcpy(text + fourth - 10, "\0\0\0\0\0\0\0\0\0\n", 10);
+	memset(text + fourth - 10, 0, 9);
 	said_begin();
 	result = read_text(text, fourth);
 	said_end();
@@ -425,7 +419,7 @@ static void test_changed_anywhere(void **state)
 	static const char bytes[] = "\"{}[]:,-0e9n\\\n\x80\xff";
 	size_t length, refusals = 0, times = synthetic_under_valgrind() ? 50 : 1500;
 	char *text = whole(&small, &length);
-	char *changed = malloc(length + 1);
+	char *changed = malloc(length + 2);
 	gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
 
 	assert_non_null(changed);

@@ -244,6 +244,8 @@ static void test_numbers(void **state)
 	assert_string_equal(text_number(NAN, out), "-");
 	assert_string_equal(text_spread((struct interval){ 100, 99.6, 100.3, 9 }, out), "±0.4 %");
 	assert_string_equal(text_spread((struct interval){ 100, 90, 112, 9 }, out), "±12 %");
+	assert_string_equal(text_spread((struct interval){ 100, 40, 230, 9 }, out), "×÷2.5");
+	assert_string_equal(text_spread((struct interval){ 100, 5, 2200, 9 }, out), "×÷22");
 	assert_string_equal(text_spread((struct interval){ 100, NAN, NAN, 1 }, out), "±?");
 	assert_string_equal(text_interval((struct interval){ 3810, 3795, 3825, 9 }, 1e3, "µs", text, sizeof text),
 	                    "3.81 µs (3.79 … 3.83)");
@@ -411,7 +413,7 @@ static void test_summary(void **state)
 	assert_non_null(strstr(out, "pingpong: round trip (RTT), µs"));
 	assert_non_null(strstr(out, "  futex        3.00 ±0.6 % ◂   5.50 ±0.6 %   30.0 ±0.6 %"));
 	assert_non_null(strstr(out, "  pipe         4.00 ±0.6 %     5.00 ±0.6 % ◂ 24.0 ±0.6 % ◂"));
-	assert_non_null(strstr(out, "  unix-stream  7.00 ±0.6 %   failed            -"));
+	assert_non_null(strstr(out, "  unix-stream  7.00 ±0.6 %   failed           -"));
 	assert_non_null(strstr(out, "stream: payload received, GB/s"));
 	assert_non_null(strstr(out, "2 cells: two spinning peers on one CPU\n"));
 	assert_non_null(strstr(out, "24 workers: killed by signal 11\n"));
