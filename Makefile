@@ -50,7 +50,7 @@ TOLL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c analysis/*.c re
 MECHANISM_OBJECTS := $(MECHANISMS:%.c=$(BUILD)/%.o)
 WORKER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/worker/*.c)) $(MECHANISM_OBJECTS)
 PLUGIN_FILES := $(PLUGINS:mechanisms/plugins/%.c=$(BUILD)/plugins/%.so)
-CONFORM := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/conform.c))
+CONFORM_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/conform.c tests/conformance/*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
 # --- flags -------------------------------------------------------------------------------------
@@ -135,6 +135,14 @@ $(BUILD)/plugins/%.so: mechanisms/plugins/%.c $(BUILD)/flags $(BUILD)/patterns.h
 	$(call step,plug-in)$(PLUGIN)
 $(BUILD)/plugins/%.so: mechanisms/%.c $(BUILD)/flags $(BUILD)/patterns.h
 	$(call step,plug-in)$(PLUGIN)
+# Those of the tests are never measured: built without the inlining that takes the time.
+$(BUILD)/plugins/%.so: tests/plugins/%.c $(BUILD)/flags $(BUILD)/patterns.h
+	$(call step,plug-in)$(call straight,$(WORKER_CFLAGS) -fPIC -shared -O0 -Dalways_inline=unused)
+# The ring as a plug-in beside the one built in: only its name is another.
+$(BUILD)/plugins/ring-plugin.c: mechanisms/ring.c
+	@mkdir -p $(@D); sed 's/\.name = "ring"/.name = "ring-plugin"/' $< > $@
+$(BUILD)/plugins/ring-plugin.so: $(BUILD)/plugins/ring-plugin.c $(BUILD)/flags $(BUILD)/patterns.h
+	$(call step,plug-in)$(PLUGIN)
 
 # A changed copy of a mechanism, built as the mechanisms are (tests/hotpath.sh).
 $(BUILD)/mutant/%.o: $(BUILD)/mutant/%.c $(BUILD)/patterns.h
@@ -162,15 +170,24 @@ $(BUILD)/toll.a: $(TOLL_OBJECTS) $(BUILD)/sources
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/toll.a $(BUILD)/flags
 	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a -lcmocka $(TOLL_LIBS)
 
-$(BUILD)/conform: tests/conform.c $(BUILD)/flags $(BUILD)/sources $(WORKER_OBJECTS)
-	$(call step,cc)$(call straight,$(WORKER_CFLAGS) -rdynamic) $(filter-out %/main.o,$(WORKER_OBJECTS)) $(WORKER_LIBS)
+$(CONFORM_OBJECTS): EXTRA := $(TOLL_CFLAGS)
+$(CONFORM_OBJECTS): | $(BUILD)/patterns.h
+CONFORM_PLUGINS := $(patsubst tests/plugins/%.c,$(BUILD)/plugins/%.so,$(wildcard tests/plugins/*.c)) \
+	$(BUILD)/plugins/ring-plugin.so
+$(BUILD)/conform: $(CONFORM_OBJECTS) $(BUILD)/toll.a | $(BUILD)/toll-worker $(CONFORM_PLUGINS)
+	$(call step,link)$(LINK) -o $@ $(CONFORM_OBJECTS) $(BUILD)/toll.a $(TOLL_LIBS)
 
-$(BUILD)/bench-%: tests/bench/%.c $(BUILD)/flags $(BUILD)/patterns.h
-	$(call step,cc)$(call straight,$(WORKER_CFLAGS)) $(WORKER_LIBS) -lm
+$(BUILD)/bench-%: tests/bench/%.c $(BUILD)/toll.a $(BUILD)/flags
+	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a $(TOLL_LIBS)
 
-# Everything that the tests run, of one build; every mechanism as a plug-in where that is cheap.
-.PHONY: tested
-tested: all $(UNIT_TESTS) $(CONFORM) $(if $(SAN),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so))
+# The hand-written loops that toll's are compared with.
+$(BUILD)/bare/%.so: tests/bench/bare/%.c $(BUILD)/flags $(BUILD)/patterns.h
+	$(call step,plug-in)$(PLUGIN)
+
+# What the tests run, of one build; with sanitizers also every mechanism as a plug-in: it is cheap there.
+.PHONY: conform tested
+conform: all $(BUILD)/conform
+tested: conform $(UNIT_TESTS) $(if $(SAN),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so))
 
 check check-long: export CC := $(CC)
 check:
@@ -180,9 +197,10 @@ check-long:
 	@.ci/deps --tests
 	+@BUILD=$(BUILD) MAKE='$(MAKE)' JOBS='$(JOBS)' tests/check long
 
-BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench-%,$(wildcard tests/bench/*.c))
 # One after the other: they time things.
-bench: all $(BENCHES)
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench-%,$(wildcard tests/bench/*.c))
+BARE := $(patsubst tests/bench/bare/%.c,$(BUILD)/bare/%.so,$(wildcard tests/bench/bare/*.c))
+bench: all $(BENCHES) $(BARE)
 	@status=0; for bench in $(BENCHES) $(wildcard tests/bench/*.sh); do \
 		echo "== $$bench"; BUILD=$(BUILD) $$bench || status=1; done; exit $$status
 
@@ -211,7 +229,9 @@ lint-cppcheck: $(BUILD)/patterns.h
 # --- installing --------------------------------------------------------------------------------
 
 DEST = $(DESTDIR)$(PREFIX)
-MANUALS := $(if $(shell command -v scdoc),$(patsubst reports/man/%.scd,$(BUILD)/man/%,$(wildcard reports/man/*.scd)))
+PAGES := $(patsubst reports/man/%.scd,%,$(wildcard reports/man/*.scd))
+SCDOC := $(shell command -v scdoc)
+MANUALS := $(if $(SCDOC),$(PAGES:%=$(BUILD)/man/%))
 
 install: all $(MANUALS)
 	install -d '$(DEST)/bin' '$(DEST)/libexec/toll' '$(DEST)/include/toll/patterns' '$(DEST)/share/toll'
@@ -221,12 +241,15 @@ install: all $(MANUALS)
 	install -m 644 $(PATTERNS) '$(DEST)/include/toll/patterns/'
 	cp -R configs '$(DEST)/share/toll/'
 	install -m 644 $(wildcard reports/*.gp) '$(DEST)/share/toll/'
-	$(if $(MANUALS),install -d '$(DEST)/share/man/man1'; \
-		install -m 644 $(MANUALS) '$(DEST)/share/man/man1/',echo 'no manual pages: scdoc is missing')
+	$(if $(SCDOC),,@echo 'left out: the manual pages (scdoc is missing; make deps)')
+ifneq ($(MANUALS),)
+	install -d '$(DEST)/share/man/man1'
+	install -m 644 $(MANUALS) '$(DEST)/share/man/man1/'
+endif
 
 uninstall:
 	rm -rf '$(DEST)/libexec/toll' '$(DEST)/include/toll' '$(DEST)/share/toll' '$(DEST)/bin/toll'
-	rm -f $(patsubst reports/man/%.scd,'$(DEST)/share/man/man1/%',$(wildcard reports/man/*.scd))
+	$(if $(PAGES),rm -f $(PAGES:%='$(DEST)/share/man/man1/%'))
 
 deps:
 	@.ci/deps
@@ -238,5 +261,5 @@ help:
 	@sed -n 's/^#   //p' Makefile
 	@echo 'others: all bench clean deps install lint uninstall; PREFIX, DESTDIR, CC, WERROR=1'
 
--include $(patsubst %.o,%.d,$(TOLL_OBJECTS) $(WORKER_OBJECTS)) \
-	$(wildcard $(BUILD)/*.d $(BUILD)/plugins/*.d $(BUILD)/unit/*.d)
+-include $(patsubst %.o,%.d,$(TOLL_OBJECTS) $(WORKER_OBJECTS) $(CONFORM_OBJECTS)) \
+	$(wildcard $(patsubst %,$(BUILD)/%/*.d,. plugins unit bare))

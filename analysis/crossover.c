@@ -6,7 +6,7 @@
  * within ±margin (TOST); it says "equal" when it is within. A change from one winner to the other
  * is a crossover; it lies where the paired difference of times, taken as straight between two
  * measured sizes, is 0: exact for curves σ + x/b, where interpolation of the ratio in ln x is not.
- * (Where one of the curves breaks between these two, nothing more than the two is said.)
+ * (Where that cannot be assumed, the interval is widened.)
  * Every outcome's share and the interval of a location come from a bootstrap of whole rounds, in
  * which all of this is done anew. */
 #include "fit.h"
@@ -23,6 +23,8 @@ enum { MOST_PAIRS = 300, MOST_AT = 8, MOST_FREEDOM = 1000 };
 
 /* A meeting point further than this factor from the measured sizes is no statement about them. */
 static const double furthest = 4;
+/* Between sizes this factor apart, curves that do not break are taken as straight. */
+static const double straight = 4;
 
 enum label { LABEL_A = -1, LABEL_UNCLEAR = 0, LABEL_B = 1, LABEL_EQUAL = 2 };
 
@@ -105,7 +107,7 @@ static double meeting_point(const struct paired *paired, const struct trimmed t[
  * beyond the end and not too far. Relative errors are alike, so weights are 1/T². */
 static double beyond(const struct paired *paired, const struct trimmed t[], bool above)
 {
-	size_t count = paired->n < 3 ? paired->n : 3;
+	size_t count = paired->n == 2 ? 2 : 3;
 	double w = 0, wx = 0, wy = 0, wxx = 0, wxy = 0;
 	double end = above ? paired->x[paired->n - 1] : paired->x[0];
 
@@ -287,22 +289,38 @@ static double closed_form(const struct fit *a, const struct fit *b, double near)
 	return best;
 }
 
-/* A curve that breaks between two measured sizes need not be straight there, nor in one piece: then
- * nothing is known but that the crossover lies between them. */
-static void widen_to_sizes(const struct paired *paired, const struct fit *fit,
-			   struct interval *place)
+/* Whether a curve's model breaks between two sizes. */
+static bool breaks_between(const struct fit *fit, double low, double high)
 {
-	for (size_t k = 0; k + 1 < fit->segments; k++) {
-		double low = fit->segment[k].to, high = fit->segment[k + 1].from;
-		if (!(place->estimate > low && place->estimate < high) || isnan(place->low))
-			continue;
-		/* the sizes at which both curves were paired */
-		for (size_t i = 0; i + 1 < paired->n; i++) {
-			if (paired->x[i + 1] <= low || paired->x[i] >= high)
-				continue;
-			place->low = fmin(place->low, paired->x[i]);
-			place->high = fmax(place->high, paired->x[i + 1]);
-		}
+	for (size_t k = 0; k + 1 < fit->segments; k++)
+		if (fit->segment[k].to < high && fit->segment[k + 1].from > low)
+			return true;
+	return false;
+}
+
+/* What the bootstrap cannot know: the way of the curves between the two sizes around a crossover.
+ * Where one of them breaks there, or could unseen, no more is said than these two sizes. Where they
+ * are over a factor of four apart, the place is also told with the ratio as a power of the size,
+ * which bends the other way, and both places belong to the interval. */
+static void widen(const struct paired *paired, const struct trimmed t[], const struct fit *a,
+		  const struct fit *b, struct interval *place)
+{
+	size_t i = 0;
+
+	while (i + 2 < paired->n && paired->x[i + 1] < place->estimate)
+		i++;
+	double low = paired->x[i], high = paired->x[i + 1];
+	if (isnan(place->low)) /* no interval; NaN must not pass for one of its ends */
+		return;
+	if (high > FIT_UNSEEN * low || breaks_between(a, low, high) ||
+	    breaks_between(b, low, high)) {
+		place->low = fmin(place->low, low);
+		place->high = fmax(place->high, high);
+	} else if (high > straight * low) {
+		double share = t[i].mean / (t[i].mean - t[i + 1].mean);
+		double shift = low * pow(high / low, share) / place->estimate;
+		place->low = fmin(place->low, place->low * shift);
+		place->high = fmax(place->high, place->high * shift);
 	}
 }
 
@@ -372,10 +390,8 @@ static bool judge(struct paired *paired, struct resample *resample, const struct
 	double *places = calloc(times, sizeof *places);
 	if (rng && places)
 		bootstrap(paired, &outcome, resample, rng, out, places, times);
-	if (outcome.crossing == CROSSING_ONE) {
-		widen_to_sizes(paired, &fits->fit[out->a], &out->bytes);
-		widen_to_sizes(paired, &fits->fit[out->b], &out->bytes);
-	}
+	if (outcome.crossing == CROSSING_ONE)
+		widen(paired, t, &fits->fit[out->a], &fits->fit[out->b], &out->bytes);
 	bool fine = rng && places;
 	free(places);
 	if (rng)

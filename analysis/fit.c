@@ -158,11 +158,12 @@ static double parameters(size_t segments)
 static size_t choose(const struct point points[], size_t n, struct workspace *work,
 		     struct model *model)
 {
-	double workers = 0, pure = 0, least = INFINITY;
+	double workers = points[0].n, pure = (points[0].n - 1) * points[0].variance;
+	double least = INFINITY;
 	size_t segments = 0;
 
 	search(points, n, work);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 1; i < n; i++) {
 		workers += points[i].n;
 		pure += (points[i].n - 1) * points[i].variance;
 	}
@@ -374,6 +375,11 @@ static bool fit_curve(struct fit *fit, const struct point points[], struct resam
 	fit->break_uncertain = fit->segments_aicc != fit->segments ||
 			       fit->segments_least != fit->segments ||
 			       fit->segments_most != fit->segments;
+	double apart = 1;
+	for (size_t i = 1; i < fit->sizes; i++)
+		apart = fmax(apart, points[i].x / points[i - 1].x);
+	if (apart > FIT_UNSEEN)
+		snprintf(fit->note, sizeof fit->note, "sizes up to %.0f× apart hide breaks", apart);
 	for (size_t i = 0; i < fit->sizes; i++)
 		fit->fitted_ns[i] = line_at(&model.line[segment_of(&model, i)], points[i].x);
 
@@ -422,10 +428,11 @@ static int same_curve(const struct entry *a, const struct entry *b)
 {
 	int order = strcmp(a->group, b->group);
 
-	order = order ? order : strcmp(a->curve, b->curve);
 	if (order)
 		return order;
-	return (a->level->state > b->level->state) - (a->level->state < b->level->state);
+	if (a->level->state != b->level->state)
+		return a->level->state < b->level->state ? -1 : 1;
+	return strcmp(a->curve, b->curve);
 }
 
 static int by_curve(const void *left, const void *right)

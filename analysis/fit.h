@@ -7,6 +7,8 @@
 #include "level.h"
 
 enum { FIT_MOST_SEGMENTS = 5, FIT_MOST_SIZES = 64, FIT_FEWEST_SIZES = 3 };
+/* Between sizes further apart than this factor anything may happen unseen. */
+enum { FIT_UNSEEN = 16 };
 
 struct fit_segment {
 	double from, to;             /* bytes, both measured sizes */
@@ -37,7 +39,7 @@ struct fit {                  /* one curve: cells that differ in size only */
 	 * between least and most. break_uncertain: they do not all agree. */
 	size_t segments_aicc, segments_least, segments_most;
 	bool break_uncertain;
-	char note[160]; /* why there is no fit: "3 sizes are needed" */
+	char note[160]; /* why there is no fit ("3 sizes are needed"), or what it cannot tell */
 };
 
 enum crossing {
@@ -69,7 +71,7 @@ struct crossover {     /* of curves a and b of one group */
 };
 
 struct fits {
-	struct fit *fit; /* by group, curve, state */
+	struct fit *fit; /* by group, state, curve */
 	size_t fit_count;
 	struct crossover *crossover;
 	size_t crossover_count;

@@ -188,7 +188,8 @@ struct level *level_of(const struct result *result, size_t *n)
 	size_t room = result->cell_count * STATE_COUNT;
 	room = (room < result->worker_count ? room : result->worker_count) + 1;
 	struct level *levels = calloc(room, sizeof *levels);
-	const struct result_worker **workers = reallocarray(NULL, most + 1, sizeof(const struct result_worker *));
+	const struct result_worker **workers =
+		reallocarray(NULL, most + 1, sizeof(const struct result_worker *));
 	double *scratch = malloc((most + 1) * sizeof *scratch);
 	bool fine = levels && workers && scratch;
 

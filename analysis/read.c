@@ -637,14 +637,16 @@ struct result *result_read(const char *path)
 		return NULL;
 	}
 	struct result *result = calloc(1, sizeof *result);
-	bool fine = result ? true : member_out_of_memory(&reader.spot);
-	if (fine) {
+	bool fine = false;
+	if (result) {
 		reader.result = result;
 		snprintf(result->path, sizeof result->path, "%s", path);
 		result->texts = json_object();
-		fine = result->texts ? read_lines(&reader, &lines)
-				     : member_out_of_memory(&reader.spot);
 	}
+	if (result && result->texts)
+		fine = read_lines(&reader, &lines);
+	else
+		member_out_of_memory(&reader.spot);
 	free(lines.data);
 	if (!from_input)
 		close(lines.fd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* block.c - one block visit: starts its workers, fits their turns, lets them play, gathers and ends them. */
+/* block.c - one block visit: starts its workers, fits their turns, lets them play, gathers and ends
+ * them. */
 #include "block.h"
 
 #include <errno.h>
@@ -26,10 +27,10 @@
 #include "worker/page.h"
 
 enum {
-	START_MS = 20000,              /* for a worker to be ready: sanitizers and slow machines included */
-	HANG_MS = 5000,                /* no visit ended for so long: it hangs */
-	LEAVE_MS = 4000,               /* to leave before SIGKILL */
-	CANARY_EVERY = 10,             /* cycles */
+	START_MS = 20000,  /* for a worker to be ready: sanitizers and slow machines included */
+	HANG_MS = 5000,    /* no visit ended for so long: it hangs */
+	LEAVE_MS = 4000,   /* to leave before SIGKILL */
+	CANARY_EVERY = 10, /* cycles */
 	PADDING_MOST = 4096
 };
 static const double CANARY_NS = 100e3, TRIAL_NS = 20e3;
@@ -91,6 +92,8 @@ void block_clock(double *ticks_per_ns, double *cost_ns, double *step_ns)
 
 /* ---- signals ---- */
 
+static const int endings[] = { SIGINT, SIGTERM, SIGHUP };
+static sigset_t caught;                /* those of them that are */
 static volatile sig_atomic_t signalled;
 
 static void on_signal(int number)
@@ -100,20 +103,34 @@ static void on_signal(int number)
 
 void block_catch_signals(void)
 {
-	/* no SA_RESTART: the wait in ppoll() ends; blocked elsewhere, so that none is missed between the
-	 * look at `signalled` and the wait */
-	struct sigaction action = { .sa_handler = on_signal };
-	sigset_t set;
+	/* no SA_RESTART: the wait in ppoll() ends; blocked elsewhere, so that none is missed
+	 * between the look at `signalled` and the wait */
+	struct sigaction action = { .sa_handler = on_signal }, before;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigemptyset(&caught);
+	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+		/* nohup, and a shell's job in the background, are meant to go on */
+		if (sigaction(endings[i], NULL, &before) < 0 || before.sa_handler == SIG_IGN)
+			continue;
+		sigaction(endings[i], &action, NULL);
+		sigaddset(&caught, endings[i]);
+	}
+	sigprocmask(SIG_BLOCK, &caught, NULL);
+	/* their calls fail instead, and say why */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+void block_release_signals(void)
+{
+	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+		if (sigismember(&caught, endings[i]) != 1)
+			continue;
+		signal(endings[i], SIG_IGN); /* takes away what is pending */
+		signal(endings[i], SIG_DFL);
+	}
+	sigprocmask(SIG_UNBLOCK, &caught, NULL);
+	sigemptyset(&caught);
 }
 
 int block_signal(void)
@@ -121,10 +138,9 @@ int block_signal(void)
 	sigset_t pending;
 
 	if (!signalled && sigpending(&pending) == 0) {
-		for (int number = 1; number < NSIG; number++) {
-			if ((number == SIGINT || number == SIGTERM || number == SIGHUP) &&
-			    sigismember(&pending, number))
-				signalled = number;
+		for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+			if (sigismember(&caught, endings[i]) == 1 && sigismember(&pending, endings[i]) == 1)
+				signalled = endings[i];
 		}
 	}
 	return signalled;
@@ -132,7 +148,7 @@ int block_signal(void)
 
 /* ---- the block's state ---- */
 
-struct place_in_block {                /* a worker */
+struct place_in_block { /* a worker */
 	pid_t pid;
 	int pidfd;
 	bool running, failed;
@@ -141,9 +157,9 @@ struct place_in_block {                /* a worker */
 struct block {
 	const struct block_options *options;
 	const struct cell *const *cells;
-	unsigned n;                    /* cells */
-	unsigned workers;              /* with the canary */
-	int canary;                    /* its worker, −1 */
+	unsigned n;       /* cells */
+	unsigned workers; /* with the canary */
+	int canary;       /* its worker, −1 */
 	unsigned lanes;
 	int versus_lane[BLOCK_MOST_CELLS];
 	struct page *page;
@@ -189,29 +205,32 @@ static bool page_open(struct block *b)
 		say_error("the control page: %s", strerror(errno));
 		return false;
 	}
-	b->page = mmap(NULL, sizeof(struct page), PROT_READ | PROT_WRITE, MAP_SHARED, b->page_fd, 0);
+	b->page =
+		mmap(NULL, sizeof(struct page), PROT_READ | PROT_WRITE, MAP_SHARED, b->page_fd, 0);
 	if (b->page == MAP_FAILED) {
 		b->page = NULL;
 		say_error("mapping the control page: %s", strerror(errno));
 		return false;
 	}
 	*b->page = (struct page){ .magic = PAGE_MAGIC,
-		                  .version = PAGE_VERSION,
-		                  .bytes = sizeof(struct page),
-		                  .controller = getpid(),
-		                  .event = 4,
-		                  .ticks_per_ns = b->options->ticks_per_ns };
+				  .version = PAGE_VERSION,
+				  .bytes = sizeof(struct page),
+				  .controller = getpid(),
+				  .event = 4,
+				  .ticks_per_ns = b->options->ticks_per_ns };
 	return true;
 }
 
-static void fill_worker(struct block *b, unsigned index, const struct cell *cell, const char *versus)
+static void fill_worker(struct block *b, unsigned index, const struct cell *cell,
+			const char *versus)
 {
 	struct page_worker *w = &b->page->worker[index];
 	char variant[CELL_KEY];
 
-	snprintf(w->variant, sizeof(w->variant), "%s", cell_variant(cell, variant, sizeof(variant)));
-	snprintf(w->pattern, sizeof(w->pattern), "%s%s%s", cell->pattern, cell->pattern_options[0] ? ":" : "",
-	         cell->pattern_options);
+	snprintf(w->variant, sizeof(w->variant), "%s",
+		 cell_variant(cell, variant, sizeof(variant)));
+	snprintf(w->pattern, sizeof(w->pattern), "%s%s%s", cell->pattern,
+		 cell->pattern_options[0] ? ":" : "", cell->pattern_options);
 	snprintf(w->versus, sizeof(w->versus), "%s", versus ? versus : "");
 	w->size = cell->size;
 	w->hybrid_ns = cell->hybrid_ns;
@@ -228,11 +247,18 @@ static void fill_worker(struct block *b, unsigned index, const struct cell *cell
 	w->seed = random_step(&b->seed);
 }
 
-/* One line back and forth between the CPUs of the block, spinning: tells the host's states apart. */
+/* One line back and forth between the CPUs of the block, spinning: tells the host's states apart.
+ */
 static void fill_canary(struct block *b, unsigned index, const struct cell *like)
 {
-	struct cell canary = { .mechanism = "mailbox", .options = "instances=1", .pattern = "pingpong",
-		               .size = 8, .depth = -1, .wait = WAIT_SPIN, .touch_all = true, .peers = 2 };
+	struct cell canary = { .mechanism = "mailbox",
+			       .options = "instances=1",
+			       .pattern = "pingpong",
+			       .size = 8,
+			       .depth = -1,
+			       .wait = WAIT_SPIN,
+			       .touch_all = true,
+			       .peers = 2 };
 
 	canary.cpus[0] = like->cpus[0];
 	canary.cpus[1] = like->cpus[1];
@@ -289,13 +315,15 @@ static bool start_worker(struct block *b, unsigned index)
 	sigaddset(&defaults, SIGTERM);
 	sigaddset(&defaults, SIGHUP);
 	sigaddset(&defaults, SIGPIPE);
+	sigaddset(&defaults, SIGXFSZ);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setpgroup(&attributes, 0); /* Ctrl-C is for toll, which then ends them in order */
-	posix_spawnattr_setflags(&attributes,
-	                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setpgroup(&attributes,
+				  0); /* Ctrl-C is for toll, which then ends them in order */
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+						      POSIX_SPAWN_SETPGROUP);
 	int error = posix_spawn(&b->worker[index].pid, registry->worker, &actions, &attributes,
-	                        (char *const *)(uintptr_t)argv, environment);
+				(char *const *)(uintptr_t)argv, environment);
 
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
@@ -329,9 +357,11 @@ static void look_for_dead(struct block *b)
 		    __atomic_exchange_n(&w->reason_taken, 1, __ATOMIC_ACQ_REL))
 			continue;
 		if (WIFSIGNALED(status))
-			snprintf(w->reason, sizeof(w->reason), "its worker died: %s", strsignal(WTERMSIG(status)));
+			snprintf(w->reason, sizeof(w->reason), "its worker died: %s",
+				 strsignal(WTERMSIG(status)));
 		else
-			snprintf(w->reason, sizeof(w->reason), "its worker ended with status %d", WEXITSTATUS(status));
+			snprintf(w->reason, sizeof(w->reason), "its worker ended with status %d",
+				 WEXITSTATUS(status));
 		w->state = PAGE_FAILED;
 	}
 }
@@ -366,7 +396,8 @@ static void wait_event(struct block *b, int ms)
 
 	for (unsigned i = 0; i < b->workers; i++) {
 		if (b->worker[i].running && b->worker[i].pidfd >= 0)
-			fds[count++] = (struct pollfd){ .fd = b->worker[i].pidfd, .events = POLLIN };
+			fds[count++] =
+				(struct pollfd){ .fd = b->worker[i].pidfd, .events = POLLIN };
 	}
 	sigemptyset(&none);
 	/* without pidfds (before Linux 5.3) a short wait finds the dead */
@@ -430,9 +461,11 @@ static enum waited play(struct block *b, uint32_t count, unsigned peers)
 			char reason[128];
 			uint32_t at = now < page->end ? now : page->end - 1;
 
-			snprintf(reason, sizeof(reason), "it hangs: no turn ended for %d s (turn %u); killed",
-			         HANG_MS / 1000, now - page->begin);
-			fail_worker(b, page->lane[page->turn[at - page->begin].lane].worker, reason);
+			snprintf(reason, sizeof(reason),
+				 "it hangs: no turn ended for %d s (turn %u); killed",
+				 HANG_MS / 1000, now - page->begin);
+			fail_worker(b, page->lane[page->turn[at - page->begin].lane].worker,
+				    reason);
 			return BROKEN;
 		}
 	}
@@ -440,8 +473,8 @@ static enum waited play(struct block *b, uint32_t count, unsigned peers)
 
 /* ---- the pilot ---- */
 
-static enum waited play_lane(struct block *b, unsigned lane, enum page_kind kind, uint64_t uncounted,
-                             uint64_t counted)
+static enum waited play_lane(struct block *b, unsigned lane, enum page_kind kind,
+			     uint64_t uncounted, uint64_t counted)
 {
 	b->page->lane[lane].count[0] = uncounted;
 	b->page->lane[lane].count[1] = counted;
@@ -460,7 +493,8 @@ static enum waited fit_lane(struct block *b, unsigned lane, double turn_ns)
 {
 	const struct page_worker *w = &b->page->worker[b->page->lane[lane].worker];
 	const struct page_sample *sample = &b->page->sample[lane][0];
-	unsigned long fixed = (int)b->page->lane[lane].worker == b->canary ? 0 : b->options->operations;
+	unsigned long fixed =
+		(int)b->page->lane[lane].worker == b->canary ? 0 : b->options->operations;
 	uint64_t uncounted = w->size <= 4096 ? 20 : 5, least = least_operations(w->size);
 
 	if (w->lap + 1 > uncounted)
@@ -487,7 +521,8 @@ static enum waited fit_lane(struct block *b, unsigned lane, double turn_ns)
 		waited = play_lane(b, lane, PAGE_RUN, uncounted, counted);
 		if (waited != DONE)
 			return waited;
-		double took = (double)sample->ticks / b->options->ticks_per_ns, each = took / (double)counted;
+		double took = (double)sample->ticks / b->options->ticks_per_ns,
+		       each = took / (double)counted;
 
 		if (!(each > 0))
 			each = 0.1;
@@ -514,7 +549,8 @@ static bool start_all(struct block *b, const char *const versus[])
 	}
 	b->lanes = b->workers = b->n;
 	b->canary = -1;
-	if (b->options->canary && b->cells[0]->peers == 2 && b->cells[0]->cpus[0] != b->cells[0]->cpus[1]) {
+	if (b->options->canary && b->cells[0]->peers == 2 &&
+	    b->cells[0]->cpus[0] != b->cells[0]->cpus[1]) {
 		b->canary = (int)b->workers;
 		fill_canary(b, b->workers, b->cells[0]);
 		b->page->lane[b->lanes++].worker = b->workers++;
@@ -543,7 +579,8 @@ static enum waited wait_ready(struct block *b)
 		unsigned starting = 0;
 
 		for (unsigned i = 0; i < b->workers; i++)
-			starting += __atomic_load_n(&b->page->worker[i].state, __ATOMIC_ACQUIRE) == PAGE_STARTING;
+			starting += __atomic_load_n(&b->page->worker[i].state, __ATOMIC_ACQUIRE) ==
+				    PAGE_STARTING;
 		if (starting == 0)
 			return DONE;
 		if (block_signal())
@@ -551,7 +588,8 @@ static enum waited wait_ready(struct block *b)
 		if (now_ms() - start > START_MS) {
 			for (unsigned i = 0; i < b->workers; i++) {
 				if (b->page->worker[i].state == PAGE_STARTING)
-					fail_worker(b, i, "its worker was not ready after 20 s; killed");
+					fail_worker(b, i,
+						    "its worker was not ready after 20 s; killed");
 			}
 			return DONE;
 		}
@@ -559,8 +597,8 @@ static enum waited wait_ready(struct block *b)
 	}
 }
 
-/* Keeps a CPU from going idle, at the lowest priority there is, so that waking a peer there does not
- * measure the host. */
+/* Keeps a CPU from going idle, at the lowest priority there is, so that waking a peer there does
+ * not measure the host. */
 static void keep_awake(struct block *b, int cpu)
 {
 	pid_t parent = getpid(), pid = fork();
@@ -633,7 +671,8 @@ static void end_all(struct block *b)
 
 		for (unsigned i = 0; i < b->workers; i++) {
 			if (b->worker[i].running && b->worker[i].pidfd >= 0)
-				fds[count++] = (struct pollfd){ .fd = b->worker[i].pidfd, .events = POLLIN };
+				fds[count++] = (struct pollfd){ .fd = b->worker[i].pidfd,
+								.events = POLLIN };
 		}
 		poll(fds, count, count ? 100 : 5);
 		look_for_dead(b);
@@ -642,7 +681,8 @@ static void end_all(struct block *b)
 
 /* ---- the schedule ---- */
 
-static uint32_t make_schedule(struct block *b, const unsigned lanes[], unsigned count, int canary_lane)
+static uint32_t make_schedule(struct block *b, const unsigned lanes[], unsigned count,
+			      int canary_lane)
 {
 	struct page *page = b->page;
 	uint32_t at = 0;
@@ -652,7 +692,8 @@ static uint32_t make_schedule(struct block *b, const unsigned lanes[], unsigned 
 	memcpy(order, lanes, count * sizeof(*lanes));
 	for (unsigned cycle = 0; cycle < b->options->cycles; cycle++) {
 		if (canary_lane >= 0 && cycle % CANARY_EVERY == 0)
-			page->turn[at++] = (struct page_turn){ .lane = (uint8_t)canary_lane, .index = canaries++ };
+			page->turn[at++] = (struct page_turn){ .lane = (uint8_t)canary_lane,
+							       .index = canaries++ };
 		for (unsigned i = count - 1; i > 0; i--) {
 			unsigned k = (unsigned)(random_step(&b->seed) % (i + 1)), kept = order[i];
 
@@ -660,7 +701,8 @@ static uint32_t make_schedule(struct block *b, const unsigned lanes[], unsigned 
 			order[k] = kept;
 		}
 		for (unsigned i = 0; i < count; i++)
-			page->turn[at++] = (struct page_turn){ .lane = (uint8_t)order[i], .index = (uint16_t)cycle };
+			page->turn[at++] = (struct page_turn){ .lane = (uint8_t)order[i],
+							       .index = (uint16_t)cycle };
 		page->turn[at - 1].cycle_end = cycle + 1;
 	}
 	return at;
@@ -705,7 +747,8 @@ static double *lane_batches(const struct block *b, unsigned lane, size_t *turns)
 
 		if (sample->ticks == 0 || sample->operations == 0)
 			break;
-		batch[(*turns)++] = (double)sample->ticks / b->options->ticks_per_ns / (double)sample->operations;
+		batch[(*turns)++] = (double)sample->ticks / b->options->ticks_per_ns /
+				    (double)sample->operations;
 	}
 	return batch;
 }
@@ -722,19 +765,22 @@ static double canary_of(const struct block *b)
 		const struct page_sample *sample = &b->page->sample[lane][i];
 
 		if (sample->ticks)
-			ns[n++] = (double)sample->ticks / b->options->ticks_per_ns / (double)sample->operations;
+			ns[n++] = (double)sample->ticks / b->options->ticks_per_ns /
+				  (double)sample->operations;
 	}
 	return n ? statistics_median(ns, n) : NAN;
 }
 
-/* The first fifth of the turns agrees with the last: within 2 %, or three standard errors of its median. */
+/* The first fifth of the turns agrees with the last: within 2 %, or three standard errors of its
+ * median. */
 static bool settles(const double batch[], size_t turns)
 {
 	size_t fifth = turns / 5;
 
 	if (fifth < 2)
 		return false;
-	double first = statistics_median(batch, fifth), last = statistics_median(batch + turns - fifth, fifth);
+	double first = statistics_median(batch, fifth),
+	       last = statistics_median(batch + turns - fifth, fifth);
 	double error = statistics_mad_sd(batch, turns) / sqrt((double)fifth);
 
 	return fabs(first - last) <= fmax(0.02 * last, 3 * 1.2533 * error * M_SQRT2);
@@ -755,49 +801,56 @@ static json_t *histogram_of(const struct block *b, unsigned worker)
 		json_array_append_new(low, json_real(ticks / b->options->ticks_per_ns));
 		json_array_append_new(count, json_integer((json_int_t)counts[i]));
 	}
-	return json_pack("{s:f,s:o,s:o}", "step", 1.0 / TOLL_HISTOGRAM_STEPS, "low_ns", low, "count", count);
+	return json_pack("{s:f,s:o,s:o}", "step", 1.0 / TOLL_HISTOGRAM_STEPS, "low_ns", low,
+			 "count", count);
 }
 
 static void gather_peer(const struct block *b, unsigned worker, unsigned index, double messages,
-                        struct outcome *outcome)
+			struct outcome *outcome)
 {
 	const struct page_peer *peer = &b->page->worker[worker].peer[index];
 	const struct cell *cell = b->cells[worker];
 	struct block_disturbance *d = &outcome->disturbance[index];
 
-	/* the share of its turns that a peer spent on a CPU, of the time a message takes: what it did while the
-	 * turn began (waiting for the other to arrive) is no message's cost */
-	outcome->cpu_ns[index] = peer->wall_ns ? (double)peer->cpu_ns / (double)peer->wall_ns *
-	                                                 statistics_mean(outcome->batch_ns, outcome->turns) / messages :
-	                                         NAN;
-	*d = (struct block_disturbance){ .run_delay_ns = peer->run_delay_known == 2 ? (double)peer->run_delay_ns : NAN,
-		                         .switches = (double)peer->switches,
-		                         .involuntary = (double)peer->involuntary,
-		                         .migrations = (double)peer->migrations,
-		                         .gap_ns = peer->gap_watch_ns ? (double)peer->gap_ns : NAN,
-		                         .gap_watch_ns = peer->gap_watch_ns ? (double)peer->gap_watch_ns : NAN,
-		                         .gap_most_ns = peer->gap_watch_ns ? (double)peer->gap_most_ns : NAN,
-		                         .steal_ns = steal_of(cell->cpus[index]) - b->steal_before[index] };
+	/* the share of its turns that a peer spent on a CPU, of the time a message takes: what it
+	 * did while the turn began (waiting for the other to arrive) is no message's cost */
+	outcome->cpu_ns[index] =
+		peer->wall_ns
+			? (double)peer->cpu_ns / (double)peer->wall_ns *
+				  statistics_mean(outcome->batch_ns, outcome->turns) / messages
+			: NAN;
+	*d = (struct block_disturbance){
+		.run_delay_ns = peer->run_delay_known == 2 ? (double)peer->run_delay_ns : NAN,
+		.switches = (double)peer->switches,
+		.involuntary = (double)peer->involuntary,
+		.migrations = (double)peer->migrations,
+		.gap_ns = peer->gap_watch_ns ? (double)peer->gap_ns : NAN,
+		.gap_watch_ns = peer->gap_watch_ns ? (double)peer->gap_watch_ns : NAN,
+		.gap_most_ns = peer->gap_watch_ns ? (double)peer->gap_most_ns : NAN,
+		.steal_ns = steal_of(cell->cpus[index]) - b->steal_before[index]
+	};
 	outcome->lost += (double)peer->lost;
 	outcome->stack_bytes += index == 0 ? peer->stack_bytes : 0;
 	outcome->buffer_bytes += index == 0 ? peer->buffer_bytes : 0;
 }
 
-static void gather(struct block *b, unsigned index, bool whole, double canary, struct outcome *outcome)
+static void gather(struct block *b, unsigned index, bool whole, double canary,
+		   struct outcome *outcome)
 {
 	const struct page_worker *w = &b->page->worker[index];
 	size_t versus_turns;
 
 	*outcome = (struct outcome){ .canary_ns = canary,
-		                     .peers = w->peers,
-		                     .operations = b->page->lane[index].count[1],
-		                     .uncounted = b->page->lane[index].count[0],
-		                     .capacity = w->capacity,
-		                     .environment_bytes = b->padding[index],
-		                     .line_offset = w->line_offset };
+				     .peers = w->peers,
+				     .operations = b->page->lane[index].count[1],
+				     .uncounted = b->page->lane[index].count[0],
+				     .capacity = w->capacity,
+				     .environment_bytes = b->padding[index],
+				     .line_offset = w->line_offset };
 	outcome->batch_ns = lane_batches(b, index, &outcome->turns);
 	if (b->versus_lane[index] >= 0) {
-		outcome->versus_ns = lane_batches(b, (unsigned)b->versus_lane[index], &versus_turns);
+		outcome->versus_ns =
+			lane_batches(b, (unsigned)b->versus_lane[index], &versus_turns);
 		outcome->turns = versus_turns < outcome->turns ? versus_turns : outcome->turns;
 	}
 	if (failed(b, index)) {
@@ -859,11 +912,13 @@ static enum waited measure(struct block *b)
 
 		if (b->worker[worker].failed)
 			continue;
-		waited = fit_lane(b, lane, (int)worker == b->canary ? CANARY_NS : b->options->turn_ns);
+		waited = fit_lane(b, lane,
+				  (int)worker == b->canary ? CANARY_NS : b->options->turn_ns);
 		if (waited == INTERRUPTED)
 			return waited;
 		if (waited == BROKEN) {
-			/* a worker that is alone at its pilot harms nobody else: the rest goes on */
+			/* a worker that is alone at its pilot harms nobody else: the rest goes on
+			 */
 			if (!failed(b, worker))
 				return BROKEN;
 			mark_failures(b);
@@ -875,7 +930,8 @@ static enum waited measure(struct block *b)
 	/* both loops of one worker do the same work in a turn */
 	for (unsigned i = 0; i < b->n; i++) {
 		if (b->versus_lane[i] >= 0) {
-			struct page_lane *mine = &b->page->lane[i], *other = &b->page->lane[b->versus_lane[i]];
+			struct page_lane *mine = &b->page->lane[i],
+					 *other = &b->page->lane[b->versus_lane[i]];
 
 			if (other->count[1] > mine->count[1])
 				mine->count[1] = other->count[1];
@@ -894,19 +950,24 @@ static enum waited measure(struct block *b)
 	memset(b->page->histogram, 0, b->options->tails ? sizeof(b->page->histogram) : 0);
 	for (unsigned i = 0; i < b->cells[0]->peers; i++)
 		b->steal_before[i] = steal_of(b->cells[0]->cpus[i]);
-	b->page->stop_ticks =
-		b->options->seconds > 0 && b->options->operations == 0 ?
-			toll_ticks() + (uint64_t)(b->options->seconds * 1e9 * b->options->ticks_per_ns) :
-			0;
+	b->page->stop_ticks = b->options->seconds > 0 && b->options->operations == 0
+				      ? toll_ticks() + (uint64_t)(b->options->seconds * 1e9 *
+								  b->options->ticks_per_ns)
+				      : 0;
 	b->page->measuring = 1;
 	return play(b, visits, b->cells[0]->peers);
 }
 
-int block_run(const struct block_options *options, const struct cell *const cells[], const char *const versus[],
-              unsigned n, struct outcome outcomes[])
+int block_run(const struct block_options *options, const struct cell *const cells[],
+	      const char *const versus[], unsigned n, struct outcome outcomes[])
 {
-	struct block b = { .options = options, .cells = cells, .n = n, .page_fd = -1, .event_fd = -1,
-		           .seed = options->seed, .canary = -1 };
+	struct block b = { .options = options,
+			   .cells = cells,
+			   .n = n,
+			   .page_fd = -1,
+			   .event_fd = -1,
+			   .seed = options->seed,
+			   .canary = -1 };
 	int result = -1;
 
 	memset(outcomes, 0, n * sizeof(*outcomes));

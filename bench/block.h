@@ -62,8 +62,11 @@ int block_run(const struct block_options *options, const struct cell *const cell
               const char *const versus[], unsigned n, struct outcome outcomes[]);
 void outcome_free(struct outcome *outcome);
 
-/* Catches SIGINT, SIGTERM and SIGHUP from now on; they end the visit under way. */
+/* Catches SIGINT, SIGTERM and SIGHUP from now on, but those that are ignored (nohup); they end the visit
+ * under way. */
 void block_catch_signals(void);
+/* From now on they end toll at once; one that has come already does not. */
+void block_release_signals(void);
 /* The signal that came, 0 when none has. */
 int block_signal(void);
 

@@ -82,7 +82,7 @@ int cell_parse_size(const char *text, uint64_t *bytes)
 	if (errno)
 		return -1;
 	for (size_t u = 0; u < LENGTH(size_units); u++) {
-		if (strcasecmp(end, size_units[u].name))
+		if (strcasecmp(end, size_units[u].name) != 0)
 			continue;
 		if (number > UINT64_MAX / size_units[u].factor)
 			return -1;
@@ -106,7 +106,7 @@ int cell_parse_time_ns(const char *text, uint64_t *ns)
 	if (*end)
 		return -1;
 	for (size_t u = 0; u < LENGTH(time_units); u++) {
-		if (strcmp(text + digits, time_units[u].name))
+		if (strcmp(text + digits, time_units[u].name) != 0)
 			continue;
 		double product = value * (double)time_units[u].factor;
 		if (product >= (double)INT64_MAX)
@@ -134,7 +134,7 @@ int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *hybrid_ns)
 	uint64_t ns = 0;
 	for (unsigned w = 0; w < WAIT_COUNT; w++) {
 		size_t length = strlen(wait_names[w]);
-		if (strncmp(text, wait_names[w], length))
+		if (strncmp(text, wait_names[w], length) != 0)
 			continue;
 		if (w == WAIT_HYBRID) {
 			if (text[length] != ':' || cell_parse_time_ns(text + length + 1, &ns) ||
@@ -173,7 +173,7 @@ static void add_cpus(struct text *text, const struct cell *cell)
 static void add_placement(struct text *text, const struct cell *cell)
 {
 	add(text, "/%s", cell->placement);
-	if (!strcmp(cell->placement, "cpus")) {
+	if (strcmp(cell->placement, "cpus") == 0) {
 		add(text, ":");
 		add_cpus(text, cell);
 	}
@@ -261,7 +261,7 @@ static int parse_named(const char *text, char *name, char *options)
 		return -1;
 	memcpy(name, text, length);
 	name[length] = '\0';
-	strcpy(options, rest);
+	memcpy(options, rest, strlen(rest) + 1);
 	return 0;
 }
 
@@ -279,13 +279,13 @@ static int parse_number(const char *text, unsigned long most, unsigned long *num
 static int parse_placement(struct cell *cell, char *text)
 {
 	static const char outright[] = "cpus:";
-	if (strncmp(text, outright, strlen(outright))) {
+	if (strncmp(text, outright, strlen(outright)) != 0) {
 		if (!*text || strlen(text) >= CELL_NAME || strchr(text, ':'))
 			return -1;
-		strcpy(cell->placement, text);
+		memcpy(cell->placement, text, strlen(text) + 1);
 		return 0;
 	}
-	strcpy(cell->placement, "cpus");
+	memcpy(cell->placement, "cpus", sizeof "cpus");
 	char *rest = text + strlen(outright), *word;
 	while ((word = strsep(&rest, ","))) {
 		unsigned long cpu;
@@ -300,28 +300,28 @@ static int parse_placement(struct cell *cell, char *text)
 static int parse_trailing(struct cell *cell, const char *name, const char *value)
 {
 	unsigned long number = 0;
-	if (!strcmp(name, "peers")) {
+	if (strcmp(name, "peers") == 0) {
 		if (parse_number(value, CELL_MOST_PEERS, &number) || number == 0)
 			return -1;
 		if (cell->peers && cell->peers != number) /* "cpus:2,5" has counted them */
 			return -1;
 		cell->peers = (unsigned)number;
 		cell->peers_named = true;
-	} else if (!strcmp(name, "depth")) {
+	} else if (strcmp(name, "depth") == 0) {
 		if (parse_number(value, INT32_MAX, &number))
 			return -1;
 		cell->depth = (int)number;
-	} else if (!strcmp(name, "idle")) {
-		if (strcmp(value, "awake") && strcmp(value, "sleep"))
+	} else if (strcmp(name, "idle") == 0) {
+		if (strcmp(value, "awake") != 0 && strcmp(value, "sleep") != 0)
 			return -1;
-		cell->idle = !strcmp(value, "awake") ? IDLE_AWAKE : IDLE_SLEEP;
-	} else if (!strcmp(name, "copy") && !strcmp(value, "on")) {
+		cell->idle = strcmp(value, "awake") == 0 ? IDLE_AWAKE : IDLE_SLEEP;
+	} else if (strcmp(name, "copy") == 0 && strcmp(value, "on") == 0) {
 		cell->copy = true;
-	} else if (!strcmp(name, "touch") && !strcmp(value, "none")) {
+	} else if (strcmp(name, "touch") == 0 && strcmp(value, "none") == 0) {
 		cell->touch_all = false;
-	} else if (!strcmp(name, "threads") && !strcmp(value, "on")) {
+	} else if (strcmp(name, "threads") == 0 && strcmp(value, "on") == 0) {
 		cell->threads = true;
-	} else if (!strcmp(name, "replica")) {
+	} else if (strcmp(name, "replica") == 0) {
 		if (parse_number(value, UINT32_MAX, &number))
 			return -1;
 		cell->replica = (unsigned)number;
@@ -347,7 +347,7 @@ int cell_parse(struct cell *cell, const char *key_text, const char **why)
 		*why = "it is too long for a key";
 		return -1;
 	}
-	strcpy(copy, key_text);
+	memcpy(copy, key_text, strlen(key_text) + 1);
 	*cell = (struct cell){ .depth = -1, .touch_all = true };
 
 	for (size_t part = 0; part < LENGTH(bad); part++) {

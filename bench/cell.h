@@ -28,13 +28,13 @@ struct cell {
 	char pattern_options[CELL_OPTIONS];
 	char placement[CELL_NAME];     /* a placement's name, or "cpus" when --cpus said it outright */
 	unsigned peers;                /* 0 in a parsed key that does not name them: the pattern's own */
-	bool peers_named;              /* they differ from the pattern's own count, so the key says them */
 	int cpus[CELL_MOST_PEERS];     /* the CPU (as the system numbers it) of each peer */
 	uint64_t size;                 /* bytes handed to reserve, toll's header included */
 	int depth;                     /* messages in flight asked for with --depth; -1: the channel's own */
 	enum cell_wait wait;
 	uint64_t hybrid_ns;            /* WAIT_HYBRID: spin this long before sleeping */
 	enum cell_idle idle;           /* sleeping waits across CPUs only */
+	bool peers_named;              /* they differ from the pattern's own count, so the key says them */
 	bool copy;                     /* in-place mechanisms copy in and out as well */
 	bool touch_all;                /* the whole payload is written and read (default), else the header */
 	bool threads;                  /* the peers are threads of one process */

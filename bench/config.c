@@ -57,7 +57,7 @@ static struct config_list *grid_list(struct config_grid *grid, const struct list
 static const struct list_key *find_list_key(const char *name)
 {
 	for (size_t k = 0; k < LENGTH(list_keys); k++)
-		if (!strcmp(list_keys[k].name, name))
+		if (strcmp(list_keys[k].name, name) == 0)
 			return &list_keys[k];
 	return NULL;
 }
@@ -71,7 +71,7 @@ const struct config_list *config_list(const struct config_grid *grid, const char
 static bool is_run_key(const char *name)
 {
 	for (size_t k = 0; k < LENGTH(run_keys); k++)
-		if (!strcmp(run_keys[k], name))
+		if (strcmp(run_keys[k], name) == 0)
 			return true;
 	return false;
 }
@@ -122,37 +122,37 @@ static int set_run_key(struct config *config, const char *key, const char *value
 		       struct complaint *why)
 {
 	unsigned long long number;
-	if (!strcmp(key, "budget")) {
+	if (strcmp(key, "budget") == 0) {
 		uint64_t ns;
 		if (cell_parse_time_ns(value, &ns) || ns == 0)
 			return COMPLAIN(why, "\"%s\" is no time above 0; write 50s, 5m or 1h",
 					value);
 		config->budget_s = (double)ns / 1e9;
 		config->budget_given = true;
-	} else if (!strcmp(key, "rounds")) {
+	} else if (strcmp(key, "rounds") == 0) {
 		if (parse_count(value, 1000000, &number) || number == 0)
 			return COMPLAIN(why, "\"%s\" is no number of rounds from 1 to 1000000",
 					value);
 		config->rounds = (unsigned)number;
-	} else if (!strcmp(key, "operations")) {
+	} else if (strcmp(key, "operations") == 0) {
 		if (parse_count(value, 1000000000, &number) || number == 0)
 			return COMPLAIN(why, "\"%s\" is no number of operations from 1 to 10^9",
 					value);
 		config->operations = (unsigned long)number;
-	} else if (!strcmp(key, "margin")) {
+	} else if (strcmp(key, "margin") == 0) {
 		if (parse_margin(value, &config->margin))
 			return COMPLAIN(
 				why, "\"%s\" is no margin from 0.01%% to 50%%; write 2%% or 0.02",
 				value);
-	} else if (!strcmp(key, "seed")) {
+	} else if (strcmp(key, "seed") == 0) {
 		if (parse_count(value, INT64_MAX, &number))
 			return COMPLAIN(why, "\"%s\" is no seed from 0 to 2^63 - 1", value);
 		config->seed = number;
 		config->seed_given = true;
 	} else {
-		if (strcmp(value, "on") && strcmp(value, "off"))
+		if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
 			return COMPLAIN(why, "\"%s\" is neither on nor off", value);
-		config->tails = !strcmp(value, "on");
+		config->tails = strcmp(value, "on") == 0;
 	}
 	return 0;
 }
@@ -175,7 +175,7 @@ static int append_word(struct config_list *list, const char *word, int line, str
 		return COMPLAIN(why, "more than %d elements; make a second section",
 				CONFIG_MOST_WORDS);
 	list->line[list->count] = line;
-	strcpy(list->word[list->count++], word);
+	memcpy(list->word[list->count++], word, strlen(word) + 1);
 	return 0;
 }
 
@@ -197,8 +197,8 @@ static int append_option(struct config_list *list, const char *option, struct co
 static int append_list(struct config_list *list, const char *key, const char *value, int line,
 		       struct complaint *why)
 {
-	bool has_options = !strcmp(key, "mechanism") || !strcmp(key, "pattern");
-	const char *separator = !strcmp(key, "cpus") ? " \t" : ",";
+	bool has_options = strcmp(key, "mechanism") == 0 || strcmp(key, "pattern") == 0;
+	const char *separator = strcmp(key, "cpus") == 0 ? " \t" : ",";
 	char *copy = strdup(value), *rest = copy, *word;
 	int failed = 0;
 
@@ -292,12 +292,12 @@ static void begin_section(struct reader *reader, const char *line)
 	}
 	reader->seen_count = 0;
 	reader->key[0] = '\0';
-	reader->in_run = !strcmp(text, "run");
+	reader->in_run = strcmp(text, "run") == 0;
 	if (reader->in_run)
 		return;
 	for (size_t g = 0; g < reader->config->grid_count; g++) {
 		const struct config_grid *grid = &reader->config->grids[g];
-		if (!strcmp(grid->name, text)) {
+		if (strcmp(grid->name, text) == 0) {
 			snprintf(why.text, sizeof why.text,
 				 "section [%s] stands on line %d already; give one another name",
 				 text, grid->line);
@@ -351,7 +351,7 @@ static char *read_line(char *buffer, int bytes, void *user)
 	if (reader->continues) /* inih leaves remarks on such lines standing */
 		cut_remark(buffer);
 	const char *start =
-		reader->line == 1 && !strncmp(buffer, byte_order_mark, 3) ? buffer + 3 : buffer;
+		reader->line == 1 && strncmp(buffer, byte_order_mark, 3) == 0 ? buffer + 3 : buffer;
 	if (*start == '[')
 		begin_section(reader, start + 1);
 	return buffer;
@@ -389,7 +389,7 @@ static int unknown_key(struct reader *reader, const char *name)
 static bool first_time(struct reader *reader, const char *name)
 {
 	for (size_t k = 0; k < reader->seen_count; k++) {
-		if (strcmp(reader->seen[k], name))
+		if (strcmp(reader->seen[k], name) != 0)
 			continue;
 		struct complaint why;
 		snprintf(why.text, sizeof why.text, "\"%s\" stands on line %d already", name,
@@ -417,7 +417,7 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 	if (!*section)
 		return complain(reader, "a key before the first [section]");
 
-	bool continues = reader->continues && !strcmp(name, reader->key);
+	bool continues = reader->continues && strcmp(name, reader->key) == 0;
 	snprintf(reader->key, sizeof reader->key, "%s", name);
 
 	const struct list_key *key = find_list_key(name);
@@ -425,7 +425,7 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 					   ? NULL
 					   : &config->grids[config->grid_count - 1];
 
-	if (reader->in_run ? !is_run_key(name) : !key && strcmp(name, "replicas"))
+	if (reader->in_run ? !is_run_key(name) : !key && strcmp(name, "replicas") != 0)
 		return unknown_key(reader, name);
 	if (!continues && !first_time(reader, name))
 		return 0;
@@ -524,7 +524,8 @@ static const char *find_name(const struct config_list *list, const char *word)
 {
 	size_t length = strcspn(word, ":");
 	for (size_t w = 0; w < list->count; w++)
-		if (strcspn(list->word[w], ":") == length && !strncmp(list->word[w], word, length))
+		if (strcspn(list->word[w], ":") == length &&
+		    strncmp(list->word[w], word, length) == 0)
 			return list->word[w];
 	return NULL;
 }
@@ -532,7 +533,7 @@ static const char *find_name(const struct config_list *list, const char *word)
 static void default_pattern(struct config_list *list)
 {
 	if (list->count == 0) {
-		strcpy(list->word[0], "pingpong");
+		memcpy(list->word[0], "pingpong", sizeof "pingpong");
 		list->count = 1;
 	}
 }
@@ -555,7 +556,7 @@ static void override_pattern(struct config *config, const struct config_list *as
 		struct config_list list = { .count = 0 };
 		for (size_t w = 0; w < asked->count; w++)
 			if (!known[w] || find_name(&grid->pattern, asked->word[w]))
-				strcpy(list.word[list.count++], asked->word[w]);
+				memcpy(list.word[list.count++], asked->word[w], CONFIG_WORD);
 		if (list.count == 0)
 			continue;
 		grid->pattern = list;
@@ -583,7 +584,7 @@ int config_override(struct config *config, const char *name, const char *value)
 	}
 	if (!key)
 		return 0;
-	if (!strcmp(name, "pattern")) {
+	if (strcmp(name, "pattern") == 0) {
 		override_pattern(config, &list);
 		return 0;
 	}
@@ -591,9 +592,9 @@ int config_override(struct config *config, const char *name, const char *value)
 		struct config_grid *grid = &config->grids[g];
 		*grid_list(grid, key) = list;
 		/* both say where: the one on the command line holds */
-		if (!strcmp(name, "cpus"))
+		if (strcmp(name, "cpus") == 0)
 			grid->placement.count = 0;
-		if (!strcmp(name, "placement"))
+		if (strcmp(name, "placement") == 0)
 			grid->cpus.count = 0;
 	}
 	return 0;
@@ -636,7 +637,7 @@ static bool nearest_shipped(const char *directory, const char *name, char *buffe
 	const struct dirent *entry;
 	while (n < LENGTH(names) && (entry = readdir(folder))) {
 		const char *suffix = strrchr(entry->d_name, '.');
-		if (suffix && !strcmp(suffix, ".conf") &&
+		if (suffix && strcmp(suffix, ".conf") == 0 &&
 		    (names[n] = strndup(entry->d_name, (size_t)(suffix - entry->d_name))))
 			n++;
 	}

@@ -37,12 +37,6 @@ struct look {
 	json_t *json; /* with --json: the object under construction */
 };
 
-static const char *text_of(const json_t *object, const char *member)
-{
-	const char *text = json_string_value(json_object_get(object, member));
-	return text ? text : "";
-}
-
 static void title(const char *text, const char *about)
 {
 	static bool again;
@@ -71,36 +65,36 @@ struct probed {
 };
 
 /* One question for all waits of a mechanism. The number of answers, or -1 after say_error(). */
-static int probe(const struct look *look, const json_t *mechanism, struct probed probed[],
-		 size_t most)
+static int probe(const struct look *look, const json_t *mechanism, struct probed probed[WAIT_COUNT])
 {
 	struct cell cells[WAIT_COUNT];
 	struct examination answers[WAIT_COUNT];
 	int cpus[2] = { 0, 0 };
 	size_t i, n = 0;
 	const json_t *wait;
-	bool self_only = json_is_true(json_object_get(mechanism, "self_only"));
+	bool self_only = registry_flag(mechanism, "self_only");
 
 	if (place_allowed(look->place, cpus, 2) < 2)
 		cpus[1] = cpus[0];
 	json_array_foreach(json_object_get(mechanism, "waits"), i, wait)
 	{
 		struct cell cell = { .size = 8, .depth = -1, .touch_all = true };
-		if (n == most || n == WAIT_COUNT)
-			break;
 		/* hybrid comes without its time; any will do */
 		if (cell_wait_parse(json_string_value(wait), &cell.wait, &cell.hybrid_ns)) {
-			if (strcmp(json_string_value(wait), "hybrid"))
+			if (strcmp(json_string_value(wait), "hybrid") != 0)
 				continue; /* a wait newer than toll */
 			cell.wait = WAIT_HYBRID;
 			cell.hybrid_ns = 20000;
 		}
 		cell.peers = self_only ? 1 : 2;
 		memcpy(cell.cpus, cpus, sizeof cpus);
-		snprintf(cell.mechanism, sizeof cell.mechanism, "%s", text_of(mechanism, "name"));
-		strcpy(cell.pattern, self_only ? "self" : "pingpong");
-		strcpy(cell.placement, "cpus");
-		cells[n++] = cell;
+		snprintf(cell.mechanism, sizeof cell.mechanism, "%s",
+			 registry_text(mechanism, "name"));
+		snprintf(cell.pattern, sizeof cell.pattern, self_only ? "self" : "pingpong");
+		snprintf(cell.placement, sizeof cell.placement, "cpus");
+		cells[n] = cell;
+		if (++n == WAIT_COUNT)
+			break;
 	}
 	if (registry_examine(look->registry, cells, n, answers))
 		return -1;
@@ -112,7 +106,7 @@ static int probe(const struct look *look, const json_t *mechanism, struct probed
 static int probe_json(const struct look *look, json_t *mechanism)
 {
 	struct probed probed[WAIT_COUNT];
-	int n = probe(look, mechanism, probed, LENGTH(probed));
+	int n = probe(look, mechanism, probed);
 	json_t *here = json_object();
 	for (int p = 0; p < n; p++) {
 		char wait[32];
@@ -132,7 +126,7 @@ static int probe_json(const struct look *look, json_t *mechanism)
 static int print_probe(const struct look *look, const json_t *mechanism, struct table *table)
 {
 	struct probed probed[WAIT_COUNT];
-	int n = probe(look, mechanism, probed, LENGTH(probed)), lacking = 0;
+	int n = probe(look, mechanism, probed), lacking = 0;
 	for (int p = 0; p < n; p++) {
 		char wait[32];
 		struct cell cell = { .wait = probed[p].wait };
@@ -161,9 +155,9 @@ static void add_options(struct table *table, const json_t *options)
 	{
 		table_row(table);
 		table_cell(table, SAY_PLAIN, "%s", "");
-		table_cell(table, SAY_DIM, "%s=%s (of %s): %s", text_of(option, "name"),
-			   text_of(option, "value"), text_of(option, "values"),
-			   text_of(option, "about"));
+		table_cell(table, SAY_DIM, "%s=%s (of %s): %s", registry_text(option, "name"),
+			   registry_text(option, "value"), registry_text(option, "values"),
+			   registry_text(option, "about"));
 	}
 }
 
@@ -190,8 +184,11 @@ static int list_mechanisms(const struct look *look)
 	size_t i;
 	if (look->json) {
 		if (look->probe)
-			json_array_foreach(mechanisms, i,
-					   mechanism) if (probe_json(look, mechanism)) return -1;
+			json_array_foreach(mechanisms, i, mechanism)
+			{
+				if (probe_json(look, mechanism))
+					return -1;
+			}
 		return json_object_set(look->json, "mechanisms", mechanisms);
 	}
 	struct table *table = table_new(2);
@@ -201,16 +198,16 @@ static int list_mechanisms(const struct look *look)
 	{
 		char waits[128];
 		table_row(table);
-		table_cell(table, SAY_BOLD, "%s", text_of(mechanism, "name"));
-		table_cell(table, SAY_PLAIN, "%s", text_of(mechanism, "about"));
+		table_cell(table, SAY_BOLD, "%s", registry_text(mechanism, "name"));
+		table_cell(table, SAY_PLAIN, "%s", registry_text(mechanism, "about"));
 		table_row(table);
 		table_cell(table, SAY_PLAIN, "%s", "");
 		table_cell(table, SAY_DIM, "waits: %s",
 			   join(json_object_get(mechanism, "waits"), waits, sizeof waits));
-		if (strcmp(text_of(mechanism, "from"), "built in")) {
+		if (strcmp(registry_text(mechanism, "from"), "built in") != 0) {
 			table_row(table);
 			table_cell(table, SAY_PLAIN, "%s", "");
-			table_cell(table, SAY_DIM, "from %s", text_of(mechanism, "from"));
+			table_cell(table, SAY_DIM, "from %s", registry_text(mechanism, "from"));
 		}
 		add_options(table, json_object_get(mechanism, "options"));
 		if (look->probe && print_probe(look, mechanism, table)) {
@@ -235,8 +232,8 @@ static int list_patterns(const struct look *look)
 	size_t i;
 	json_array_foreach(patterns, i, pattern)
 	{
-		long long least = json_integer_value(json_object_get(pattern, "least_peers")),
-			  most = json_integer_value(json_object_get(pattern, "most_peers"));
+		long long least = registry_number(pattern, "least_peers"),
+			  most = registry_number(pattern, "most_peers");
 		char range[64] = "";
 		if (least == most)
 			snprintf(range, sizeof range, "%lld peer%s", least, least == 1 ? "" : "s");
@@ -245,11 +242,12 @@ static int list_patterns(const struct look *look)
 		else
 			snprintf(range, sizeof range, "%lld peers or more", least);
 		table_row(table);
-		table_cell(table, SAY_BOLD, "%s", text_of(pattern, "name"));
-		table_cell(table, SAY_PLAIN, "%s", text_of(pattern, "about"));
+		table_cell(table, SAY_BOLD, "%s", registry_text(pattern, "name"));
+		table_cell(table, SAY_PLAIN, "%s", registry_text(pattern, "about"));
 		table_row(table);
 		table_cell(table, SAY_PLAIN, "%s", "");
-		table_cell(table, SAY_DIM, "%s; gives %s", range, text_of(pattern, "quantity"));
+		table_cell(table, SAY_DIM, "%s; gives %s", range,
+			   registry_text(pattern, "quantity"));
 		add_options(table, json_object_get(pattern, "options"));
 	}
 	title("patterns", "what the peers do: --pattern NAME or NAME:OPTION=VALUE,…");
@@ -314,7 +312,7 @@ static int list_placements(const struct look *look)
 static int is_config(const struct dirent *entry)
 {
 	const char *suffix = strrchr(entry->d_name, '.');
-	return suffix && suffix != entry->d_name && !strcmp(suffix, ".conf");
+	return suffix && suffix != entry->d_name && strcmp(suffix, ".conf") == 0;
 }
 
 /* What the first comment of a file says behind "NAME - ". */
@@ -390,10 +388,10 @@ static int check_what(const char *what)
 	const char *names[LENGTH(lists)];
 	for (size_t l = 0; l < LENGTH(lists); l++) {
 		names[l] = lists[l].name;
-		if (!strcmp(what, names[l]))
+		if (strcmp(what, names[l]) == 0)
 			return 0;
 	}
-	if (!strcmp(what, "events") || !strcmp(what, "experiments")) {
+	if (strcmp(what, "events") == 0 || strcmp(what, "experiments") == 0) {
 		say_error("list: this version has no %s yet; there are mechanisms, patterns, "
 			  "placements "
 			  "and configs",
@@ -412,7 +410,7 @@ static int check_what(const char *what)
 static int print_lists(struct look *look, const char *what)
 {
 	for (size_t l = 0; l < LENGTH(lists); l++)
-		if ((!what || !strcmp(what, lists[l].name)) && lists[l].list(look))
+		if ((!what || strcmp(what, lists[l].name) == 0) && lists[l].list(look))
 			return EXIT_USAGE;
 	if (!look->json)
 		return EXIT_FINE;
@@ -459,7 +457,7 @@ int cmd_list(int argc, char **argv, char **rest)
 			  rest ? "--" : argv[optind + 1]);
 		return EXIT_USAGE;
 	}
-	if (look.probe && what && strcmp(what, "mechanisms")) {
+	if (look.probe && what && strcmp(what, "mechanisms") != 0) {
 		say_error("list: --probe is about mechanisms; toll list mechanisms --probe");
 		return EXIT_USAGE;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* main.c - the command line: one function a command, and the flow from configuration to page. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,9 +36,9 @@ static int unknown_option(const char *command, const char *given, const struct o
 	char name[64];
 
 	snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
-	for (; options[n].name && n < LENGTH(names); n++)
+	for (; n < LENGTH(names) && options[n].name; n++)
 		names[n] = options[n].name;
-	if (!strncmp(name, "--", 2))
+	if (strncmp(name, "--", 2) == 0)
 		nearest = say_nearest(name + 2, names, n);
 	if (nearest)
 		say_error("%s: no option %s, the nearest is --%s; toll %s -h", command, name,
@@ -61,7 +62,7 @@ int command_option(int argc, char **argv, const char *letters, const struct opti
 		say_error("%s: %s wants a value; toll %s -h", argv[0], given, argv[0]);
 		return '?';
 	}
-	bool is_long = !strncmp(given, "--", 2);
+	bool is_long = strncmp(given, "--", 2) == 0;
 	if (is_long && optopt) { /* it is known, so its value was too much */
 		say_error("%s: %.*s takes no value; toll %s -h", argv[0], (int)strcspn(given, "="),
 			  given, argv[0]);
@@ -349,11 +350,12 @@ static int show_text(const struct result *result, const struct level levels[], s
 {
 	static const struct report_options html = { .format = "html" };
 	char page[PATH_MAX] = "";
-	if (report_summary(stdout, result, levels, n))
-		return EXIT_USAGE;
+	/* who reads the summary may have had enough of it (toll run | head): the page is written */
+	int status = report_summary(stdout, result, levels, n);
 	printf("\n%sresult and page%s\n%s\n", say_style(stdout, SAY_BOLD),
 	       say_style(stdout, SAY_PLAIN), result->path);
-	return report_write(result, &html, page);
+	int written = report_write(result, &html, page);
+	return status ? EXIT_USAGE : written;
 }
 
 /* read → levels → summary → report */
@@ -377,7 +379,7 @@ static int show_result(const char *path)
 static bool gives(const struct request *request, const char *key)
 {
 	for (size_t s = 0; s < request->setting_count; s++)
-		if (!strcmp(request->settings[s].key, key))
+		if (strcmp(request->settings[s].key, key) == 0)
 			return true;
 	return false;
 }
@@ -462,16 +464,16 @@ static int settings_of_key(struct request *request, char *text)
 	}
 	for (size_t part = 0; (word = strsep(&text, "/")); part++) {
 		const char *key = part < LENGTH(parts) ? parts[part] : strsep(&word, "=");
-		if (!strcmp(key, "placement") && !strncmp(word, "cpus:", 5)) {
+		if (strcmp(key, "placement") == 0 && strncmp(word, "cpus:", 5) == 0) {
 			key = "cpus";
 			word += 5;
-		} else if (!strcmp(key, "peers")) {
+		} else if (strcmp(key, "peers") == 0) {
 			key = "peer-count";
-		} else if (!strcmp(key, "threads")) {
+		} else if (strcmp(key, "threads") == 0) {
 			if (add_setting(request, "peers", "thread"))
 				return -1;
 			continue;
-		} else if (!strcmp(key, "replica")) {
+		} else if (strcmp(key, "replica") == 0) {
 			continue; /* tells equal cells apart, and there is one */
 		}
 		if (add_setting(request, key, word))
@@ -656,7 +658,7 @@ static int cmd_report(int argc, char **argv, char **rest)
 	}
 	bool known = false;
 	for (size_t f = 0; f < LENGTH(formats); f++)
-		known = known || !strcmp(report.format, formats[f]);
+		known = known || strcmp(report.format, formats[f]) == 0;
 	if (!known) {
 		say_error("--format: no format called \"%s\"; there are html, svg, png, csv and md",
 			  report.format);
@@ -708,7 +710,7 @@ static void print_usage(FILE *stream)
 static const struct command *find_command(const char *name)
 {
 	for (size_t c = 0; c < LENGTH(commands); c++)
-		if (!strcmp(commands[c].name, name))
+		if (strcmp(commands[c].name, name) == 0)
 			return &commands[c];
 	return NULL;
 }
@@ -729,7 +731,7 @@ static int unknown_command(const char *name)
 
 static bool is_help(const char *argument)
 {
-	return !strcmp(argument, "-h") || !strcmp(argument, "--help");
+	return strcmp(argument, "-h") == 0 || strcmp(argument, "--help") == 0;
 }
 
 /* Help and --json hold wherever they stand, so that the first error is JSON already. */
@@ -738,14 +740,14 @@ static int dispatch(int argc, char **argv, char **rest)
 	bool help = false;
 	for (int a = 1; a < argc; a++) {
 		help = help || is_help(argv[a]);
-		say_json = say_json || !strcmp(argv[a], "--json");
+		say_json = say_json || strcmp(argv[a], "--json") == 0;
 	}
 	const char *name = NULL;
 	int at = 1;
 	for (; at < argc && !name; at++)
 		if (argv[at][0] != '-')
 			name = argv[at];
-	if (name && !strcmp(name, "help")) {
+	if (name && strcmp(name, "help") == 0) {
 		help = true;
 		name = at < argc ? argv[at++] : NULL;
 	}
@@ -753,12 +755,12 @@ static int dispatch(int argc, char **argv, char **rest)
 		print_usage(stdout);
 		return EXIT_FINE;
 	}
-	if (!name && argc > 1 && !strcmp(argv[1], "--version")) {
+	if (!name && argc > 1 && strcmp(argv[1], "--version") == 0) {
 		puts("toll " TOLL_VERSION);
 		return EXIT_FINE;
 	}
 	if (!name) {
-		if (argc > 1 && strcmp(argv[1], "--json"))
+		if (argc > 1 && strcmp(argv[1], "--json") != 0)
 			say_error("no option %s before a command; toll -h", argv[1]);
 		else
 			say_error("which command? toll run measures; toll -h names the others");
@@ -774,19 +776,33 @@ static int dispatch(int argc, char **argv, char **rest)
 	return command->run(argc - at + 1, argv + at - 1, rest);
 }
 
+/* A result file opened as descriptor 1 or 2 would get what is printed there. What stands in for a
+ * closed one fails like it. */
+static void keep_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			_exit(EXIT_USAGE);
+}
+
 int main(int argc, char **argv)
 {
+	keep_standard_descriptors();
 	char **rest = NULL;
 	for (int a = 1; a < argc && !rest; a++)
-		if (!strcmp(argv[a], "--")) {
+		if (strcmp(argv[a], "--") == 0) {
 			rest = &argv[a + 1];
 			argv[a] = NULL; /* getopt_long() would shuffle what stands behind it */
 			argc = a;
 		}
 	int status = dispatch(argc, argv, rest);
 
+	errno = 0;
 	if (fflush(stdout) || ferror(stdout)) {
-		say_error("standard output: %s", strerror(errno));
+		if (!say_failed())
+			say_error("standard output: %s",
+				  errno ? strerror(errno) : "closed or full");
 		status = EXIT_USAGE;
 	}
 	say_finish(command_printed_json);

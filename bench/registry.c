@@ -56,12 +56,13 @@ static int question_file(const char *text)
 	return fd;
 }
 
-static int spawn_worker(const struct registry *registry, const char *verb, int in, int out,
-			pid_t *pid)
+/* Starts toll-worker VERB on these descriptors: its process id, or -1 with errno. */
+static pid_t spawn_worker(const struct registry *registry, const char *verb, int in, int out)
 {
 	char *argv[2 * REGISTRY_MOST_PLUGINS + 3];
 	size_t argc = 0;
 	char program[] = "toll-worker", flag[] = "-m", name[32];
+	pid_t pid = -1;
 
 	snprintf(name, sizeof name, "%s", verb);
 	argv[argc++] = program;
@@ -74,15 +75,16 @@ static int spawn_worker(const struct registry *registry, const char *verb, int i
 
 	posix_spawn_file_actions_t actions;
 	int error = posix_spawn_file_actions_init(&actions);
-	if (error)
-		return error;
-	error = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-	if (!error)
-		error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	if (!error)
-		error = posix_spawn(pid, registry->worker, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
+	if (!error) {
+		error = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+		if (!error)
+			error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+		if (!error)
+			error = posix_spawn(&pid, registry->worker, &actions, NULL, argv, environ);
+		posix_spawn_file_actions_destroy(&actions);
+	}
+	errno = error;
+	return error ? -1 : pid;
 }
 
 /* Reads until the end of the stream; false when the worker fell silent or memory ran out. */
@@ -116,22 +118,22 @@ static bool read_answer(int fd, struct answer *answer)
 static int ask(const struct registry *registry, const char *verb, const char *question,
 	       struct answer *answer)
 {
-	int ends[2] = { -1, -1 }, in = question_file(question), error = 0;
-	pid_t pid;
+	int ends[2] = { -1, -1 }, in = question_file(question);
+	pid_t pid = -1;
 
 	*answer = (struct answer){ .text = calloc(1, 1) };
-	if (in < 0 || !answer->text || pipe2(ends, O_CLOEXEC))
-		error = errno;
-	else
-		error = spawn_worker(registry, verb, in, ends[1], &pid);
+	if (in >= 0 && answer->text && pipe2(ends, O_CLOEXEC) == 0)
+		pid = spawn_worker(registry, verb, in, ends[1]);
+	int error = errno;
 	if (in >= 0)
 		close(in);
 	if (ends[1] >= 0)
 		close(ends[1]);
-	if (error) {
+	if (pid < 0) {
 		say_error("%s %s: %s", registry->worker, verb, strerror(error));
 		if (ends[0] >= 0)
 			close(ends[0]);
+		free(answer->text);
 		return -1;
 	}
 	answer->silent = !read_answer(ends[0], answer);
@@ -237,7 +239,11 @@ static bool are_strings(const json_t *array)
 {
 	size_t i;
 	json_t *element;
-	json_array_foreach(array, i, element) if (!json_is_string(element)) return false;
+	json_array_foreach(array, i, element)
+	{
+		if (!json_is_string(element))
+			return false;
+	}
 	return true;
 }
 
@@ -322,7 +328,7 @@ static int check_pattern(const struct registry *registry, json_t *pattern)
 	if (least_peers < 1 || peers < least_peers || peers > CELL_MOST_PEERS ||
 	    (most_peers && peers > most_peers))
 		return malformed(registry, name, "its numbers of peers make no sense");
-	if (strcmp(quantity, "rtt_ns") && strcmp(quantity, "per_message_ns"))
+	if (strcmp(quantity, "rtt_ns") != 0 && strcmp(quantity, "per_message_ns") != 0)
 		return malformed(registry, name,
 				 "its quantity is neither rtt_ns nor per_message_ns");
 	if (!(messages > 0) || !json_is_array(edges) || !json_is_array(options))
@@ -372,8 +378,16 @@ static int check_description(const struct registry *registry)
 
 	size_t i;
 	json_t *entry;
-	json_array_foreach(mechanisms, i, entry) if (check_mechanism(registry, entry)) return -1;
-	json_array_foreach(patterns, i, entry) if (check_pattern(registry, entry)) return -1;
+	json_array_foreach(mechanisms, i, entry)
+	{
+		if (check_mechanism(registry, entry))
+			return -1;
+	}
+	json_array_foreach(patterns, i, entry)
+	{
+		if (check_pattern(registry, entry))
+			return -1;
+	}
 	return 0;
 }
 
@@ -383,11 +397,11 @@ static int describe(struct registry *registry)
 {
 	struct answer answer;
 	json_error_t error;
-	char why[128];
 
 	if (ask(registry, "--describe", "", &answer))
 		return -1;
 	if (answer.silent || !WIFEXITED(answer.status) || WEXITSTATUS(answer.status)) {
+		char why[128];
 		say_error("%s --describe %s%s", registry->worker, fate(&answer, why, sizeof why),
 			  registry->plugin_count ? "; leave out -m to see whether a plug-in did it"
 						 : "");
@@ -446,7 +460,7 @@ static json_t *find(const struct registry *registry, const char *kind, const cha
 	json_array_foreach(json_object_get(registry->description, kind), i, entry)
 	{
 		const char *its = json_string_value(json_object_get(entry, "name"));
-		if (its && !strcmp(its, name))
+		if (its && strcmp(its, name) == 0)
 			return entry;
 	}
 	return NULL;
@@ -462,14 +476,32 @@ json_t *registry_pattern(const struct registry *registry, const char *name)
 	return find(registry, "patterns", name);
 }
 
+const char *registry_text(const json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+	return text ? text : "";
+}
+
+long long registry_number(const json_t *object, const char *member)
+{
+	return json_integer_value(json_object_get(object, member));
+}
+
+bool registry_flag(const json_t *object, const char *member)
+{
+	return json_is_true(json_object_get(object, member));
+}
+
 const char *registry_nearest(const struct registry *registry, const char *kind, const char *name)
 {
 	const char *names[256];
 	size_t i, n = 0;
 	json_t *entry;
-	json_array_foreach(json_object_get(registry->description, kind), i,
-			   entry) if (n < sizeof names / sizeof *names) names[n++] =
-		json_string_value(json_object_get(entry, "name"));
+	json_array_foreach(json_object_get(registry->description, kind), i, entry)
+	{
+		if (n < sizeof names / sizeof *names)
+			names[n++] = registry_text(entry, "name");
+	}
 	return say_nearest(name, names, n);
 }
 
@@ -511,12 +543,12 @@ static int parse_examination(char *line, struct examination *out)
 {
 	const char *verdict = strsep(&line, "\t");
 	*out = (struct examination){ .possible = false };
-	if (!strcmp(verdict, "no") && line && *line) {
+	if (strcmp(verdict, "no") == 0 && line && *line) {
 		snprintf(out->reason, sizeof out->reason, "%s", line);
 		return 0;
 	}
 	double slots, memory, capacity, bytes;
-	if (strcmp(verdict, "ok") || field_number(&line, UINT_MAX, &slots) ||
+	if (strcmp(verdict, "ok") != 0 || field_number(&line, UINT_MAX, &slots) ||
 	    field_number(&line, 9e15, &memory) || field_number(&line, 1, &capacity) ||
 	    field_number(&line, 9e15, &bytes))
 		return -1;

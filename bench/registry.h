@@ -23,6 +23,11 @@ void registry_close(struct registry *registry);
 /* The JSON object of a mechanism or pattern, or NULL. */
 json_t *registry_mechanism(const struct registry *registry, const char *name);
 json_t *registry_pattern(const struct registry *registry, const char *name);
+/* Members of such an object, whose types registry_open() has checked; "", 0 and false where an
+ * optional one is missing. */
+const char *registry_text(const json_t *object, const char *member);
+long long registry_number(const json_t *object, const char *member);
+bool registry_flag(const json_t *object, const char *member);
 /* The nearest known name, for error messages; NULL when none is near. kind: "mechanisms" or
  * "patterns". */
 const char *registry_nearest(const struct registry *registry, const char *kind, const char *name);
@@ -35,8 +40,8 @@ struct examination {
 	unsigned capacity_needed; /* 1: the pattern asks the pilot for the channel's capacity */
 	double bytes;             /* payload that crosses in one operation */
 };
-/* Asks toll-worker --examine about n cells at once. A worker that crashes or hangs over a cell makes
- * that cell impossible, with the reason, and another is asked about the rest. 0 or -1 after
+/* Asks toll-worker --examine about n cells at once. A worker that crashes or hangs over a cell
+ * makes that cell impossible, with the reason, and another is asked about the rest. 0 or -1 after
  * say_error(). */
 int registry_examine(const struct registry *registry, const struct cell cells[], size_t n,
 		     struct examination out[]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* result.c - the result file, written line by line so that whatever happens the lines before are whole. */
+/* result.c - the result file, written line by line so that whatever happens the lines before are
+ * whole. */
 #include "result.h"
 
 #include <errno.h>
@@ -12,22 +13,40 @@
 
 #include "say.h"
 
-static const double FAR_NS = 80;       /* a line's round trip: statistics page, on host states */
+static const double FAR_NS = 80; /* a line's round trip: statistics page, on host states */
+
+static bool remember(struct result_file *file, const char *path)
+{
+	*file = (struct result_file){ .fd = -1 };
+	if (snprintf(file->path, sizeof(file->path), "%s", path) < (int)sizeof(file->path))
+		return true;
+	say_error("-o: the path is longer than %zu characters", sizeof(file->path) - 1);
+	return false;
+}
+
+/* One writer a file. A file system without locks is no reason not to measure. */
+static bool lock(struct result_file *file)
+{
+	if (flock(file->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return true;
+	say_error("%s is being written by another toll", file->path);
+	result_close(file);
+	return false;
+}
 
 bool result_create(struct result_file *file, const char *path)
 {
-	if (snprintf(file->path, sizeof(file->path), "%s", path) >= (int)sizeof(file->path)) {
-		say_error("-o: the path is longer than %zu characters", sizeof(file->path) - 1);
+	if (!remember(file, path))
 		return false;
-	}
-	file->end = 0;
 	file->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (file->fd >= 0)
-		return true;
+		return lock(file);
 	if (errno == EEXIST)
-		say_error("%s is there already; take it up with --resume, or name another with -o", path);
+		say_error("%s is there already; take it up with --resume, or name another with -o",
+			  path);
 	else
-		say_error("%s cannot be written: %s; name another place with -o", path, strerror(errno));
+		say_error("%s cannot be written: %s; name another place with -o", path,
+			  strerror(errno));
 	return false;
 }
 
@@ -54,27 +73,24 @@ static off_t last_line_end(int fd)
 
 bool result_continue(struct result_file *file, const char *path)
 {
-	if (snprintf(file->path, sizeof(file->path), "%s", path) >= (int)sizeof(file->path)) {
-		say_error("-o: the path is longer than %zu characters", sizeof(file->path) - 1);
+	if (!remember(file, path))
 		return false;
-	}
 	file->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (file->fd < 0) {
 		say_error("%s cannot be taken up: %s", path, strerror(errno));
 		return false;
 	}
-	if (flock(file->fd, LOCK_EX | LOCK_NB) < 0) {
-		say_error("%s is being written by another toll", path);
-		close(file->fd);
-		return false;
-	}
+	return lock(file);
+}
+
+bool result_mend(struct result_file *file)
+{
 	file->end = last_line_end(file->fd);
-	if (file->end < 0 || ftruncate(file->fd, file->end) < 0 || lseek(file->fd, file->end, SEEK_SET) < 0) {
-		say_error("%s: %s", path, strerror(errno));
-		close(file->fd);
-		return false;
-	}
-	return true;
+	if (file->end >= 0 && ftruncate(file->fd, file->end) == 0 &&
+	    lseek(file->fd, file->end, SEEK_SET) >= 0)
+		return true;
+	say_error("%s cannot be taken up: %s", file->path, strerror(errno));
+	return false;
 }
 
 static bool write_all(int fd, const char *text, size_t len)
@@ -92,7 +108,8 @@ static bool write_all(int fd, const char *text, size_t len)
 	return true;
 }
 
-/* Numbers of measured things carry six digits: enough for any statement, and the file stays small. */
+/* Numbers of measured things carry six digits: enough for any statement, and the file stays small.
+ */
 static json_t *number(double x)
 {
 	char text[32];
@@ -103,36 +120,58 @@ static json_t *number(double x)
 	return json_real(strtod(text, NULL));
 }
 
-bool result_append(struct result_file *file, json_t *object)
+/* The objects' lines in one piece; NULL when memory runs out. */
+static char *lines_of(json_t *objects[], size_t n, size_t *bytes)
 {
-	char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(8)) : NULL;
-	size_t len = text ? strlen(text) : 0;
+	FILE *stream;
+	char *text = NULL;
+	bool fine = true;
 
-	json_decref(object);
+	stream = open_memstream(&text, bytes);
+	for (size_t i = 0; i < n; i++) {
+		fine = fine && stream && objects[i] &&
+		       json_dumpf(objects[i], stream, JSON_COMPACT | JSON_REAL_PRECISION(8)) == 0 &&
+		       putc('\n', stream) != EOF;
+		json_decref(objects[i]);
+	}
+	if (stream && fclose(stream) == 0 && fine)
+		return text;
+	free(text);
+	return NULL;
+}
+
+bool result_append(struct result_file *file, json_t *objects[], size_t n)
+{
+	size_t bytes;
+	char *text = lines_of(objects, n, &bytes);
+
 	if (text == NULL) {
 		say_error("out of memory");
 		return false;
 	}
-	text[len++] = '\n'; /* in place of the terminator: one write a line */
-	bool written = write_all(file->fd, text, len);
+	bool written = write_all(file->fd, text, bytes);
 	int error = errno;
 
 	free(text);
 	if (written) {
-		file->end += (off_t)len;
+		file->end += (off_t)bytes;
 		return true;
 	}
+	file->failed = true;
 	/* shortening needs no room */
 	if (ftruncate(file->fd, file->end) < 0 || lseek(file->fd, file->end, SEEK_SET) < 0)
-		say_error("%s: a cut line could not be taken away: %s", file->path, strerror(errno));
-	say_error("%s: %s; what was measured before is whole: make room and take the run up with --resume",
-	          file->path, strerror(error));
+		say_error("%s: a cut line could not be taken away: %s", file->path,
+			  strerror(errno));
+	say_error("%s: %s; what was measured before is whole: make room and take the run up with "
+		  "--resume",
+		  file->path, strerror(error));
 	return false;
 }
 
 bool result_sync(struct result_file *file)
 {
-	if (fdatasync(file->fd) == 0 || errno == EINVAL || errno == EROFS) /* a pipe or /dev/stdout */
+	if (fdatasync(file->fd) == 0 || errno == EINVAL ||
+	    errno == EROFS) /* a pipe or /dev/stdout */
 		return true;
 	say_error("%s: %s; what was synced before is whole", file->path, strerror(errno));
 	return false;
@@ -152,22 +191,24 @@ static json_t *disturbance(const struct outcome *outcome)
 	for (unsigned i = 0; i < outcome->peers; i++) {
 		const struct block_disturbance *d = &outcome->disturbance[i];
 
-		json_array_append_new(all, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "run_delay_ns",
-		                                     number(d->run_delay_ns), "switches", number(d->switches),
-		                                     "involuntary", number(d->involuntary), "migrations",
-		                                     number(d->migrations), "gap_ns", number(d->gap_ns),
-		                                     "gap_watch_ns", number(d->gap_watch_ns), "gap_most_ns",
-		                                     number(d->gap_most_ns), "steal_ns", number(d->steal_ns)));
+		json_array_append_new(
+			all, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "run_delay_ns",
+				       number(d->run_delay_ns), "switches", number(d->switches),
+				       "involuntary", number(d->involuntary), "migrations",
+				       number(d->migrations), "gap_ns", number(d->gap_ns),
+				       "gap_watch_ns", number(d->gap_watch_ns), "gap_most_ns",
+				       number(d->gap_most_ns), "steal_ns", number(d->steal_ns)));
 	}
 	return all;
 }
 
 json_t *result_worker(const struct result_place *place, const struct outcome *outcome)
 {
-	json_t *line = json_pack("{s:s,s:i,s:i,s:i,s:I,s:b,s:o,s:s}", "kind", "worker", "cell", (int)place->cell,
-	                         "round", (int)place->round, "block", (int)place->block, "visit",
-	                         (json_int_t)place->visit, "reference", place->reference, "at_s",
-	                         number(place->at_s), "state", outcome->state == BLOCK_OK ? "ok" : "failed");
+	json_t *line = json_pack("{s:s,s:i,s:i,s:i,s:I,s:b,s:o,s:s}", "kind", "worker", "cell",
+				 (int)place->cell, "round", (int)place->round, "block",
+				 (int)place->block, "visit", (json_int_t)place->visit, "reference",
+				 place->reference, "at_s", number(place->at_s), "state",
+				 outcome->state == BLOCK_OK ? "ok" : "failed");
 
 	if (outcome->state != BLOCK_OK) {
 		json_t *reason = json_string(outcome->reason);
@@ -185,21 +226,24 @@ json_t *result_worker(const struct result_place *place, const struct outcome *ou
 	json_object_set_new(line, "operations", json_integer((json_int_t)outcome->operations));
 	json_object_set_new(line, "uncounted", json_integer((json_int_t)outcome->uncounted));
 	json_object_set_new(line, "capacity",
-	                    outcome->capacity ? json_integer((json_int_t)outcome->capacity) : json_null());
+			    outcome->capacity ? json_integer((json_int_t)outcome->capacity)
+					      : json_null());
 	json_object_set_new(line, "batch_ns", batch);
 	json_object_set_new(line, "canary_ns", number(outcome->canary_ns));
 	json_object_set_new(line, "host_state",
-	                    isnan(outcome->canary_ns) ? json_null() :
-	                                                json_string(outcome->canary_ns > FAR_NS ? "far" : "near"));
+			    isnan(outcome->canary_ns)
+				    ? json_null()
+				    : json_string(outcome->canary_ns > FAR_NS ? "far" : "near"));
 	json_object_set_new(line, "cpu_ns", cpu);
 	json_object_set_new(line, "histogram",
-	                    outcome->histogram ? json_incref(outcome->histogram) : json_null());
+			    outcome->histogram ? json_incref(outcome->histogram) : json_null());
 	json_object_set_new(line, "lost", number(outcome->lost));
 	json_object_set_new(line, "settled", json_boolean(outcome->settled));
 	json_object_set_new(line, "disturbance", disturbance(outcome));
-	json_object_set_new(line, "layout",
-	                    json_pack("{s:i,s:i,s:i,s:i}", "environment_bytes", (int)outcome->environment_bytes,
-	                              "stack_bytes", (int)outcome->stack_bytes, "buffer_bytes",
-	                              (int)outcome->buffer_bytes, "line_offset", (int)outcome->line_offset));
+	json_object_set_new(
+		line, "layout",
+		json_pack("{s:i,s:i,s:i,s:i}", "environment_bytes", (int)outcome->environment_bytes,
+			  "stack_bytes", (int)outcome->stack_bytes, "buffer_bytes",
+			  (int)outcome->buffer_bytes, "line_offset", (int)outcome->line_offset));
 	return line;
 }

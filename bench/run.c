@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* run.c - a campaign: rounds over the plan's blocks until budget or rounds are used up, each block visit
- * appended to the result file before the next begins. */
+/* run.c - a campaign: rounds over the plan's blocks until budget or rounds are used up, each block
+ * visit appended to the result file before the next begins. */
 #include "run.h"
 
 #include <errno.h>
@@ -23,17 +23,17 @@
 #include "say.h"
 
 enum {
-	CYCLES = 40,                   /* alternations give the precision: the statistics page, rule 3 */
-	GIVE_UP = 3,                   /* failures of a cell in a row */
+	CYCLES = 40, /* alternations give the precision: the statistics page, rule 3 */
+	GIVE_UP = 3, /* failures of a cell in a row */
 	QUIET_TRIALS = 10
 };
 static const double TURN_NS = 60e3, BLOCK_SECONDS = 0.6, QUIET_SHARE = 0.02;
 
 struct cell_state {
-	unsigned failures;             /* in a row */
+	unsigned failures; /* in a row */
 	bool given_up;
 	size_t n, room;
-	double *value;                 /* of each worker: median over turns of ln ns */
+	double *value; /* of each worker: median over turns of ln ns */
 };
 
 struct campaign {
@@ -44,13 +44,13 @@ struct campaign {
 	struct result_file file;
 	struct cell_state *cell;
 	double ticks_per_ns;
-	double started, before;        /* seconds: when this process began, and what earlier ones took */
-	unsigned round;                /* under way */
-	unsigned long visit;           /* the next */
+	double started, before; /* seconds: when this process began, and what earlier ones took */
+	unsigned round;         /* under way */
+	unsigned long visit;    /* the next */
 	unsigned failed;
-	double block_seconds;          /* mean of the blocks so far */
+	double block_seconds; /* mean of the blocks so far */
 	unsigned long blocks_done;
-	double *taken;                 /* seconds the last visit of each block of a round took */
+	struct result *old; /* --resume: what the file held, or NULL */
 };
 
 static double now_s(void)
@@ -95,14 +95,16 @@ static json_t *header(const struct campaign *c, json_t *host, double cost_ns, do
 	now_text(created, sizeof(created));
 	for (size_t i = 0; i < c->registry->plugin_count; i++)
 		json_array_append_new(plugins, json_string(c->registry->plugins[i]));
-	return json_pack("{s:s,s:i,s:s,s:s,s:I,s:o,s:{s:s,s:f,s:f,s:f},s:{s:s,s:b},s:{s:s,s:O,s:O,s:o},s:o}", "kind",
-	                 "header", "schema", 1, "toll", TOLL_VERSION, "created", created, "seed",
-	                 (json_int_t)c->plan->seed, "host", host, "clock", "source", block_clock_source(),
-	                 "ticks_per_ns", c->ticks_per_ns, "cost_ns", cost_ns, "step_ns", step_ns, "topology", "source",
-	                 sources[place_source(c->place)], "this_system", place_is_this_machine(c->place), "worker",
-	                 "path", c->registry->worker, "abi", json_object_get(c->registry->description, "abi"),
-	                 "compiler", json_object_get(c->registry->description, "compiler"), "plugins", plugins, "plan",
-	                 plan);
+	return json_pack(
+		"{s:s,s:i,s:s,s:s,s:I,s:o,s:{s:s,s:f,s:f,s:f},s:{s:s,s:b},s:{s:s,s:O,s:O,s:o},s:o}",
+		"kind", "header", "schema", 1, "toll", TOLL_VERSION, "created", created, "seed",
+		(json_int_t)c->plan->seed, "host", host, "clock", "source", block_clock_source(),
+		"ticks_per_ns", c->ticks_per_ns, "cost_ns", cost_ns, "step_ns", step_ns, "topology",
+		"source", sources[place_source(c->place)], "this_system",
+		place_is_this_machine(c->place), "worker", "path", c->registry->worker, "abi",
+		json_object_get(c->registry->description, "abi"), "compiler",
+		json_object_get(c->registry->description, "compiler"), "plugins", plugins, "plan",
+		plan);
 }
 
 static json_t *summary(const struct campaign *c, const char *ended, const char *reason)
@@ -117,17 +119,24 @@ static json_t *summary(const struct campaign *c, const char *ended, const char *
 		double mean = statistics_mean(state->value, state->n);
 		double error = statistics_sd(state->value, state->n) / sqrt((double)state->n);
 
-		json_array_append_new(cells, json_pack("{s:i,s:i,s:f,s:o}", "cell", (int)i, "n", (int)state->n, "log_mean",
-		                                       mean, "standard_error",
-		                                       isfinite(error) ? json_real(error) : json_null()));
+		json_array_append_new(cells,
+				      json_pack("{s:i,s:i,s:f,s:o}", "cell", (int)i, "n",
+						(int)state->n, "log_mean", mean, "standard_error",
+						isfinite(error) ? json_real(error) : json_null()));
 	}
-	json_t *line = json_pack("{s:s,s:s,s:i,s:I,s:f,s:i,s:o}", "kind", "summary", "ended", ended, "rounds",
-	                         (int)c->round, "visits", (json_int_t)c->visit, "elapsed_s", elapsed(c), "failed",
-	                         (int)c->failed, "cells", cells);
+	json_t *line = json_pack("{s:s,s:s,s:i,s:I,s:f,s:i,s:o}", "kind", "summary", "ended", ended,
+				 "rounds", (int)c->round, "visits", (json_int_t)c->visit,
+				 "elapsed_s", elapsed(c), "failed", (int)c->failed, "cells", cells);
 
 	if (reason && line)
 		json_object_set_new(line, "reason", json_string(reason));
 	return line;
+}
+
+/* Appends one line; takes the reference. */
+static bool append_line(struct campaign *c, json_t *line)
+{
+	return result_append(&c->file, &line, 1);
 }
 
 /* ---- keeping what a worker measured ---- */
@@ -161,19 +170,23 @@ static double value_of(const struct outcome *outcome)
 	return value;
 }
 
-/* Appends a visit's lines and syncs. 0, or −1 after say_error(). */
-static int keep(struct campaign *c, const struct plan_block *block, unsigned block_index, const unsigned cells[],
-                struct outcome outcomes[], unsigned n)
+/* Appends a visit's lines, all or none, and syncs. 0, or −1 after say_error(). */
+static int keep(struct campaign *c, const struct plan_block *block, unsigned block_index,
+		const unsigned cells[], struct outcome outcomes[], unsigned n)
 {
+	json_t *lines[PLAN_BLOCK_CELLS];
+	size_t count = 0;
+
 	for (unsigned i = 0; i < n; i++) {
 		struct cell_state *state = &c->cell[cells[i]];
 		const struct result_place where = { .cell = cells[i],
-			                            .round = c->round,
-			                            .block = block_index,
-			                            .visit = c->visit,
-			                            .reference = block->reference >= 0 &&
-			                                         block->cells[block->reference] == cells[i],
-			                            .at_s = elapsed(c) };
+						    .round = c->round,
+						    .block = block_index,
+						    .visit = c->visit,
+						    .reference = block->reference >= 0 &&
+								 block->cells[block->reference] ==
+									 cells[i],
+						    .at_s = elapsed(c) };
 
 		if (outcomes[i].state == BLOCK_BROKEN)
 			continue;
@@ -185,13 +198,15 @@ static int keep(struct campaign *c, const struct plan_block *block, unsigned blo
 			c->failed++;
 			if (++state->failures >= GIVE_UP && !state->given_up) {
 				state->given_up = true;
-				say_warning("%s: given up after %d failures: %s", c->plan->cells[cells[i]].key, GIVE_UP,
-				            outcomes[i].reason);
+				say_warning("%s: given up after %d failures: %s",
+					    c->plan->cells[cells[i]].key, GIVE_UP,
+					    outcomes[i].reason);
 			}
 		}
-		if (!result_append(&c->file, result_worker(&where, &outcomes[i])))
-			return -1;
+		lines[count++] = result_worker(&where, &outcomes[i]);
 	}
+	if (!result_append(&c->file, lines, count))
+		return -1;
 	c->visit++;
 	return result_sync(&c->file) ? 0 : -1;
 }
@@ -203,29 +218,44 @@ static void no_start(const int pids[], size_t count, void *context)
 	(void)pids, (void)count, (void)context;
 }
 
-/* Measures cells side by side, again without those that failed until none does. 0, 1 interrupted, −1. */
-static int visit(struct campaign *c, const struct plan_block *block, unsigned block_index, const unsigned given[],
-                 unsigned count)
+/* Whether an earlier process has a line of this cell in this block of the round under way
+ * (--resume). A visit that was written in part, when the machine went down, leaves some of a
+ * block's cells without. */
+static bool measured_before(const struct campaign *c, unsigned block, unsigned cell)
+{
+	for (size_t i = 0; c->old && i < c->old->worker_count; i++) {
+		const struct result_worker *w = &c->old->workers[i];
+
+		if (w->round == c->round && w->block == block && w->cell == cell)
+			return true;
+	}
+	return false;
+}
+
+/* Measures cells side by side, again without those that failed until none does. 0, 1 interrupted,
+ * −1. */
+static int visit(struct campaign *c, const struct plan_block *block, unsigned block_index,
+		 const unsigned given[], unsigned count)
 {
 	unsigned cells[PLAN_BLOCK_CELLS], n = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (!c->cell[given[i]].given_up)
+		if (!c->cell[given[i]].given_up && !measured_before(c, block_index, given[i]))
 			cells[n++] = given[i];
 	}
 	for (unsigned trial = 0; n > 0; trial++) {
 		const struct cell *pointers[PLAN_BLOCK_CELLS];
 		struct outcome outcomes[PLAN_BLOCK_CELLS];
 		struct block_options options = { .registry = c->registry,
-			                         .ticks_per_ns = c->ticks_per_ns,
-			                         .seed = mix(c->plan->seed, c->visit, trial),
-			                         .cycles = CYCLES,
-			                         .turn_ns = TURN_NS,
-			                         .seconds = BLOCK_SECONDS,
-			                         .operations = c->plan->operations,
-			                         .canary = true,
-			                         .tails = c->plan->tails,
-			                         .started = no_start };
+						 .ticks_per_ns = c->ticks_per_ns,
+						 .seed = mix(c->plan->seed, c->visit, trial),
+						 .cycles = CYCLES,
+						 .turn_ns = TURN_NS,
+						 .seconds = BLOCK_SECONDS,
+						 .operations = c->plan->operations,
+						 .canary = true,
+						 .tails = c->plan->tails,
+						 .started = no_start };
 		unsigned left[PLAN_BLOCK_CELLS], again = 0;
 		bool broken = false;
 
@@ -244,10 +274,12 @@ static int visit(struct campaign *c, const struct plan_block *block, unsigned bl
 		}
 		if (status != 0 || !broken)
 			return status;
-		/* whoever failed is out; should nobody have (a canary's worker, say), three trials are enough */
+		/* whoever failed is out; should nobody have (a canary's worker, say), three trials
+		 * are enough */
 		if (again == n && trial >= 2) {
-			say_error("a block breaks off every time although no cell of it fails; is something killing "
-			          "toll-worker?");
+			say_error("a block breaks off every time although no cell of it fails; is "
+				  "something killing "
+				  "toll-worker?");
 			return -1;
 		}
 		memcpy(cells, left, again * sizeof(*cells));
@@ -279,7 +311,9 @@ static void progress(const struct campaign *c, size_t block, size_t blocks)
 	if (c->plan->budget_s > 0)
 		seconds = c->plan->budget_s - elapsed(c);
 	if (c->plan->rounds) {
-		double rest = ((double)(c->plan->rounds - c->round) * (double)blocks - (double)block) * c->block_seconds;
+		double rest =
+			((double)(c->plan->rounds - c->round) * (double)blocks - (double)block) *
+			c->block_seconds;
 
 		if (!(seconds < rest) && c->blocks_done)
 			seconds = rest;
@@ -287,23 +321,24 @@ static void progress(const struct campaign *c, size_t block, size_t blocks)
 	}
 	if (isfinite(seconds))
 		say_duration(seconds > 0 ? seconds : 0, left);
-	say_progress("round %u%s, block %zu of %zu, %zu cells, %s left", c->round + 1, budget, block + 1, blocks,
-	             c->plan->cell_count, left);
+	say_progress("round %u%s, block %zu of %zu, %zu cells, %s left", c->round + 1, budget,
+		     block + 1, blocks, c->plan->cell_count, left);
 }
 
 /* ---- rounds ---- */
 
 enum ended { BY_BUDGET, BY_ROUNDS, BY_SIGNAL, BY_ERROR, BY_SMALL_BUDGET, BY_NOTHING_LEFT };
 
-/* Blocks of the round under way that an earlier process has finished (--resume). */
-static bool block_done(const struct result *old, unsigned round, unsigned block, const struct plan_block *dealt)
+/* Nothing of the block is left to measure: an earlier process has (--resume), or its cells are
+ * given up. */
+static bool block_done(const struct campaign *c, unsigned index, const struct plan_block *block)
 {
-	unsigned seen = 0;
-
-	for (size_t i = 0; old && i < old->worker_count; i++)
-		seen += old->workers[i].round == round && old->workers[i].block == block;
-	/* a sequential block counts when all its cells are there; side by side they come together */
-	return seen >= (dealt->sequential ? dealt->count : 1);
+	for (unsigned i = 0; i < block->count; i++) {
+		if (!c->cell[block->cells[i]].given_up &&
+		    !measured_before(c, index, block->cells[i]))
+			return false;
+	}
+	return true;
 }
 
 static bool anything_left(const struct campaign *c)
@@ -328,19 +363,22 @@ static bool budget_suffices(const struct campaign *c, double round_seconds, size
 	say_duration(enough, least);
 	say_duration(c->plan->budget_s, given);
 	if (!c->options->budget_given) {
-		say_warning("%s is enough for %.0f rounds only, intervals will be wide: %d rounds of these %zu cells take "
-		            "%s (--budget %.0fs)",
-		            given, fit, PLAN_LEAST_ROUNDS, c->plan->cell_count, least, enough);
+		say_warning("%s is enough for %.0f rounds only, intervals will be wide: %d rounds "
+			    "of these %zu cells take "
+			    "%s (--budget %.0fs)",
+			    given, fit, PLAN_LEAST_ROUNDS, c->plan->cell_count, least, enough);
 		return true;
 	}
-	say_error("--budget: %s is enough for %.0f rounds of these %zu cells in %zu blocks, a statement needs %d: give "
-	          "it --budget %.0fs, or about %.0f cells (fewer --size, --mechanism, --placement, --wait)",
-	          given, fit, c->plan->cell_count, blocks, PLAN_LEAST_ROUNDS, enough,
-	          fmax(1, floor((double)c->plan->cell_count * fit / PLAN_LEAST_ROUNDS)));
+	say_error("--budget: %s is enough for %.0f rounds of these %zu cells in %zu blocks, a "
+		  "statement needs %d: give "
+		  "it --budget %.0fs, or about %.0f cells (fewer --size, --mechanism, --placement, "
+		  "--wait)",
+		  given, fit, c->plan->cell_count, blocks, PLAN_LEAST_ROUNDS, enough,
+		  fmax(1, floor((double)c->plan->cell_count * fit / PLAN_LEAST_ROUNDS)));
 	return false;
 }
 
-static enum ended rounds(struct campaign *c, const struct result *old)
+static enum ended rounds(struct campaign *c)
 {
 	for (;; c->round++) {
 		struct plan_block *blocks;
@@ -356,12 +394,14 @@ static enum ended rounds(struct campaign *c, const struct result *old)
 		unsigned skipped = 0;
 
 		for (unsigned i = 0; i < count; i++) {
-			if (block_done(old, c->round, i, &blocks[i])) {
+			if (block_done(c, i, &blocks[i])) {
 				skipped++;
 				continue;
 			}
-			/* the budget is met on average: a block is begun when more than half of it still fits */
-			if (c->plan->budget_s > 0 && elapsed(c) + c->block_seconds / 2 > c->plan->budget_s) {
+			/* the budget is met on average: a block is begun when more than half of it
+			 * still fits */
+			if (c->plan->budget_s > 0 &&
+			    elapsed(c) + c->block_seconds / 2 > c->plan->budget_s) {
 				free(blocks);
 				return BY_BUDGET;
 			}
@@ -374,10 +414,12 @@ static enum ended rounds(struct campaign *c, const struct result *old)
 				return status < 0 ? BY_ERROR : BY_SIGNAL;
 			}
 			c->blocks_done++;
-			c->block_seconds += (now_s() - start - c->block_seconds) / (double)c->blocks_done;
+			c->block_seconds +=
+				(now_s() - start - c->block_seconds) / (double)c->blocks_done;
 		}
 		free(blocks);
-		if (c->round == 0 && skipped == 0 && !budget_suffices(c, elapsed(c) - round_start, count)) {
+		if (c->round == 0 && skipped == 0 &&
+		    !budget_suffices(c, elapsed(c) - round_start, count)) {
 			c->round++;
 			return BY_SMALL_BUDGET;
 		}
@@ -395,8 +437,8 @@ static bool default_path(char *path, size_t bytes)
 	gethostname(host, sizeof(host) - 1);
 	/* a host's name is not trusted to be a file name */
 	for (char *c = host; *c; c++) {
-		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' ||
-		      (*c == '.' && c != host)))
+		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+		      (*c >= '0' && *c <= '9') || *c == '-' || (*c == '.' && c != host)))
 			*c = '_';
 	}
 	localtime_r(&now, &tm);
@@ -404,21 +446,24 @@ static bool default_path(char *path, size_t bytes)
 	return snprintf(path, bytes, "toll-%s-%s.ndjson", host, stamp) < (int)bytes;
 }
 
-static bool same_cells(const struct plan *plan, const struct result *old)
+/* Budget and rounds may differ: they say how long, not what. */
+static bool same_plan(const struct plan *plan, const struct result *old)
 {
-	if (plan->cell_count != old->cell_count)
+	const json_t *operations = json_object_get(json_object_get(old->header, "plan"), "operations");
+
+	if (plan->cell_count != old->cell_count || (json_int_t)plan->operations != json_integer_value(operations))
 		return false;
 	for (size_t i = 0; i < plan->cell_count; i++) {
 		if (strcmp(plan->cells[i].key, old->cells[i].key) != 0 ||
 		    memcmp(plan->cells[i].cell.cpus, old->cells[i].cell.cpus,
-		           plan->cells[i].cell.peers * sizeof(int)) != 0)
+			   plan->cells[i].cell.peers * sizeof(int)) != 0)
 			return false;
 	}
 	return true;
 }
 
 /* Takes up a file: host, plan, seed, what is there already. An exit status; 0 to go on. */
-static int take_up(struct campaign *c, json_t *host, struct result **out)
+static int take_up(struct campaign *c, json_t *host)
 {
 	char difference[512];
 
@@ -430,17 +475,20 @@ static int take_up(struct campaign *c, json_t *host, struct result **out)
 		return EXIT_USAGE;
 	struct result *old = result_read(c->options->output);
 
-	*out = old;
+	c->old = old;
 	if (old == NULL)
 		return EXIT_USAGE;
-	if (host_differs(host, json_object_get(old->header, "host"), true, difference, sizeof(difference))) {
-		say_error("%s was begun under other conditions (%s); begin a new file, and compare the two",
-		          c->options->output, difference);
+	if (host_differs(host, json_object_get(old->header, "host"), true, difference,
+			 sizeof(difference))) {
+		say_error("%s was begun under other conditions (%s); begin a new file, and compare "
+			  "the two",
+			  c->options->output, difference);
 		return EXIT_ENVIRONMENT;
 	}
-	if (!same_cells(c->plan, old)) {
-		say_error("%s holds a different plan; give --resume the same configuration and options as before",
-		          c->options->output);
+	if (!same_plan(c->plan, old)) {
+		say_error("%s holds a different plan; give --resume the same configuration and "
+			  "options as before",
+			  c->options->output);
 		return EXIT_USAGE;
 	}
 	c->plan->seed = old->seed;
@@ -456,16 +504,19 @@ static int take_up(struct campaign *c, json_t *host, struct result **out)
 		c->visit = w->visit >= c->visit ? w->visit + 1 : c->visit;
 		c->before = w->at_s > c->before ? w->at_s : c->before;
 	}
+	/* the file is this run's: from here on it is changed */
+	if (!result_mend(&c->file))
+		return EXIT_USAGE;
 	char created[32];
 
 	now_text(created, sizeof(created));
 	const char *boot = json_string_value(json_object_get(host, "boot_id"));
 
-	if (!result_append(&c->file, json_pack("{s:s,s:s,s:s?,s:I,s:I}", "kind", "resume", "created", created, "boot_id",
-	                                       boot, "visit", (json_int_t)c->visit, "seed",
-	                                       (json_int_t)c->plan->seed)))
-		return EXIT_USAGE;
-	return 0;
+	return append_line(c, json_pack("{s:s,s:s,s:s?,s:I,s:I}", "kind", "resume", "created",
+					created, "boot_id", boot, "visit", (json_int_t)c->visit,
+					"seed", (json_int_t)c->plan->seed))
+		       ? 0
+		       : EXIT_USAGE;
 }
 
 static int begin(struct campaign *c, json_t *host, double cost_ns, double step_ns)
@@ -478,7 +529,8 @@ static int begin(struct campaign *c, json_t *host, double cost_ns, double step_n
 		default_path(path, sizeof(path));
 	if (!result_create(&c->file, path))
 		return EXIT_USAGE;
-	if (!result_append(&c->file, header(c, json_incref(host), cost_ns, step_ns)) || !result_sync(&c->file)) {
+	if (!append_line(c, header(c, json_incref(host), cost_ns, step_ns)) ||
+	    !result_sync(&c->file)) {
 		/* nothing measured yet: no husk is left */
 		unlink(path);
 		return EXIT_USAGE;
@@ -492,7 +544,8 @@ static bool quiet(double ticks_per_ns)
 	uint64_t missing = 0, watched = 0;
 
 	for (int trial = 0; trial < QUIET_TRIALS; trial++) {
-		uint64_t start = block_ticks(), before = start, until = start + (uint64_t)(1e8 * ticks_per_ns);
+		uint64_t start = block_ticks(), before = start,
+			 until = start + (uint64_t)(1e8 * ticks_per_ns);
 
 		while (before < until && !block_signal()) {
 			uint64_t now = block_ticks();
@@ -507,17 +560,24 @@ static bool quiet(double ticks_per_ns)
 
 	if (share <= QUIET_SHARE)
 		return true;
-	say_error("--require-quiet: %.1f %% of the time goes elsewhere (at most %.0f %% is allowed); stop what else runs, "
-	          "or leave the option out",
-	          100 * share, 100 * QUIET_SHARE);
+	say_error("--require-quiet: %.1f %% of the time goes elsewhere (at most %.0f %% is "
+		  "allowed); stop what else runs, "
+		  "or leave the option out",
+		  100 * share, 100 * QUIET_SHARE);
 	return false;
 }
 
 static int finish(struct campaign *c, enum ended ended)
 {
-	static const char *const names[] = { "budget", "rounds", "interrupted", "stopped", "stopped", "stopped" };
-	static const char *const reasons[] = { NULL, NULL, NULL, "an error", "the budget is too small", "every cell failed" };
-	bool written = result_append(&c->file, summary(c, names[ended], reasons[ended])) && result_sync(&c->file);
+	static const char *const names[] = { "budget",  "rounds",  "interrupted",
+					     "stopped", "stopped", "stopped" };
+	static const char *const reasons[] = {
+		NULL, NULL, NULL, "an error", "the budget is too small", "every cell failed"
+	};
+	/* a file that has just refused a line would refuse this one with the same words */
+	bool written = !c->file.failed &&
+		       append_line(c, summary(c, names[ended], reasons[ended])) &&
+		       result_sync(&c->file);
 
 	switch (ended) {
 	case BY_SIGNAL:
@@ -536,8 +596,9 @@ static int finish(struct campaign *c, enum ended ended)
 static bool measurable(const struct plan *plan, const struct place *place)
 {
 	if (!place_is_this_machine(place)) {
-		say_error("HWLOC_XMLFILE or HWLOC_SYNTHETIC is set: that topology is for looking only (--dry-run, toll list); "
-		          "unset it to measure");
+		say_error("HWLOC_XMLFILE or HWLOC_SYNTHETIC is set: that topology is for looking "
+			  "only (--dry-run, toll list); "
+			  "unset it to measure");
 		return false;
 	}
 	if (plan->cell_count == 0) {
@@ -547,13 +608,16 @@ static bool measurable(const struct plan *plan, const struct place *place)
 	return true;
 }
 
-int run_campaign(const struct run_options *options, struct plan *plan, const struct registry *registry,
-                 const struct place *place)
+int run_campaign(const struct run_options *options, struct plan *plan,
+		 const struct registry *registry, const struct place *place)
 {
-	struct campaign c = { .options = options, .plan = plan, .registry = registry, .place = place,
-		              .file = { .fd = -1 }, .started = now_s() };
+	struct campaign c = { .options = options,
+			      .plan = plan,
+			      .registry = registry,
+			      .place = place,
+			      .file = { .fd = -1 },
+			      .started = now_s() };
 	double cost_ns, step_ns;
-	struct result *old = NULL;
 	int status = EXIT_USAGE;
 
 	options->path[0] = '\0';
@@ -564,11 +628,14 @@ int run_campaign(const struct run_options *options, struct plan *plan, const str
 	int swept = journal_sweep();
 
 	if (swept > 0)
-		say_warning("%d kernel object%s of dead runs removed", swept, swept == 1 ? "" : "s");
+		say_warning("%d kernel object%s of dead runs removed", swept,
+			    swept == 1 ? "" : "s");
 	block_catch_signals();
 	block_clock(&c.ticks_per_ns, &cost_ns, &step_ns);
-	if (options->require_quiet && !quiet(c.ticks_per_ns))
+	if (options->require_quiet && !quiet(c.ticks_per_ns)) {
+		block_release_signals();
 		return EXIT_USAGE;
+	}
 	json_t *host = host_read(place);
 
 	c.cell = calloc(plan->cell_count, sizeof(*c.cell));
@@ -576,17 +643,18 @@ int run_campaign(const struct run_options *options, struct plan *plan, const str
 		say_error("out of memory");
 		goto out;
 	}
-	status = options->resume ? take_up(&c, host, &old) : begin(&c, host, cost_ns, step_ns);
+	status = options->resume ? take_up(&c, host) : begin(&c, host, cost_ns, step_ns);
 	if (status != 0)
 		goto out;
 	snprintf(options->path, PATH_MAX, "%s", c.file.path);
-	enum ended ended = rounds(&c, old);
+	enum ended ended = rounds(&c);
 
 	say_progress(NULL);
 	status = finish(&c, ended);
 out:
+	block_release_signals();
 	result_close(&c.file);
-	result_free(old);
+	result_free(c.old);
 	for (size_t i = 0; c.cell && i < plan->cell_count; i++)
 		free(c.cell[i].value);
 	free(c.cell);
@@ -609,7 +677,8 @@ static void start_companion(const int pids[], size_t count, void *context)
 	size_t words = 0, len = 0;
 
 	for (size_t i = 0; i < count; i++)
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%d", i ? "," : "", pids[i]);
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%d", i ? "," : "",
+					pids[i]);
 	setenv("TOLL_PIDS", list, 1);
 	if (companion->command == NULL)
 		return;
@@ -620,7 +689,7 @@ static void start_companion(const int pids[], size_t count, void *context)
 	if (argv == NULL)
 		return;
 	memcpy(argv, companion->command, words * sizeof(char *));
-	argv[words] = (char *)(uintptr_t)"-p";
+	argv[words] = (char *)(uintptr_t) "-p";
 	argv[words + 1] = list;
 	companion->pid = fork();
 	if (companion->pid == 0) {
@@ -636,7 +705,7 @@ static void start_companion(const int pids[], size_t count, void *context)
 }
 
 static void print_one(const struct run_one_options *options, const struct plan_cell *cell,
-                      const struct outcome *outcome)
+		      const struct outcome *outcome)
 {
 	double median = statistics_median(outcome->batch_ns, outcome->turns);
 	double low = statistics_quantile(outcome->batch_ns, outcome->turns, 0.05);
@@ -647,10 +716,11 @@ static void print_one(const struct run_one_options *options, const struct plan_c
 
 		for (unsigned i = 0; i < outcome->peers; i++)
 			json_array_append_new(cpu, json_real(outcome->cpu_ns[i]));
-		json_t *object = json_pack("{s:s,s:s,s:f,s:f,s:f,s:I,s:I,s:o}", "cell", cell->key, "quantity", cell->quantity,
-		                           "median_ns", median, "p5_ns", low, "p95_ns", high, "turns",
-		                           (json_int_t)outcome->turns, "operations_a_turn",
-		                           (json_int_t)outcome->operations, "cpu_ns", cpu);
+		json_t *object = json_pack("{s:s,s:s,s:f,s:f,s:f,s:I,s:I,s:o}", "cell", cell->key,
+					   "quantity", cell->quantity, "median_ns", median, "p5_ns",
+					   low, "p95_ns", high, "turns", (json_int_t)outcome->turns,
+					   "operations_a_turn", (json_int_t)outcome->operations,
+					   "cpu_ns", cpu);
 
 		json_dumpf(object, stdout, JSON_INDENT(2));
 		putchar('\n');
@@ -660,23 +730,25 @@ static void print_one(const struct run_one_options *options, const struct plan_c
 	char a[32], b[32], d[32];
 
 	printf("%s\n%s: median of %zu turns %s, 5th to 95th percentile %s to %s\n", cell->key,
-	       strcmp(cell->quantity, "rtt_ns") == 0 ? "round trip" : "per message", outcome->turns, say_ns(median, a),
-	       say_ns(low, b), say_ns(high, d));
+	       strcmp(cell->quantity, "rtt_ns") == 0 ? "round trip" : "per message", outcome->turns,
+	       say_ns(median, a), say_ns(low, b), say_ns(high, d));
 	for (unsigned i = 0; i < outcome->peers; i++)
-		printf("peer %u: CPU %d, %s of CPU time a message\n", i, cell->cell.cpus[i], say_ns(outcome->cpu_ns[i], a));
-	puts("One worker only: turns of one worker are no replicates; use toll run for an interval.");
+		printf("peer %u: CPU %d, %s of CPU time a message\n", i, cell->cell.cpus[i],
+		       say_ns(outcome->cpu_ns[i], a));
+	puts("One worker only: turns of one worker are no replicates; use toll run for an "
+	     "interval.");
 }
 
-int run_one(const struct run_one_options *options, struct plan *plan, const struct registry *registry,
-            const struct place *place)
+int run_one(const struct run_one_options *options, struct plan *plan,
+	    const struct registry *registry, const struct place *place)
 {
 	struct companion companion = { .command = options->command };
 	struct block_options block = { .registry = registry,
-		                       .seed = plan->seed,
-		                       .cycles = 1000,
-		                       .operations = plan->operations,
-		                       .started = start_companion,
-		                       .context = &companion };
+				       .seed = plan->seed,
+				       .cycles = 1000,
+				       .operations = plan->operations,
+				       .started = start_companion,
+				       .context = &companion };
 	double cost_ns, step_ns;
 	int command_status = 0;
 
@@ -691,6 +763,7 @@ int run_one(const struct run_one_options *options, struct plan *plan, const stru
 	block.seconds = options->seconds;
 	int status = block_run(&block, &cell, NULL, 1, &outcome);
 
+	block_release_signals();
 	if (companion.pid > 0) {
 		kill(companion.pid, SIGINT); /* perf record ends its file in order on this */
 		waitpid(companion.pid, &command_status, 0);

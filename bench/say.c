@@ -130,7 +130,7 @@ const char *say_style(FILE *stream, enum say_style style)
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 	int fd = fileno(stream); /* -1: a stream in memory */
 
-	if (fd < 0 || !isatty(fd) || (no_color && *no_color) || !term || !strcmp(term, "dumb"))
+	if (fd < 0 || !isatty(fd) || (no_color && *no_color) || !term || strcmp(term, "dumb") == 0)
 		return "";
 	return sequence[style];
 }
@@ -182,7 +182,7 @@ const char *say_nearest(const char *word, const char *const words[], size_t n)
 		size_t d = distance(word, words[i]);
 		/* "unix" is near to "unix-stream" whatever its length */
 		bool prefix = length >= 2 && other >= 2 &&
-			      !strncasecmp(word, words[i], least(length, other));
+			      strncasecmp(word, words[i], least(length, other)) == 0;
 		if (!prefix && d > (least(length, other) + 2) / 3)
 			continue;
 		if (d < best_distance) {
@@ -196,7 +196,7 @@ const char *say_nearest(const char *word, const char *const words[], size_t n)
 char *say_duration(double seconds, char *buffer)
 {
 	if (!(seconds >= 0 && seconds < 1e9)) {
-		strcpy(buffer, "-");
+		snprintf(buffer, 24, "-");
 		return buffer;
 	}
 	long total = lround(seconds);
@@ -234,7 +234,7 @@ char *say_ns(double ns, char *buffer)
 {
 	static const char *const units[] = { "ns", "µs", "ms", "s" };
 	if (!isfinite(ns)) {
-		strcpy(buffer, "-");
+		snprintf(buffer, 24, "-");
 		return buffer;
 	}
 	size_t u = 0;

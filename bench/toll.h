@@ -257,6 +257,7 @@ struct toll_pattern {
 	double (*bytes)(size_t size);  /* that cross in one message on average; NULL: size */
 	const char *(*absent)(const struct toll_channel *, unsigned peers); /* why not; may be NULL */
 	void (*prepare)(struct toll_peer *); /* before the first turn: reads options; may be NULL */
+	bool together;                 /* no peer begins a turn before all have ended the one before */
 };
 /* The value of a pattern's option: text, bytes or count, time. For prepare(). */
 TOLL_EXPORT const char *toll_pattern_value(const struct toll_peer *peer, const char *name);
@@ -745,7 +746,8 @@ TOLL_EXPORT void toll_register(const struct toll_unit *unit);
 /* A pattern's file NAME.h defines `static TOLL_HOT bool NAME_run(const struct toll_code, struct
  * toll_peer *)`, then TOLL_PATTERN(NAME, .about = …), and which loops are worth compiling apart:
  *     #define TOLL_FORMS_NAME TOLL_FORMS_FEW
- * MANY adds the sizes 8 and 64 as constants and tail mode (toll_stamp). */
+ * MANY adds the sizes 8, 56 (spinning: all that fits
+ * into a line beside a flag) and 64 as constants and tail mode (toll_stamp). */
 #define TOLL_PATTERN(ident, ...)                                                                   \
 	static const struct toll_pattern toll_pattern_##ident = {                                  \
 		.size = sizeof(struct toll_pattern), .name = #ident, __VA_ARGS__                   \
@@ -762,6 +764,7 @@ TOLL_EXPORT void toll_register(const struct toll_unit *unit);
 #define TOLL_FORMS_MANY(X, m, p)                                                                   \
 	TOLL_FORMS_FEW(X, m, p)                                                                    \
 	X(m, p, spin_8, false, 8, 0)                                                               \
+	X(m, p, spin_56, false, 56, 0)                                                             \
 	X(m, p, spin_64, false, 64, 0)                                                             \
 	X(m, p, spin_stamped, false, 0, TOLL_STAMPED)                                              \
 	X(m, p, sleep_8, true, 8, 0)                                                               \

@@ -76,6 +76,13 @@ static TOLL_HOT const void *futex_peek(struct toll_end *end, size_t *len, unsign
 	return end->shared->message;
 }
 
+/* Both ways: whoever sends has the turn, since it has received (or is the first to send). */
+static TOLL_HOT void *futex_reserve_turn(struct toll_end *end, size_t len, unsigned how)
+{
+	(void)len, (void)how;
+	return end->shared->message;
+}
+
 static TOLL_HOT void futex_keep(struct toll_end *end, unsigned how)
 {
 	(void)end, (void)how; /* the turn is passed by the answer's commit */
@@ -85,7 +92,8 @@ static TOLL_HOT void futex_keep(struct toll_end *end, unsigned how)
 	.name = "futex", .about = "a shared slot handed over by FUTEX_WAIT and FUTEX_WAKE",        \
 	.waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1, .most_depth = 1, .in_place = true, \
 	.slots = true, .most_bytes = futex_most, .bytes = futex_bytes, .attach = futex_attach,     \
-	.reserve = futex_reserve, .commit = futex_commit, .peek = futex_peek
+	.commit = futex_commit, .peek = futex_peek
 
-TOLL_MECHANISM(futex, FUTEX, .release = futex_pass)
-TOLL_MECHANISM(futex_duplex, FUTEX, .duplex = true, .both = true, .release = futex_keep)
+TOLL_MECHANISM(futex, FUTEX, .reserve = futex_reserve, .release = futex_pass)
+TOLL_MECHANISM(futex_duplex, FUTEX, .duplex = true, .both = true, .reserve = futex_reserve_turn,
+               .release = futex_keep)

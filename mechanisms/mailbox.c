@@ -79,6 +79,13 @@ static TOLL_HOT void mailbox_release(struct toll_end *end, unsigned how)
 	mailbox_pass(end);
 }
 
+/* Both ways: whoever sends has the turn, since it has received (or is the first to send). */
+static TOLL_HOT void *mailbox_reserve_turn(struct toll_end *end, size_t len, unsigned how)
+{
+	(void)len, (void)how;
+	return end->shared->message;
+}
+
 static TOLL_HOT void mailbox_keep(struct toll_end *end, unsigned how)
 {
 	(void)end, (void)how; /* the turn is passed by the answer's commit */
@@ -88,8 +95,8 @@ static TOLL_HOT void mailbox_keep(struct toll_end *end, unsigned how)
 	.name = "mailbox", .about = "one cache line both ways, up to 56 B",                        \
 	.waits = TOLL_SPINNING, .producers = 1, .consumers = 1, .most_depth = 1, .in_place = true, \
 	.slots = true, .most_bytes = mailbox_most, .bytes = mailbox_bytes,                         \
-	.attach = mailbox_attach, .reserve = mailbox_reserve, .commit = mailbox_commit,            \
-	.peek = mailbox_peek
+	.attach = mailbox_attach, .commit = mailbox_commit, .peek = mailbox_peek
 
-TOLL_MECHANISM(mailbox, MAILBOX, .release = mailbox_release)
-TOLL_MECHANISM(mailbox_duplex, MAILBOX, .duplex = true, .both = true, .release = mailbox_keep)
+TOLL_MECHANISM(mailbox, MAILBOX, .reserve = mailbox_reserve, .release = mailbox_release)
+TOLL_MECHANISM(mailbox_duplex, MAILBOX, .duplex = true, .both = true,
+               .reserve = mailbox_reserve_turn, .release = mailbox_keep)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* answer.c - a result in sentences: what is fastest where, who overtakes whom, what false sharing costs. */
+/* answer.c - a result in sentences: what is fastest where, who overtakes whom, what false sharing
+ * costs. */
 #include "answer.h"
 
 #include <math.h>
@@ -32,7 +33,7 @@ static struct sentence *add(struct answer *answer, enum topic topic)
 }
 
 static void append(struct sentence *sentence, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3)));
 static void append(struct sentence *sentence, const char *format, ...)
 {
 	size_t used = strlen(sentence->text);
@@ -44,16 +45,17 @@ static void append(struct sentence *sentence, const char *format, ...)
 }
 
 /* "3.53 µs ±1.6 %" */
-static char *value_text(const struct sheet *sheet, const struct level *level, char *out, size_t bytes)
+static char *value_text(const struct sheet *sheet, const struct level *level, char *out,
+			size_t bytes)
 {
 	struct interval value = measure_value(sheet->measure, level);
-	struct text_unit unit = sheet->measure == MEASURE_BANDWIDTH ?
-	                                text_unit_bytes_per_s(value.estimate) :
-	                                text_unit_one_ns(value.estimate);
+	struct text_unit unit = sheet->measure == MEASURE_BANDWIDTH
+					? text_unit_bytes_per_s(value.estimate)
+					: text_unit_one_ns(value.estimate);
 	char number[TEXT_NUMBER], spread[TEXT_NUMBER];
 
-	snprintf(out, bytes, "%s %s %s", text_number(value.estimate / unit.scale, number), unit.name,
-	         text_spread(value, spread));
+	snprintf(out, bytes, "%s %s %s", text_number(value.estimate / unit.scale, number),
+		 unit.name, text_spread(value, spread));
 	return out;
 }
 
@@ -72,12 +74,13 @@ static void fastest_at(struct sentence *sentence, const struct sheet *sheet, siz
 	size_t row, tied = 0, slowest = 0;
 	const struct sheet_cell *best = sheet_fastest(sheet, size, &row);
 	double most = 0;
-	char value[96], at[24], number[TEXT_NUMBER];
+	char value[96], at[24];
 
 	if (!best)
 		return;
 	append(sentence, "%s%s at %s: %s", *sentence->text ? " " : "", sheet->rows[row].label,
-	       say_size(sheet->sizes[size], at), value_text(sheet, best->level, value, sizeof value));
+	       say_size(sheet->sizes[size], at),
+	       value_text(sheet, best->level, value, sizeof value));
 	for (size_t r = 0; r < sheet->row_count; r++) {
 		const struct sheet_cell *cell = &sheet->rows[r].cells[size];
 		if (cell->tied) {
@@ -89,14 +92,17 @@ static void fastest_at(struct sentence *sentence, const struct sheet *sheet, siz
 		}
 	}
 	double factor = most / best->level->ns.estimate;
-	if (slowest != row && factor > 1)
+	if (slowest != row && factor > 1) {
+		char number[TEXT_NUMBER];
 		append(sentence, "%s slowest %s, %s × as long.", tied ? ";" : ",",
 		       sheet->rows[slowest].label, text_number(factor, number));
-	else
+	} else {
 		append(sentence, ".");
+	}
 }
 
-/* The fastest of a sheet at its smallest and its largest size that several variants were measured at. */
+/* The fastest of a sheet at its smallest and its largest size that several variants were measured
+ * at. */
 static int fastest(struct answer *answer, const struct sheet *sheet)
 {
 	size_t first = 0, last = sheet->size_count;
@@ -115,10 +121,12 @@ static int fastest(struct answer *answer, const struct sheet *sheet)
 	struct sentence *sentence = add(answer, TOPIC_FASTEST);
 	if (!sentence)
 		return -1;
-	snprintf(sentence->where, sizeof sentence->where, "%s, %s", sheet->situation, sheet->pattern);
-	append(sentence, "%s", sheet->measure == MEASURE_RTT       ? "Fastest round trip:" :
-	                       sheet->measure == MEASURE_BANDWIDTH ? "Most payload:" :
-	                                                             "Least time per message:");
+	snprintf(sentence->where, sizeof sentence->where, "%s, %s", sheet->situation,
+		 sheet->pattern);
+	append(sentence, "%s",
+	       sheet->measure == MEASURE_RTT         ? "Fastest round trip:"
+	       : sheet->measure == MEASURE_BANDWIDTH ? "Most payload:"
+						     : "Least time per message:");
 	fastest_at(sentence, sheet, first);
 	if (last - 1 > first)
 		fastest_at(sentence, sheet, last - 1);
@@ -136,11 +144,12 @@ static int false_sharing(struct answer *answer, const struct arrangement *a)
 		char text[96], size[24];
 		if (last == one->sheet)
 			continue;
-		if (!last || strcmp(last->situation, one->sheet->situation)) {
+		if (!last || strcmp(last->situation, one->sheet->situation) != 0) {
 			sentence = add(answer, TOPIC_SHARING);
 			if (!sentence)
 				return -1;
-			snprintf(sentence->where, sizeof sentence->where, "%s", one->sheet->situation);
+			snprintf(sentence->where, sizeof sentence->where, "%s",
+				 one->sheet->situation);
 			append(sentence, "With all cursors on one cache line ");
 		} else {
 			append(sentence, "; ");
@@ -159,7 +168,8 @@ static int false_sharing(struct answer *answer, const struct arrangement *a)
 }
 
 /* The fit of a row, or -1. */
-static long fit_of_row(const struct sheet *sheet, const struct sheet_row *row, const struct fits *fits)
+static long fit_of_row(const struct sheet *sheet, const struct sheet_row *row,
+		       const struct fits *fits)
 {
 	for (size_t i = 0; i < fits->fit_count; i++) {
 		if (fits->fit[i].state != sheet->state)
@@ -190,7 +200,7 @@ static const struct crossover *overtaken(const struct fits *fits, unsigned curve
 /* "futex up to 4.3 KiB (…), pipe up to 37 KiB (…), then unix-stream": who is fastest from size to
  * size, from the crossovers of whoever leads. */
 static int frontier(struct answer *answer, const struct arrangement *a, const struct sheet *sheet,
-                    const struct fits *fits)
+		    const struct fits *fits)
 {
 	size_t first = 0, row;
 
@@ -208,8 +218,8 @@ static int frontier(struct answer *answer, const struct arrangement *a, const st
 			sentence = add(answer, TOPIC_CROSSING);
 			if (!sentence)
 				return -1;
-			snprintf(sentence->where, sizeof sentence->where, "%s, %s", sheet->situation,
-			         sheet->pattern);
+			snprintf(sentence->where, sizeof sentence->where, "%s, %s",
+				 sheet->situation, sheet->pattern);
 		} else {
 			append(sentence, ", ");
 		}
@@ -229,7 +239,8 @@ struct sentence *answer_of(const struct arrangement *a, const struct fits *fits,
 	int status = 0;
 
 	for (size_t i = 0; i < a->sheet_count && !status; i++)
-		status = fastest(&answer, &a->sheets[i]);
+		if (a->sheets[i].sample->peers > 1) /* else a control: nothing crosses */
+			status = fastest(&answer, &a->sheets[i]);
 	for (size_t i = 0; i < a->sheet_count && fits && !status; i++)
 		status = frontier(&answer, a, &a->sheets[i], fits);
 	if (!status)

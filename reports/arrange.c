@@ -10,8 +10,8 @@
 const char *measure_text(enum measure measure)
 {
 	static const char *const text[] = { [MEASURE_RTT] = "round trip (RTT)",
-		                            [MEASURE_BANDWIDTH] = "payload received",
-		                            [MEASURE_TIME] = "time per message" };
+					    [MEASURE_BANDWIDTH] = "payload received",
+					    [MEASURE_TIME] = "time per message" };
 	return text[measure];
 }
 
@@ -49,6 +49,13 @@ double summary_number(const struct result *result, const char *name)
 	return number_of(result->summary, name);
 }
 
+const char *ended_early(const struct result *result)
+{
+	const char *ended = json_string_value(json_object_get(result->summary, "ended"));
+
+	return !ended || !strcmp(ended, "budget") || !strcmp(ended, "rounds") ? NULL : ended;
+}
+
 char *header_machine(const struct result *result, char *out, size_t bytes)
 {
 	const char *hypervisor = result_host(result, "hypervisor");
@@ -69,37 +76,36 @@ static void group_of(const struct cell *cell, char *out, size_t bytes)
 	cell_group(&any_size, out, bytes);
 }
 
+struct draft_cell {
+	unsigned cell;
+	const struct level *level; /* NULL: none */
+};
+
 /* A sheet while it is put together. */
 struct draft {
 	char group[CELL_KEY];
-	char situation[128];           /* without the host state */
+	char situation[128]; /* without the host state */
 	enum host_state state;
-	unsigned first;                /* lowest cell in it */
-	unsigned rank;                 /* of its situation */
-	unsigned *cells;               /* its cells, and their levels (NULL: none) */
-	const struct level **levels;
+	unsigned first; /* lowest cell in it */
+	unsigned rank;  /* of its situation */
+	struct draft_cell *cells;
 	size_t count;
 };
 
 static int draft_add(struct draft *draft, unsigned cell, const struct level *level)
 {
-	unsigned *cells = reallocarray(draft->cells, draft->count + 1, sizeof *cells);
+	struct draft_cell *cells = reallocarray(draft->cells, draft->count + 1, sizeof *cells);
 	if (!cells)
 		return -1;
 	draft->cells = cells;
-	const struct level **levels = reallocarray(draft->levels, draft->count + 1, sizeof *levels);
-	if (!levels)
-		return -1;
-	draft->levels = levels;
-	cells[draft->count] = cell;
-	levels[draft->count++] = level;
+	cells[draft->count++] = (struct draft_cell){ cell, level };
 	if (cell < draft->first)
 		draft->first = cell;
 	return 0;
 }
 
 static struct draft *draft_find(struct draft **drafts, size_t *count, const char *group,
-                                enum host_state state)
+				enum host_state state)
 {
 	for (size_t i = 0; i < *count; i++)
 		if ((*drafts)[i].state == state && !strcmp((*drafts)[i].group, group))
@@ -122,19 +128,19 @@ static void situation_of(const struct cell *cell, enum host_state state, char *o
 		size_t used = 0;
 		for (unsigned i = 0; i < cell->peers && used + 8 < sizeof cpus; i++)
 			used += (size_t)snprintf(cpus + used, sizeof cpus - used, "%s%d",
-			                         i ? "," : " ", cell->cpus[i]);
+						 i ? "," : " ", cell->cpus[i]);
 	}
 	snprintf(out, bytes, "%s%s, %s%s%s%s", cell->placement, cpus,
-	         cell_spins(cell) ? "spinning" : "sleeping",
-	         cell->idle == IDLE_AWAKE   ? ", CPUs kept awake" :
-	         cell->idle == IDLE_SLEEP   ? ", CPUs allowed to sleep" :
-	                                      "",
-	         state != STATE_NONE ? ", host state " : "", state_text(state));
+		 cell_spins(cell) ? "spinning" : "sleeping",
+		 cell->idle == IDLE_AWAKE   ? ", CPUs kept awake"
+		 : cell->idle == IDLE_SLEEP ? ", CPUs allowed to sleep"
+					    : "",
+		 state != STATE_NONE ? ", host state " : "", state_text(state));
 }
 
 /* Text that grows in a buffer; what does not fit is cut. */
 static void append(char *out, size_t bytes, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 static void append(char *out, size_t bytes, const char *format, ...)
 {
 	size_t used = strlen(out);
@@ -152,7 +158,9 @@ static void conditions_of(const struct cell *cell, char *out, size_t bytes)
 	for (unsigned i = 0; i < cell->peers && i < CELL_MOST_PEERS; i++)
 		append(out, bytes, "%s %d", i ? "," : "", cell->cpus[i]);
 	append(out, bytes, "; %u %s%s", cell->peers, cell->threads ? "thread" : "process",
-	       cell->peers == 1 ? "" : cell->threads ? "s" : "es");
+	       cell->peers == 1 ? ""
+	       : cell->threads  ? "s"
+				: "es");
 	if (cell->depth >= 0)
 		append(out, bytes, "; depth %d", cell->depth);
 	if (cell->copy)
@@ -186,7 +194,7 @@ static int by_size(const void *a, const void *b)
 static size_t size_index(const struct sheet *sheet, uint64_t size)
 {
 	const uint64_t *at =
-	        bsearch(&size, sheet->sizes, sheet->size_count, sizeof *sheet->sizes, by_size);
+		bsearch(&size, sheet->sizes, sheet->size_count, sizeof *sheet->sizes, by_size);
 
 	return (size_t)(at - sheet->sizes);
 }
@@ -248,7 +256,7 @@ static void mark_fastest(const struct result *result, struct sheet *sheet)
 				continue;
 			double *values = NULL;
 			size_t n = level_pairs(result, (unsigned)cell->cell, (unsigned)best->cell,
-			                       sheet->state, &values);
+					       sheet->state, &values);
 			struct interval ratio = { NAN, NAN, NAN, 0 };
 			if (n >= 2)
 				ratio = statistics_yuen(values, n, 0.2, 0.95, NULL);
@@ -261,18 +269,46 @@ static void mark_fastest(const struct result *result, struct sheet *sheet)
 static void waits_of(const struct result *result, const struct draft *draft, struct sheet *sheet)
 {
 	for (size_t i = 0; i < draft->count; i++) {
-		const struct cell *cell = &result->cells[draft->cells[i]].cell;
+		const struct cell *cell = &result->cells[draft->cells[i].cell].cell;
 		char wait[48];
 		bool known = false;
 		cell_wait_text(cell, wait, sizeof wait);
 		for (size_t j = 0; j < i && !known; j++) {
-			const struct cell *other = &result->cells[draft->cells[j]].cell;
+			const struct cell *other = &result->cells[draft->cells[j].cell].cell;
 			known = other->wait == cell->wait && other->hybrid_ns == cell->hybrid_ns;
 		}
 		if (!known)
 			append(sheet->waits, sizeof sheet->waits, "%s%s", *sheet->waits ? ", " : "",
 			       wait);
 	}
+}
+
+/* The row of a sheet that a cell belongs to, made where there is none; NULL when memory runs out.
+ */
+static struct sheet_row *sheet_row(struct sheet *sheet, const struct cell *cell, bool several_waits)
+{
+	struct sheet_row *row = sheet->rows;
+
+	while (row->cell && !same_row(row->cell, cell))
+		row++;
+	if (row->cell)
+		return row;
+	row->cells = calloc(sheet->size_count, sizeof *row->cells);
+	if (!row->cells)
+		return NULL;
+	sheet->row_count++;
+	for (size_t s = 0; s < sheet->size_count; s++)
+		row->cells[s].cell = -1;
+	row->cell = cell;
+	cell_variant(cell, row->label, sizeof row->label);
+	if (several_waits) {
+		char wait[48];
+		append(row->label, sizeof row->label, " %s",
+		       cell_wait_text(cell, wait, sizeof wait));
+	}
+	if (cell->replica)
+		append(row->label, sizeof row->label, " (twin %u)", cell->replica);
+	return row;
 }
 
 static int sheet_of(const struct result *result, const struct draft *draft, struct sheet *sheet)
@@ -286,15 +322,15 @@ static int sheet_of(const struct result *result, const struct draft *draft, stru
 	situation_of(&first->cell, draft->state, sheet->situation, sizeof sheet->situation);
 	conditions_of(&first->cell, sheet->conditions, sizeof sheet->conditions);
 	snprintf(sheet->pattern, sizeof sheet->pattern, "%s%s%s", first->cell.pattern,
-	         *first->cell.pattern_options ? ":" : "", first->cell.pattern_options);
+		 *first->cell.pattern_options ? ":" : "", first->cell.pattern_options);
 	waits_of(result, draft, sheet);
 
 	sheet->sizes = calloc(draft->count, sizeof *sheet->sizes);
-	sheet->rows = calloc(draft->count, sizeof *sheet->rows);
+	sheet->rows = calloc(draft->count + 1, sizeof *sheet->rows); /* one is left empty */
 	if (!sheet->sizes || !sheet->rows)
 		return -1;
 	for (size_t i = 0; i < draft->count; i++)
-		sheet->sizes[i] = result->cells[draft->cells[i]].cell.size;
+		sheet->sizes[i] = result->cells[draft->cells[i].cell].cell.size;
 	qsort(sheet->sizes, draft->count, sizeof *sheet->sizes, by_size);
 	for (size_t i = 0; i < draft->count; i++)
 		if (!i || sheet->sizes[i] != sheet->sizes[sheet->size_count - 1])
@@ -302,29 +338,13 @@ static int sheet_of(const struct result *result, const struct draft *draft, stru
 
 	bool several_waits = strchr(sheet->waits, ',');
 	for (size_t i = 0; i < draft->count; i++) {
-		const struct cell *cell = &result->cells[draft->cells[i]].cell;
-		struct sheet_row *row = sheet->rows, *end = sheet->rows + sheet->row_count;
-		while (row < end && !same_row(row->cell, cell))
-			row++;
-		if (row == end) {
-			row->cells = calloc(sheet->size_count, sizeof *row->cells);
-			if (!row->cells)
-				return -1;
-			for (size_t s = 0; s < sheet->size_count; s++)
-				row->cells[s].cell = -1;
-			sheet->row_count++;
-			row->cell = cell;
-			cell_variant(cell, row->label, sizeof row->label);
-			char wait[48];
-			if (several_waits)
-				append(row->label, sizeof row->label, " %s",
-				       cell_wait_text(cell, wait, sizeof wait));
-			if (cell->replica)
-				append(row->label, sizeof row->label, " (twin %u)", cell->replica);
-		}
+		const struct cell *cell = &result->cells[draft->cells[i].cell].cell;
+		struct sheet_row *row = sheet_row(sheet, cell, several_waits);
+		if (!row)
+			return -1;
 		struct sheet_cell *at = &row->cells[size_index(sheet, cell->size)];
-		at->cell = (int)draft->cells[i];
-		at->level = draft->levels[i];
+		at->cell = (int)draft->cells[i].cell;
+		at->level = draft->cells[i].level;
 		if (at->level) {
 			if (at->level->workers < sheet->workers_least)
 				sheet->workers_least = at->level->workers;
@@ -355,7 +375,7 @@ static void rank_situations(const struct result *result, struct draft *drafts, s
 {
 	for (size_t i = 0; i < count; i++)
 		situation_of(&result->cells[drafts[i].first].cell, STATE_NONE, drafts[i].situation,
-		             sizeof drafts[i].situation);
+			     sizeof drafts[i].situation);
 	for (size_t i = 0; i < count; i++) {
 		drafts[i].rank = drafts[i].first;
 		for (size_t j = 0; j < count; j++)
@@ -393,7 +413,7 @@ static int make_sheets(struct arrangement *a, const struct level levels[], size_
 			continue;
 		group_of(&result->cells[c].cell, group, sizeof group);
 		for (size_t i = 0; i < count; i++) {
-			if (strcmp(drafts[i].group, group))
+			if (strcmp(drafts[i].group, group) != 0)
 				continue;
 			placed = true;
 			if (draft_add(&drafts[i], c, NULL))
@@ -415,13 +435,12 @@ static int make_sheets(struct arrangement *a, const struct level levels[], size_
 		if (sheet_of(result, &drafts[i], &a->sheets[i]))
 			goto done;
 		a->sheets[i].new_situation =
-		        !i || strcmp(a->sheets[i - 1].situation, a->sheets[i].situation);
+			!i || strcmp(a->sheets[i - 1].situation, a->sheets[i].situation) != 0;
 	}
 	status = 0;
 done:
 	for (size_t i = 0; i < count; i++) {
 		free(drafts[i].cells);
-		free(drafts[i].levels);
 	}
 	free(drafts);
 	free(seen);
@@ -429,11 +448,11 @@ done:
 }
 
 static int reason_add(struct reason **reasons, size_t *count, const char *text, const char *key,
-                      bool key_is_new)
+		      bool key_is_new)
 {
 	struct reason *reason = *reasons;
 
-	while (reason < *reasons + *count && strcmp(reason->text, text))
+	while (reason < *reasons + *count && strcmp(reason->text, text) != 0)
 		reason++;
 	if (reason == *reasons + *count) {
 		struct reason *grown = reallocarray(*reasons, *count + 1, sizeof *grown);
@@ -466,7 +485,7 @@ static int make_reasons(struct arrangement *a)
 
 	for (size_t i = 0; i < result->refused_count; i++)
 		if (reason_add(&a->refused, &a->refused_count, result->refused[i].reason,
-		               result->refused[i].key, true))
+			       result->refused[i].key, true))
 			return -1;
 	for (size_t i = 0; i < result->worker_count; i++) {
 		const struct result_worker *worker = &result->workers[i];
@@ -476,8 +495,8 @@ static int make_reasons(struct arrangement *a)
 		}
 		a->failed_workers++;
 		if (reason_add(&a->failed, &a->failed_count,
-		               *worker->reason ? worker->reason : "no reason was recorded",
-		               result->cells[worker->cell].key, false))
+			       *worker->reason ? worker->reason : "no reason was recorded",
+			       result->cells[worker->cell].key, false))
 			return -1;
 	}
 	if (a->refused_count)
@@ -519,11 +538,12 @@ static bool is_twin(const struct cell *shared, const struct cell *slot)
 }
 
 static struct interval sharing_factor(const struct result *result, const struct sheet_cell *shared,
-                                      const struct sheet_cell *slot, enum host_state state,
-                                      bool *paired)
+				      const struct sheet_cell *slot, enum host_state state,
+				      bool *paired)
 {
 	double *values = NULL;
-	size_t n = level_pairs(result, (unsigned)shared->cell, (unsigned)slot->cell, state, &values);
+	size_t n =
+		level_pairs(result, (unsigned)shared->cell, (unsigned)slot->cell, state, &values);
 	struct interval factor;
 
 	*paired = n >= 2;
@@ -533,8 +553,8 @@ static struct interval sharing_factor(const struct result *result, const struct 
 		factor.low = exp(factor.low);
 		factor.high = exp(factor.high);
 	} else {
-		factor = (struct interval){ shared->level->ns.estimate / slot->level->ns.estimate, NAN,
-			                    NAN, 0 };
+		factor = (struct interval){ shared->level->ns.estimate / slot->level->ns.estimate,
+					    NAN, NAN, 0 };
 	}
 	free(values);
 	return factor;
@@ -554,14 +574,14 @@ static int make_sharing(struct arrangement *a)
 			for (size_t s = 0; slot && s < sheet->size_count; s++) {
 				if (!shared->cells[s].level || !slot->cells[s].level)
 					continue;
-				struct sharing *grown =
-				        reallocarray(a->sharing, a->sharing_count + 1, sizeof *grown);
+				struct sharing *grown = reallocarray(
+					a->sharing, a->sharing_count + 1, sizeof *grown);
 				if (!grown)
 					return -1;
 				a->sharing = grown;
 				struct sharing *one = &grown[a->sharing_count++];
 				const struct result_cell *cell =
-				        &a->result->cells[shared->cells[s].cell];
+					&a->result->cells[shared->cells[s].cell];
 				*one = (struct sharing){
 					.shared = &cell->cell,
 					.slot = &a->result->cells[slot->cells[s].cell].cell,
@@ -569,9 +589,9 @@ static int make_sharing(struct arrangement *a)
 					.state = sheet->state,
 					.sheet = sheet,
 				};
-				one->factor = sharing_factor(a->result, &shared->cells[s],
-				                             &slot->cells[s], sheet->state,
-				                             &one->paired);
+				one->factor =
+					sharing_factor(a->result, &shared->cells[s],
+						       &slot->cells[s], sheet->state, &one->paired);
 			}
 		}
 	}
@@ -617,9 +637,10 @@ struct text_unit sheet_unit(const struct sheet *sheet)
 		for (size_t s = 0; s < sheet->size_count; s++)
 			if (sheet->rows[r].cells[s].level)
 				most = fmax(most, measure_value(sheet->measure,
-				                                sheet->rows[r].cells[s].level)
-				                          .estimate);
-	return sheet->measure == MEASURE_BANDWIDTH ? text_unit_bytes_per_s(most) : text_unit_ns(most);
+								sheet->rows[r].cells[s].level)
+							  .estimate);
+	return sheet->measure == MEASURE_BANDWIDTH ? text_unit_bytes_per_s(most)
+						   : text_unit_ns(most);
 }
 
 struct text_unit sheet_cpu_unit(const struct sheet *sheet)
@@ -633,8 +654,8 @@ struct text_unit sheet_cpu_unit(const struct sheet *sheet)
 	return text_unit_ns(most);
 }
 
-const struct sheet_row *arranged_row(const struct arrangement *a, unsigned cell, enum host_state state,
-                                     const struct sheet **sheet)
+const struct sheet_row *arranged_row(const struct arrangement *a, unsigned cell,
+				     enum host_state state, const struct sheet **sheet)
 {
 	for (size_t i = 0; i < a->sheet_count; i++) {
 		if (a->sheets[i].state != state)

@@ -11,46 +11,47 @@
 enum measure { MEASURE_RTT, MEASURE_BANDWIDTH, MEASURE_TIME };
 
 struct sheet_cell {
-	int cell;                      /* index into result->cells; -1: not in the plan */
-	const struct level *level;     /* NULL: no worker of it finished in this host state */
-	bool fastest;                  /* lowest time of its column, where there is more than one */
-	bool tied;                     /* not the lowest, but pairs do not tell it from the one that is */
+	int cell;                  /* index into result->cells; -1: not in the plan */
+	const struct level *level; /* NULL: no worker of it finished in this host state */
+	bool fastest;              /* lowest time of its column, where there is more than one */
+	bool tied; /* not the lowest, but pairs do not tell it from the one that is */
 };
 
 struct sheet_row {
-	char label[2 * CELL_NAME + CELL_OPTIONS]; /* "ring:layout=slot", its wait where the sheet has several */
-	const struct cell *cell;       /* any of its cells: they differ in size only */
-	struct sheet_cell *cells;      /* one per size of the sheet */
+	char label[2 * CELL_NAME +
+		   CELL_OPTIONS]; /* "ring:layout=slot", its wait where the sheet has several */
+	const struct cell *cell;  /* any of its cells: they differ in size only */
+	struct sheet_cell *cells; /* one per size of the sheet */
 };
 
-struct sheet {                         /* one pattern under one condition */
-	const struct cell *sample;     /* any of its cells */
+struct sheet {                     /* one pattern under one condition */
+	const struct cell *sample; /* any of its cells */
 	enum host_state state;
 	enum measure measure;
-	char situation[128];           /* "shared-l3, sleeping, CPUs kept awake" */
-	char conditions[256];          /* "CPUs 0 and 1; host state far; 2 processes" */
+	char situation[128];  /* "shared-l3, sleeping, CPUs kept awake" */
+	char conditions[256]; /* "CPUs 0 and 1; host state far; 2 processes" */
 	char pattern[CELL_NAME + CELL_OPTIONS];
-	char waits[64];                /* "block", "spin, yield" */
+	char waits[64]; /* "block", "spin, yield" */
 	size_t size_count, row_count;
-	uint64_t *sizes;               /* ascending */
-	struct sheet_row *rows;        /* fastest first, by the smallest size */
+	uint64_t *sizes;                    /* ascending */
+	struct sheet_row *rows;             /* fastest first, by the smallest size */
 	size_t workers_least, workers_most; /* per level */
-	bool new_situation;            /* the sheet before is of another placement, class, idle or state */
+	bool new_situation; /* the sheet before is of another placement, class, idle or state */
 };
 
-struct reason {                        /* refusals or failures of one wording */
+struct reason { /* refusals or failures of one wording */
 	const char *text;
-	size_t count;                  /* refused cells, or failed workers */
-	const char *keys[4];           /* the first few different ones */
-	size_t key_count;              /* different keys in all */
+	size_t count;        /* refused cells, or failed workers */
+	const char *keys[4]; /* the first few different ones */
+	size_t key_count;    /* different keys in all */
 };
 
-struct sharing {                       /* a variant with layout=shared-line against its twin */
+struct sharing { /* a variant with layout=shared-line against its twin */
 	const struct cell *shared, *slot;
 	enum quantity quantity;
 	enum host_state state;
-	struct interval factor;        /* time with the shared line / time without */
-	bool paired;                   /* from workers side by side; else the ratio of two levels, no interval */
+	struct interval factor; /* time with the shared line / time without */
+	bool paired; /* from workers side by side; else the ratio of two levels, no interval */
 	const struct sheet *sheet;
 };
 
@@ -79,9 +80,10 @@ struct text_unit sheet_unit(const struct sheet *sheet);
 struct text_unit sheet_cpu_unit(const struct sheet *sheet);
 /* The cell of lowest time in a column, with its row; NULL when nothing was measured. */
 const struct sheet_cell *sheet_fastest(const struct sheet *sheet, size_t size, size_t *row);
-/* The row that shows a cell in a host state, with its sheet; NULL when nothing was measured of it. */
+/* The row that shows a cell in a host state, with its sheet; NULL when nothing was measured of it.
+ */
 const struct sheet_row *arranged_row(const struct arrangement *arrangement, unsigned cell,
-                                     enum host_state state, const struct sheet **sheet);
+				     enum host_state state, const struct sheet **sheet);
 /* "far", "near" or "" */
 const char *state_text(enum host_state state);
 
@@ -90,7 +92,10 @@ const char *header_text(const struct result *result, const char *name);
 /* A number of the header's plan or of the last summary; NaN when missing. */
 double plan_number(const struct result *result, const char *name);
 double summary_number(const struct result *result, const char *name);
-/* "KVM guest", "no hypervisor seen" */
+/* "interrupted", "stopped" where the run did not come to its end; NULL where it did, or nothing is
+ * known. */
+const char *ended_early(const struct result *result);
+/* "virtual machine, kvm", "no hypervisor seen" */
 char *header_machine(const struct result *result, char *out, size_t bytes);
 
 #endif

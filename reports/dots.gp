@@ -8,6 +8,15 @@ set yrange [rows + 0.7 : 0.3]
 set xrange [x_low : x_high]
 if (x_low > 0) {
 	set logscale x
+	set xtics ()
+	do for [k = -4 : 7] {
+		do for [m in marks(x_low, x_high)] {
+			v = m * 10.0 ** k
+			if (v >= x_low && v <= x_high) {
+				set xtics add (sprintf('%.4g', v) v)
+			}
+		}
+	}
 	}
 set lmargin margin
 set rmargin 14

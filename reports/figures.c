@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* figures.c - the figures of a result: data files, the gnuplot files that draw them, SVG and PNG.
  *
- * gnuplot runs without a shell. Its script names files that are named here; what comes from the result
- * reaches it as columns of a data file only, which it prints and never evaluates. */
+ * gnuplot runs without a shell. Its script names files that are named here; what comes from the
+ * result reaches it as columns of a data file only, which it prints and never evaluates. */
 #include "figures.h"
 
 #include <errno.h>
@@ -26,8 +26,8 @@ extern char **environ;
 enum { MOST_FIGURES = 64, MOST_PANELS = 6, MOST_SECONDS = 60, MOST_ROWS = 64 };
 enum { INKS = 8 }; /* colours and symbols of style.gp */
 
-static const char *const scripts[] = { "style.gp", "curves.gp", "latency.gp", "bandwidth.gp",
-	                               "dots.gp",  "sharing.gp", "ratio.gp" };
+static const char *const scripts[] = { "style.gp", "curves.gp",  "latency.gp", "bandwidth.gp",
+				       "dots.gp",  "sharing.gp", "ratio.gp" };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 
 /* ---- what a figure says of itself ---- */
@@ -35,7 +35,7 @@ enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 struct frame {
 	double x_low, x_high, y_low, y_high;
 	size_t rows;
-	size_t margin;                 /* characters, for labels */
+	size_t margin; /* characters, for labels */
 	const char *axis;
 	unsigned hue[MOST_ROWS], shape[MOST_ROWS]; /* of each row, 1 … INKS */
 };
@@ -45,8 +45,8 @@ struct workshop {
 	const struct fits *fits;
 	const char *directory;
 	struct figures *figures;
-	unsigned made[5];              /* figures of each kind so far */
-	const struct cell **variants;  /* a cell of each, in the plan's order */
+	unsigned made[5];   /* figures of each kind so far */
+	unsigned *variants; /* a cell of each, in the plan's order */
 	size_t variant_count;
 	char host[320];
 };
@@ -85,12 +85,13 @@ static struct figure *begin(struct workshop *shop, enum kind kind, FILE **data)
 {
 	static const char *const names[] = { "latency", "bandwidth", "dots", "sharing", "ratio" };
 	static const char *const script[] = { "latency.gp", "bandwidth.gp", "dots.gp", "sharing.gp",
-		                              "ratio.gp" };
+					      "ratio.gp" };
 	struct figures *all = shop->figures;
 
 	if (all->count == MOST_FIGURES) {
 		snprintf(all->missing, sizeof all->missing,
-		         "only the first %d figures are drawn; the tables are complete", MOST_FIGURES);
+			 "only the first %d figures are drawn; the tables are complete",
+			 MOST_FIGURES);
 		return NULL;
 	}
 	struct figure *figure = &all->figure[all->count];
@@ -121,22 +122,24 @@ static void label(FILE *data, const char *text, const char *after)
 
 /* The head of a data file, and block 0, which the scripts read. */
 static void frame_write(FILE *data, const struct workshop *shop, const struct figure *figure,
-                        const struct frame *frame, const char *under, const char *columns)
+			const struct frame *frame, const char *under, const char *columns)
 {
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof path, "%s", shop->arrangement->result->path);
 	fprintf(data, "# %s.tsv: data of %s. Result file: ", figure->name, figure->script);
 	label(data, basename(path), "\n");
-	fprintf(data, "# Blocks are two blank lines apart. Block 0 says what the figure is: title, two "
-	              "lines under it,\n# rows, range of x, range of y, margin in characters, axis, colours, "
-	              "symbols. Columns of the other blocks (- is missing):\n# %s\n",
-	        columns);
+	fprintf(data,
+		"# Blocks are two blank lines apart. Block 0 says what the figure is: title, two "
+		"lines under it,\n# rows, range of x, range of y, margin in characters, axis, "
+		"colours, "
+		"symbols. Columns of the other blocks (- is missing):\n# %s\n",
+		columns);
 	label(data, figure->title, "\t");
 	label(data, under, "\t");
 	label(data, shop->host, "\t");
-	fprintf(data, "%zu\t%.6g\t%.6g\t%.6g\t%.6g\t%zu\t", frame->rows, frame->x_low, frame->x_high,
-	        frame->y_low, frame->y_high, frame->margin);
+	fprintf(data, "%zu\t%.6g\t%.6g\t%.6g\t%.6g\t%zu\t", frame->rows, frame->x_low,
+		frame->x_high, frame->y_low, frame->y_high, frame->margin);
 	label(data, frame->axis, "\t");
 	for (size_t i = 0; i < frame->rows && i < MOST_ROWS; i++)
 		fprintf(data, "%s%u", i ? " " : "", frame->hue[i]);
@@ -151,13 +154,18 @@ static bool same_variant(const struct cell *a, const struct cell *b)
 	return !strcmp(a->mechanism, b->mechanism) && !strcmp(a->options, b->options);
 }
 
+static const struct cell *variant(const struct workshop *shop, size_t i)
+{
+	return &shop->arrangement->result->cells[shop->variants[i]].cell;
+}
+
 /* The colour of a variant: its place among the variants of the plan, so that it is the same in all
  * figures. */
 static unsigned hue_of(const struct workshop *shop, const struct cell *cell)
 {
 	size_t place = 0;
 
-	while (place < shop->variant_count && !same_variant(shop->variants[place], cell))
+	while (place < shop->variant_count && !same_variant(variant(shop, place), cell))
 		place++;
 	return (unsigned)(place % INKS) + 1;
 }
@@ -172,10 +180,10 @@ static int find_variants(struct workshop *shop)
 	for (size_t i = 0; i < result->cell_count; i++) {
 		const struct cell *cell = &result->cells[i].cell;
 		size_t at = 0;
-		while (at < shop->variant_count && !same_variant(shop->variants[at], cell))
+		while (at < shop->variant_count && !same_variant(variant(shop, at), cell))
 			at++;
 		if (at == shop->variant_count)
-			shop->variants[shop->variant_count++] = cell;
+			shop->variants[shop->variant_count++] = (unsigned)i;
 	}
 	return 0;
 }
@@ -209,29 +217,42 @@ static int finish(struct workshop *shop, const struct figure *figure, FILE *data
 /* ---- curves over sizes ---- */
 
 struct end_label {
-	double y, place;               /* where it belongs, where it stands */
+	double x, y, place; /* the line's end, and where along y its name stands */
+	bool early;         /* the line ends before the right edge: its name need not give way */
 	size_t row;
+	const char *text;
 };
 
 static int by_place(const void *a, const void *b)
 {
 	const struct end_label *x = a, *y = b;
 
+	if (x->early != y->early)
+		return x->early ? 1 : -1;
 	return (x->y > y->y) - (x->y < y->y);
 }
 
-/* Moves labels apart along a log axis, by as little as keeps them in order and a line's height from
- * each other: neighbours that clash are pushed apart by half each until none does. */
+static int by_row(const void *a, const void *b)
+{
+	const struct end_label *x = a, *y = b;
+
+	return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Moves the names at the right edge apart along a log axis, by as little as keeps them in order and
+ * a line's height from each other: neighbours that clash are pushed apart by half each until none
+ * does. */
 static void spread_labels(struct end_label labels[], size_t n, double low, double high)
 {
 	double gap = 0.056 * log(high / low);
+	size_t late = 0;
 
 	qsort(labels, n, sizeof *labels, by_place);
-	for (size_t i = 0; i < n; i++)
-		labels[i].place = log(labels[i].y);
+	for (; late < n && !labels[late].early; late++)
+		labels[late].place = log(labels[late].y);
 	for (int pass = 0; pass < 500; pass++) {
 		bool moved = false;
-		for (size_t i = 1; i < n; i++) {
+		for (size_t i = 1; i < late; i++) {
 			double lack = gap - (labels[i].place - labels[i - 1].place);
 			if (lack <= gap * 0.01)
 				continue;
@@ -242,15 +263,17 @@ static void spread_labels(struct end_label labels[], size_t n, double low, doubl
 		if (!moved)
 			break;
 	}
-	/* Back into the frame from above, then from below: gnuplot leaves out what stands outside. */
+	/* Back into the frame from above, then from below: gnuplot leaves out what stands outside.
+	 */
 	double limit = log(high);
-	for (size_t i = n; i-- > 0; limit = labels[i].place - gap)
+	for (size_t i = late; i-- > 0; limit = labels[i].place - gap)
 		labels[i].place = fmin(labels[i].place, limit);
 	limit = log(low);
-	for (size_t i = 0; i < n; limit = labels[i++].place + gap)
+	for (size_t i = 0; i < late; limit = labels[i++].place + gap)
 		labels[i].place = fmax(labels[i].place, limit);
 	for (size_t i = 0; i < n; i++)
-		labels[i].place = exp(fmin(labels[i].place, log(high)));
+		labels[i].place = i < late ? exp(fmin(labels[i].place, log(high))) : labels[i].y;
+	qsort(labels, n, sizeof *labels, by_row);
 }
 
 static bool row_has_level(const struct sheet *sheet, const struct sheet_row *row)
@@ -263,7 +286,7 @@ static bool row_has_level(const struct sheet *sheet, const struct sheet_row *row
 
 /* The frame around all values of a sheet and their intervals. */
 static struct frame sheet_frame(const struct workshop *shop, const struct sheet *sheet,
-                                size_t *sizes)
+				size_t *sizes)
 {
 	struct frame frame = { .x_low = INFINITY, .y_low = INFINITY };
 	bool seen[256] = { false };
@@ -290,36 +313,43 @@ static struct frame sheet_frame(const struct workshop *shop, const struct sheet 
 			frame.x_low = fmin(frame.x_low, (double)sheet->sizes[s]);
 			frame.x_high = fmax(frame.x_high, (double)sheet->sizes[s]);
 			/* an interval that says nothing shall not squeeze those that do */
-			frame.y_low = fmin(frame.y_low, isfinite(v.low) ? fmax(v.low, v.estimate / 3) : v.estimate);
-			frame.y_high = fmax(frame.y_high, isfinite(v.high) ? fmin(v.high, v.estimate * 3) : v.estimate);
+			frame.y_low =
+				fmin(frame.y_low,
+				     isfinite(v.low) ? fmax(v.low, v.estimate / 3) : v.estimate);
+			frame.y_high =
+				fmax(frame.y_high,
+				     isfinite(v.high) ? fmin(v.high, v.estimate * 3) : v.estimate);
 		}
 	}
 	choose_shapes(&frame);
 	return frame;
 }
 
-static void sheet_captions(const struct sheet *sheet, struct figure *figure, char *under, size_t bytes)
+static void sheet_captions(const struct sheet *sheet, struct figure *figure, char *under,
+			   size_t bytes)
 {
 	static const char *const title[] = { [MEASURE_RTT] = "Round trip (RTT)",
-		                             [MEASURE_BANDWIDTH] = "Payload received",
-		                             [MEASURE_TIME] = "Time per message" };
+					     [MEASURE_BANDWIDTH] = "Payload received",
+					     [MEASURE_TIME] = "Time per message" };
 
 	snprintf(figure->title, sizeof figure->title, "%s: %s, %s", title[sheet->measure],
-	         sheet->pattern, sheet->situation);
+		 sheet->pattern, sheet->situation);
 	char count[48];
 	if (sheet->workers_least == sheet->workers_most)
 		snprintf(count, sizeof count, "%zu", sheet->workers_most);
 	else
-		snprintf(count, sizeof count, "%zu to %zu", sheet->workers_least, sheet->workers_most);
-	snprintf(under, bytes, "%s; wait %s; %s workers a point, 95 %% intervals", sheet->conditions,
-	         sheet->waits, count);
+		snprintf(count, sizeof count, "%zu to %zu", sheet->workers_least,
+			 sheet->workers_most);
+	snprintf(under, bytes, "%s; wait %s; %s workers a point, 95 %% intervals",
+		 sheet->conditions, sheet->waits, count);
 	snprintf(figure->caption, sizeof figure->caption,
-	         "%s Bars are 95 %% intervals over %s workers; where none is seen it is smaller than "
-	         "the point. Both scales are logarithmic: equal steps are equal factors.",
-	         sheet->measure == MEASURE_RTT       ? "The whole round trip, two messages." :
-	         sheet->measure == MEASURE_BANDWIDTH ? "Payload arriving at the consumer." :
-	                                               "Time per message.",
-	         count);
+		 "%s Bars are 95 %% intervals over %s workers; where none is seen it is smaller "
+		 "than "
+		 "the point. Both scales are logarithmic: equal steps are equal factors.",
+		 sheet->measure == MEASURE_RTT         ? "The whole round trip, two messages."
+		 : sheet->measure == MEASURE_BANDWIDTH ? "Payload arriving at the consumer."
+						       : "Time per message.",
+		 count);
 	figure->sheet = sheet;
 }
 
@@ -327,7 +357,7 @@ static int curves(struct workshop *shop, const struct sheet *sheet, struct frame
 {
 	FILE *data;
 	struct figure *figure = begin(
-	        shop, sheet->measure == MEASURE_BANDWIDTH ? KIND_BANDWIDTH : KIND_LATENCY, &data);
+		shop, sheet->measure == MEASURE_BANDWIDTH ? KIND_BANDWIDTH : KIND_LATENCY, &data);
 	char under[512];
 
 	if (!figure)
@@ -337,20 +367,24 @@ static int curves(struct workshop *shop, const struct sheet *sheet, struct frame
 	frame.x_high *= 1.12;
 	frame.y_low /= 1.25;
 	frame.y_high *= 1.25;
-	frame.margin += 3;
-	frame.axis = sheet->measure == MEASURE_RTT       ? "round trip" :
-	             sheet->measure == MEASURE_BANDWIDTH ? "payload received per second" :
-	                                                   "time per message";
+	frame.margin += 6;
+	frame.axis = sheet->measure == MEASURE_RTT         ? "round trip"
+		     : sheet->measure == MEASURE_BANDWIDTH ? "payload received per second"
+							   : "time per message";
 	frame_write(data, shop, figure, &frame, under,
-	            sheet->measure == MEASURE_BANDWIDTH ?
-	                    "size_bytes  bytes_per_s  low  high  workers  variant" :
-	            sheet->measure == MEASURE_RTT ? "size_bytes  rtt_ns  low  high  workers  variant" :
-	                                            "size_bytes  per_message_ns  low  high  workers  variant");
+		    sheet->measure == MEASURE_BANDWIDTH
+			    ? "size_bytes  bytes_per_s  low  high  workers  variant"
+		    : sheet->measure == MEASURE_RTT
+			    ? "size_bytes  rtt_ns  low  high  workers  variant"
+			    : "size_bytes  per_message_ns  low  high  workers  variant");
 	struct end_label *ends = calloc(frame.rows, sizeof *ends);
-	double *end_x = calloc(frame.rows, sizeof *end_x);
-	const char **names = calloc(frame.rows, sizeof *names);
+	if (!ends) {
+		say_error("out of memory while writing figures");
+		fclose(data);
+		return -1;
+	}
 	size_t n = 0;
-	for (size_t r = 0; r < sheet->row_count && ends && end_x && names; r++) {
+	for (size_t r = 0; r < sheet->row_count; r++) {
 		const struct sheet_row *row = &sheet->rows[r];
 		if (!row_has_level(sheet, row) || n == frame.rows)
 			continue;
@@ -366,32 +400,29 @@ static int curves(struct workshop *shop, const struct sheet *sheet, struct frame
 			number(data, v.high, "\t");
 			fprintf(data, "%zu\t", level->workers);
 			label(data, row->label, "\n");
-			ends[n] = (struct end_label){ .y = v.estimate, .row = n };
-			end_x[n] = (double)sheet->sizes[s];
-			names[n] = row->label;
+			ends[n] = (struct end_label){
+				.x = (double)sheet->sizes[s],
+				.y = v.estimate,
+				.early = (double)sheet->sizes[s] * 1.13 < frame.x_high,
+				.row = n,
+				.text = row->label,
+			};
 		}
 		n++;
 	}
 	spread_labels(ends, n, frame.y_low, frame.y_high);
-	fputs("\n\n# labels: x  y  text\n", data);
-	for (size_t row = 0; row < n; row++) {
-		for (size_t i = 0; i < n; i++) {
-			if (ends[i].row != row)
-				continue;
-			/* A line that ends early has its name at its end, where it need not give way. */
-			bool early = end_x[row] * 1.13 < frame.x_high;
-			number(data, end_x[row], "\t");
-			number(data, early ? ends[i].y : ends[i].place, "\t");
-			label(data, names[row], "\n");
-		}
+	fputs("\n\n# names: x where the line ends  y of the name  name  y where the line ends  1: "
+	      "ends early\n",
+	      data);
+	for (size_t i = 0; i < n; i++) {
+		number(data, ends[i].x, "\t");
+		number(data, ends[i].place, "\t");
+		label(data, ends[i].text, "\t");
+		number(data, ends[i].y, "\t");
+		fprintf(data, "%d\n", ends[i].early);
 	}
-	bool out_of_memory = !ends || !end_x || !names;
 	free(ends);
-	free(end_x);
-	free(names);
-	if (out_of_memory)
-		say_error("out of memory while writing figures");
-	return finish(shop, figure, data) || out_of_memory ? -1 : 0;
+	return finish(shop, figure, data);
 }
 
 /* ---- one size: a dot a variant ---- */
@@ -424,8 +455,8 @@ static int dots(struct workshop *shop, const struct sheet *sheet, struct frame f
 			if (!sheet->rows[r].cells[s].level)
 				continue;
 			rows[n++] = (struct dot){ &sheet->rows[r],
-				                  measure_value(sheet->measure,
-				                                sheet->rows[r].cells[s].level) };
+						  measure_value(sheet->measure,
+								sheet->rows[r].cells[s].level) };
 			say_size(sheet->sizes[s], size_text);
 			break;
 		}
@@ -446,12 +477,14 @@ static int dots(struct workshop *shop, const struct sheet *sheet, struct frame f
 	bool logarithmic = frame.y_high > 20 * frame.y_low;
 	sheet_captions(sheet, figure, under, sizeof under);
 	snprintf(figure->caption, sizeof figure->caption,
-	         "%s at %s; bars are 95 %% intervals over workers.%s",
-	         sheet->measure == MEASURE_RTT       ? "The whole round trip, two messages," :
-	         sheet->measure == MEASURE_BANDWIDTH ? "Payload arriving at the consumer" :
-	                                               "Time per message",
-	         size_text, logarithmic ? " The scale is logarithmic." : " The scale begins at zero.");
-	snprintf(axis, sizeof axis, "%s at %s, %s", measure_text(sheet->measure), size_text, unit.name);
+		 "%s at %s; bars are 95 %% intervals over workers.%s",
+		 sheet->measure == MEASURE_RTT         ? "The whole round trip, two messages,"
+		 : sheet->measure == MEASURE_BANDWIDTH ? "Payload arriving at the consumer"
+						       : "Time per message",
+		 size_text,
+		 logarithmic ? " The scale is logarithmic." : " The scale begins at zero.");
+	snprintf(axis, sizeof axis, "%s at %s, %s", measure_text(sheet->measure), size_text,
+		 unit.name);
 	frame.axis = axis;
 	frame.x_low = logarithmic ? frame.y_low / unit.scale / 1.3 : 0;
 	frame.x_high = frame.y_high / unit.scale * (logarithmic ? 1.3 : 1.05);
@@ -467,7 +500,7 @@ static int dots(struct workshop *shop, const struct sheet *sheet, struct frame f
 		number(data, rows[i].value.high / unit.scale, "\t");
 		label(data, rows[i].row->label, "\t");
 		fprintf(data, "%s %s\n", text_number(rows[i].value.estimate / unit.scale, value),
-		        text_spread(rows[i].value, spread));
+			text_spread(rows[i].value, spread));
 	}
 	free(rows);
 	return finish(shop, figure, data);
@@ -478,8 +511,10 @@ static int dots(struct workshop *shop, const struct sheet *sheet, struct frame f
 static int sharing(struct workshop *shop)
 {
 	const struct arrangement *a = shop->arrangement;
-	struct frame frame = { .x_low = 0.9, .x_high = 2.2, .rows = a->sharing_count,
-		               .axis = "time with all cursors on one line / time with a line each" };
+	struct frame frame = { .x_low = 0.9,
+			       .x_high = 2.2,
+			       .rows = a->sharing_count,
+			       .axis = "times as long with all cursors on one line" };
 	FILE *data;
 
 	if (!a->sharing_count)
@@ -489,9 +524,11 @@ static int sharing(struct workshop *shop)
 		return shop->figures->count == MOST_FIGURES ? 0 : -1;
 	snprintf(figure->title, sizeof figure->title, "What false sharing costs");
 	snprintf(figure->caption, sizeof figure->caption,
-	         "The same ring twice, once with its cursors on one cache line: how many times longer a "
-	         "message takes. Circles: round trip; squares: time per message of a stream. Bars are "
-	         "95 %% intervals of the ratio, from pairs of workers that lived side by side.");
+		 "The same ring twice, once with its cursors on one cache line: how many times "
+		 "longer a "
+		 "message takes. Circles: round trip; squares: time per message of a stream. Bars "
+		 "are "
+		 "95 %% intervals of the ratio, from pairs of workers that lived side by side.");
 	char(*names)[256] = calloc(a->sharing_count, sizeof *names);
 	if (!names) {
 		say_error("out of memory while writing figures");
@@ -502,34 +539,31 @@ static int sharing(struct workshop *shop)
 		const struct sharing *one = &a->sharing[i];
 		char size[24], wait[48];
 		snprintf(names[i], sizeof names[i], "%s %s, %s %s%s%s", one->sheet->pattern,
-		         say_size(one->shared->size, size), one->sheet->sample->placement,
-		         cell_wait_text(one->shared, wait, sizeof wait), *state_text(one->state) ? ", " : "",
-		         state_text(one->state));
+			 say_size(one->shared->size, size), one->sheet->sample->placement,
+			 cell_wait_text(one->shared, wait, sizeof wait),
+			 *state_text(one->state) ? ", " : "", state_text(one->state));
 		size_t width = text_width(names[i]);
 		frame.margin = width > frame.margin ? width : frame.margin;
 		double low = isfinite(one->factor.low) ? one->factor.low : one->factor.estimate;
 		double high = isfinite(one->factor.high) ? one->factor.high : one->factor.estimate;
-		frame.x_low = fmin(frame.x_low, low / 1.1);
-		frame.x_high = fmax(frame.x_high, high * 1.1);
+		frame.x_low = fmin(frame.x_low, fmax(low, one->factor.estimate / 3) / 1.1);
+		frame.x_high = fmax(frame.x_high, fmin(high, one->factor.estimate * 3) * 1.1);
 	}
 	frame.margin += 2;
 	frame_write(data, shop, figure, &frame,
-	            "circle: round trip; square: time per message of a stream; 95 % intervals from pairs",
-	            "row  factor  low  high  what  text  kind(1 round trip, 2 throughput)");
+		    "circle: round trip; square: time per message of a stream; 95 % intervals from "
+		    "pairs",
+		    "row  factor  low  high  what  text  kind(1 round trip, 2 throughput)");
 	fputs("\n\n", data);
 	for (size_t i = 0; i < a->sharing_count; i++) {
 		const struct interval *f = &a->sharing[i].factor;
-		char value[TEXT_NUMBER], low[TEXT_NUMBER], high[TEXT_NUMBER];
+		char value[96];
 		fprintf(data, "%zu\t", i + 1);
 		number(data, f->estimate, "\t");
 		number(data, isfinite(f->low) ? f->low : f->estimate, "\t");
 		number(data, isfinite(f->high) ? f->high : f->estimate, "\t");
 		label(data, names[i], "\t");
-		if (isfinite(f->low))
-			fprintf(data, "%s × (%s … %s)\t", text_number(f->estimate, value),
-			        text_number(f->low, low), text_number(f->high, high));
-		else
-			fprintf(data, "%s ×, no pairs\t", text_number(f->estimate, value));
+		fprintf(data, "%s\t", text_interval(*f, 1, "×", value, sizeof value));
 		fprintf(data, "%d\n", a->sharing[i].quantity == QUANTITY_RTT ? 1 : 2);
 	}
 	free(names);
@@ -539,11 +573,11 @@ static int sharing(struct workshop *shop)
 /* ---- crossovers ---- */
 
 const struct sheet_row *fit_row(const struct arrangement *arrangement, const struct fit *fit,
-                                const struct sheet **sheet)
+				const struct sheet **sheet)
 {
 	for (size_t i = 0; i < fit->sizes; i++) {
 		const struct sheet_row *row =
-		        arranged_row(arrangement, fit->cell[i], fit->state, sheet);
+			arranged_row(arrangement, fit->cell[i], fit->state, sheet);
 		if (row)
 			return row;
 	}
@@ -565,58 +599,57 @@ unsigned crossover_below(const struct crossover *x)
 
 char *crossover_place(struct interval bytes, char *out, size_t room)
 {
-	char at[24], low[24], high[24];
+	char at[TEXT_NUMBER];
 
-	if (!(bytes.estimate >= 0 && bytes.estimate < 1e18))
-		snprintf(out, room, "?");
-	else if (isfinite(bytes.low) && isfinite(bytes.high))
-		snprintf(out, room, "%s (%s … %s)", say_size((unsigned long long)bytes.estimate, at),
-		         say_size((unsigned long long)bytes.low, low),
-		         say_size((unsigned long long)bytes.high, high));
-	else
-		snprintf(out, room, "%s", say_size((unsigned long long)bytes.estimate, at));
+	text_size(bytes.estimate, at);
+	if (isfinite(bytes.low) && isfinite(bytes.high)) {
+		char low[TEXT_NUMBER], high[TEXT_NUMBER];
+		snprintf(out, room, "%s (%s … %s)", at, text_size(bytes.low, low),
+			 text_size(bytes.high, high));
+	} else {
+		snprintf(out, room, "%s", at);
+	}
 	return out;
 }
 
 char *crossover_sentence(const struct arrangement *arrangement, const struct fits *fits,
-                         const struct crossover *x, char *out, size_t bytes)
+			 const struct crossover *x, char *out, size_t bytes)
 {
 	const char *a = fit_label(arrangement, &fits->fit[x->a]);
 	const char *b = fit_label(arrangement, &fits->fit[x->b]);
 	bool a_below = crossover_below(x) == x->a;
-	char low[24], high[24], place[96];
+	char low[TEXT_NUMBER], place[128];
 
 	switch (x->outcome) {
 	case CROSSING_ONE:
 		snprintf(out, bytes, "%s is faster below %s, %s above", a_below ? a : b,
-		         crossover_place(x->bytes, place, sizeof place), a_below ? b : a);
+			 crossover_place(x->bytes, place, sizeof place), a_below ? b : a);
 		break;
 	case CROSSING_SEVERAL:
-		snprintf(out, bytes, "%s and %s change places %zu times, first at %s", a, b, x->crossings,
-		         say_size((unsigned long long)x->at[0], low));
+		snprintf(out, bytes, "%s and %s change places %zu times, first at %s", a, b,
+			 x->crossings, text_size(x->at[0], low));
 		break;
 	case CROSSING_NEVER:
-		snprintf(out, bytes, "%s is faster than %s at every size measured", x->winner < 0 ? a : b,
-		         x->winner < 0 ? b : a);
+		snprintf(out, bytes, "%s is faster than %s at every size measured",
+			 x->winner < 0 ? a : b, x->winner < 0 ? b : a);
 		break;
 	case CROSSING_TIE:
-		if (x->bytes.low < x->bytes.high)
-			snprintf(out, bytes, "%s and %s tie from %s to %s", a, b,
-			         say_size((unsigned long long)x->bytes.low, low),
-			         say_size((unsigned long long)x->bytes.high, high));
-		else
-			snprintf(out, bytes, "%s and %s tie at %s", a, b,
-			         say_size((unsigned long long)x->bytes.low, low));
+		snprintf(out, bytes, "%s and %s tie %s %s%s%s", a, b,
+			 x->bytes.low < x->bytes.high ? "from" : "at", text_size(x->bytes.low, low),
+			 x->bytes.low < x->bytes.high ? " to " : "",
+			 x->bytes.low < x->bytes.high ? text_size(x->bytes.high, place) : "");
 		break;
 	case CROSSING_OUTSIDE:
-		snprintf(out, bytes, "%s is faster than %s here; they would meet outside the sizes measured, "
-		         "at about %s", x->winner < 0 ? a : b, x->winner < 0 ? b : a,
-		         say_size((unsigned long long)x->bytes.estimate, low));
+		snprintf(out, bytes,
+			 "%s is faster than %s here; they would meet outside the sizes measured, "
+			 "at about %s",
+			 x->winner < 0 ? a : b, x->winner < 0 ? b : a,
+			 text_size(x->bytes.estimate, low));
 		break;
 	case CROSSING_UNRESOLVED:
 		if (x->more_rounds)
 			snprintf(out, bytes, "%s and %s: not resolved, about %u more rounds", a, b,
-			         x->more_rounds);
+				 x->more_rounds);
 		else
 			snprintf(out, bytes, "%s and %s: not resolved", a, b);
 		break;
@@ -642,8 +675,9 @@ static int ratios(struct workshop *shop)
 	const struct fits *fits = shop->fits;
 	const struct crossover *panel[MOST_PANELS];
 	size_t n = fits ? panels(fits, panel) : 0;
-	struct frame frame = { .x_low = INFINITY, .y_low = 0.8, .y_high = 1.25, .rows = n,
-		               .axis = "ratio of times" };
+	struct frame frame = {
+		.x_low = INFINITY, .y_low = 0.8, .y_high = 1.25, .rows = n, .axis = "ratio of times"
+	};
 	FILE *data;
 
 	if (!n)
@@ -653,18 +687,21 @@ static int ratios(struct workshop *shop)
 		return shop->figures->count == MOST_FIGURES ? 0 : -1;
 	snprintf(figure->title, sizeof figure->title, "Where one variant overtakes another");
 	snprintf(figure->caption, sizeof figure->caption,
-	         "Time of the first over time of the second, against message size, from pairs of workers "
-	         "that lived side by side; below 1 the first is faster. A crossover is where the curve "
-	         "crosses 1. Bars are 95 %% intervals (20 %% trimmed mean, Yuen's t).");
+		 "Time of the first over time of the second, against message size, from pairs of "
+		 "workers "
+		 "that lived side by side; below 1 the first is faster. A crossover is where the "
+		 "curve "
+		 "crosses 1. Bars are 95 %% intervals (20 %% trimmed mean, Yuen's t).");
 	for (size_t i = 0; i < n; i++) {
 		for (size_t p = 0; p < panel[i]->points; p++) {
 			struct interval r = panel[i]->log_ratio[p];
 			frame.x_low = fmin(frame.x_low, panel[i]->size[p]);
 			frame.x_high = fmax(frame.x_high, panel[i]->size[p]);
 			if (isfinite(r.estimate)) {
-				frame.y_low = fmin(frame.y_low, exp(isfinite(r.low) ? r.low : r.estimate));
-				frame.y_high =
-				        fmax(frame.y_high, exp(isfinite(r.high) ? r.high : r.estimate));
+				frame.y_low = fmin(frame.y_low,
+						   exp(isfinite(r.low) ? r.low : r.estimate));
+				frame.y_high = fmax(frame.y_high,
+						    exp(isfinite(r.high) ? r.high : r.estimate));
 			}
 		}
 	}
@@ -673,19 +710,21 @@ static int ratios(struct workshop *shop)
 	frame.y_low /= 1.08;
 	frame.y_high *= 1.08;
 	frame_write(data, shop, figure, &frame,
-	            "time of the first / time of the second, from pairs of workers; 95 % intervals",
-	            "size_bytes  ratio  low  high  pair");
+		    "time of the first / time of the second, from pairs of workers; 95 % intervals",
+		    "size_bytes  ratio  low  high  pair");
 	for (size_t i = 0; i < n; i++) {
 		const struct crossover *x = panel[i];
 		const struct sheet *sheet = NULL;
 		char name[512];
 		fit_row(shop->arrangement, &fits->fit[x->a], &sheet);
-		snprintf(name, sizeof name, "%.200s / %.200s", fit_label(shop->arrangement, &fits->fit[x->a]),
-		         fit_label(shop->arrangement, &fits->fit[x->b]));
+		snprintf(name, sizeof name, "%.200s / %.200s",
+			 fit_label(shop->arrangement, &fits->fit[x->a]),
+			 fit_label(shop->arrangement, &fits->fit[x->b]));
 		size_t used = strlen(name);
 		if (sheet)
-			snprintf(name + used, sizeof name - used, ", %s%s%s", sheet->sample->placement,
-			         *state_text(sheet->state) ? " " : "", state_text(sheet->state));
+			snprintf(name + used, sizeof name - used, ", %s%s%s",
+				 sheet->sample->placement, *state_text(sheet->state) ? " " : "",
+				 state_text(sheet->state));
 		fputs("\n\n", data);
 		for (size_t p = 0; p < x->points; p++) {
 			number(data, x->size[p], "\t");
@@ -752,8 +791,8 @@ static int copy_script(const char *from, const char *to, const char *name)
 	return close_written(out, to, name) || failed ? -1 : 0;
 }
 
-/* One gnuplot draws all figures of a kind of file: a start costs more than a figure. 0 and its process,
- * or an errno value. */
+/* One gnuplot draws all figures of a kind of file: a start costs more than a figure. 0 and its
+ * process, or an errno value. */
 static int start_gnuplot(const char *directory, const char *script, const char *log, pid_t *pid)
 {
 	/* GNUPLOT_LIB and friends would load the user's own settings: -d leaves them out */
@@ -770,8 +809,8 @@ static int start_gnuplot(const char *directory, const char *script, const char *
 	if (!error)
 		error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	if (!error)
-		error = posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC,
-		                                         0600);
+		error = posix_spawn_file_actions_addopen(&actions, 1, log,
+							 O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (!error)
 		error = posix_spawn_file_actions_adddup2(&actions, 1, 2);
 	if (!error)
@@ -826,8 +865,9 @@ static int draw(const char *directory, struct figures *figures, bool svg, bool p
 {
 	static const struct {
 		const char *suffix, *script, *log;
-	} outputs[] = { { ".svg", "draw-svg", "draw-svg.log" }, { ".png", "draw-png", "draw-png.log" } };
-	bool wanted[] = { svg, png };
+	} outputs[] = { { ".svg", "draw-svg", "draw-svg.log" },
+			{ ".png", "draw-png", "draw-png.log" } };
+	const bool wanted[] = { svg, png };
 	pid_t pid[2] = { 0 };
 	int error = 0;
 
@@ -838,33 +878,36 @@ static int draw(const char *directory, struct figures *figures, bool svg, bool p
 		if (!script)
 			return -1;
 		for (size_t i = 0; i < figures->count; i++)
-			fprintf(script, "reset\nundefine height\ndata = '%s.tsv'\nout = '%s%s'\nload '%s'\n",
-			        figures->figure[i].name, figures->figure[i].name, outputs[o].suffix,
-			        figures->figure[i].script);
+			fprintf(script,
+				"reset\nundefine height\ndata = '%s.tsv'\nout = '%s%s'\nload "
+				"'%s'\n",
+				figures->figure[i].name, figures->figure[i].name, outputs[o].suffix,
+				figures->figure[i].script);
 		if (close_written(script, directory, outputs[o].script))
 			return -1;
 		error = start_gnuplot(directory, outputs[o].script, outputs[o].log, &pid[o]);
 	}
 	if (error == ENOENT)
 		snprintf(figures->missing, sizeof figures->missing,
-		         "gnuplot is not installed (Debian: apt install gnuplot-nox); the .tsv and .gp "
-		         "files beside the page are complete");
+			 "gnuplot is not installed (Debian: apt install gnuplot-nox); the .tsv and "
+			 ".gp "
+			 "files beside the page are complete");
 	else if (error)
 		snprintf(figures->missing, sizeof figures->missing, "gnuplot did not start: %s",
-		         strerror(error));
+			 strerror(error));
 	time_t deadline = time(NULL) + MOST_SECONDS;
 	for (size_t o = 0; o < 2; o++) {
-		char complaint[256];
 		if (!pid[o])
 			continue;
 		if (!ended_well(pid[o], deadline)) {
+			char complaint[256];
 			read_complaint(directory, outputs[o].log, complaint, sizeof complaint);
 			snprintf(figures->missing, sizeof figures->missing, "gnuplot failed: %s",
-			         complaint);
+				 complaint);
 		}
 		for (size_t i = 0; i < figures->count; i++)
 			*(o ? &figures->figure[i].png : &figures->figure[i].svg) =
-			        drawn(directory, &figures->figure[i], outputs[o].suffix);
+				drawn(directory, &figures->figure[i], outputs[o].suffix);
 	}
 	for (size_t o = 0; o < 2; o++) {
 		char path[PATH_MAX];
@@ -890,12 +933,13 @@ static int write_data(struct workshop *shop)
 	return sharing(shop) || ratios(shop) ? -1 : 0;
 }
 
-int figures_make(const struct arrangement *arrangement, const struct fits *fits, const char *directory,
-                 bool svg, bool png, struct figures *figures)
+int figures_make(const struct arrangement *arrangement, const struct fits *fits,
+		 const char *directory, bool svg, bool png, struct figures *figures)
 {
 	const struct result *result = arrangement->result;
-	struct workshop shop = { .arrangement = arrangement, .fits = fits, .directory = directory,
-		                 .figures = figures };
+	struct workshop shop = {
+		.arrangement = arrangement, .fits = fits, .directory = directory, .figures = figures
+	};
 	char from[PATH_MAX];
 
 	*figures = (struct figures){ .figure = calloc(MOST_FIGURES, sizeof *figures->figure) };
@@ -904,9 +948,9 @@ int figures_make(const struct arrangement *arrangement, const struct fits *fits,
 		return -1;
 	}
 	snprintf(shop.host, sizeof shop.host, "%.60s, %.100s, Linux %.60s, toll %.20s, seed %llu",
-	         result_host(result, "name"), result_host(result, "cpu_model"),
-	         result_host(result, "kernel"), header_text(result, "toll"),
-	         (unsigned long long)result->seed);
+		 result_host(result, "name"), result_host(result, "cpu_model"),
+		 result_host(result, "kernel"), header_text(result, "toll"),
+		 (unsigned long long)result->seed);
 	int status = write_data(&shop);
 	free(shop.variants);
 	if (status)
@@ -917,7 +961,7 @@ int figures_make(const struct arrangement *arrangement, const struct fits *fits,
 	}
 	if (!find_scripts(from, sizeof from)) {
 		snprintf(figures->missing, sizeof figures->missing,
-		         "toll's .gp files were not found beside the program; install toll anew");
+			 "toll's .gp files were not found beside the program; install toll anew");
 		return 0;
 	}
 	for (size_t i = 0; i < SCRIPTS; i++)
@@ -934,16 +978,19 @@ void figures_free(struct figures *figures)
 
 bool figures_own(const char *name)
 {
-	static const char *const kinds[] = { "latency-", "bandwidth-", "dots-", "sharing-", "ratio-" };
+	static const char *const kinds[] = { "latency-", "bandwidth-", "dots-", "sharing-",
+					     "ratio-" };
 
 	for (size_t i = 0; i < SCRIPTS; i++)
 		if (!strcmp(name, scripts[i]))
 			return true;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		size_t stem = strlen(kinds[i]);
-		size_t digits = strncmp(name, kinds[i], stem) ? 0 : strspn(name + stem, "0123456789");
+		size_t digits =
+			strncmp(name, kinds[i], stem) ? 0 : strspn(name + stem, "0123456789");
 		const char *suffix = name + stem + digits;
-		if (digits && (!strcmp(suffix, ".tsv") || !strcmp(suffix, ".svg") || !strcmp(suffix, ".png")))
+		if (digits &&
+		    (!strcmp(suffix, ".tsv") || !strcmp(suffix, ".svg") || !strcmp(suffix, ".png")))
 			return true;
 	}
 	return false;

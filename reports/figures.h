@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* figures.h - the figures of a result: data files, the gnuplot files that draw them, SVG and PNG. */
+/* figures.h - the figures of a result: data files, the gnuplot files that draw them, SVG and PNG.
+ */
 #ifndef FIGURES_H
 #define FIGURES_H
 
@@ -7,24 +8,25 @@
 #include "arrange.h"
 
 struct figure {
-	char name[32];                 /* "latency-1": of NAME.tsv, NAME.svg, NAME.png */
-	const char *script;            /* "latency.gp" */
+	char name[32];      /* "latency-1": of NAME.tsv, NAME.svg, NAME.png */
+	const char *script; /* "latency.gp" */
 	char title[512], caption[640];
-	const struct sheet *sheet;     /* what it shows; NULL for the whole result */
-	bool svg, png;                 /* drawn */
+	const struct sheet *sheet; /* what it shows; NULL for the whole result */
+	bool svg, png;             /* drawn */
 };
 
 struct figures {
 	struct figure *figure;
 	size_t count;
-	char missing[512];             /* why some or all are not drawn; "" */
+	char missing[512]; /* why some or all are not drawn; "" */
 };
 
-/* Writes NAME.tsv for every figure that the result has data for, copies of the .gp files, and, where
- * asked, NAME.svg and NAME.png drawn by gnuplot, into a directory that exists and is empty. A
- * missing gnuplot is no error: ->missing says so. -1 after say_error() when a file cannot be written. */
-int figures_make(const struct arrangement *arrangement, const struct fits *fits, const char *directory,
-                 bool svg, bool png, struct figures *figures);
+/* Writes NAME.tsv for every figure that the result has data for, copies of the .gp files, and,
+ * where asked, NAME.svg and NAME.png drawn by gnuplot, into a directory that exists and is empty. A
+ * missing gnuplot is no error: ->missing says so. -1 after say_error() when a file cannot be
+ * written. */
+int figures_make(const struct arrangement *arrangement, const struct fits *fits,
+		 const char *directory, bool svg, bool png, struct figures *figures);
 void figures_free(struct figures *figures);
 
 /* Whether a file in a figures' folder is one of ours by its name: figure, data, script. */
@@ -32,14 +34,14 @@ bool figures_own(const char *name);
 
 /* The row a fitted curve is in, with its sheet; NULL when it is in none. */
 const struct sheet_row *fit_row(const struct arrangement *arrangement, const struct fit *fit,
-                                const struct sheet **sheet);
+				const struct sheet **sheet);
 /* The name of a fitted curve as its sheet has it. */
 const char *fit_label(const struct arrangement *arrangement, const struct fit *fit);
 /* Which of a crossover's two curves is faster below it (CROSSING_ONE): an index into fits. */
 unsigned crossover_below(const struct crossover *crossover);
 /* "pipe is faster below 6.2 KiB (5.9 KiB … 6.5 KiB), futex above": a crossover as a sentence. */
 char *crossover_sentence(const struct arrangement *arrangement, const struct fits *fits,
-                         const struct crossover *crossover, char *out, size_t bytes);
+			 const struct crossover *crossover, char *out, size_t bytes);
 /* "6.20 KiB (5.90 KiB … 6.50 KiB)" */
 char *crossover_place(struct interval bytes, char *out, size_t room);
 

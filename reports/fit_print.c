@@ -14,18 +14,21 @@
 /* --- text ------------------------------------------------------------------------------------- */
 
 /* The group for people: its parts with commas, less the size, which is 1 in all. */
-static void write_group(const struct fit *fit, char *out, size_t bytes)
+static void print_heading(const struct fit *fit)
 {
 	enum { SIZE_PART = 3 };
-	char group[CELL_KEY];
-	size_t part = 0, used = 0;
+	char group[CELL_KEY], *rest = group, *word;
 
-	snprintf(group, sizeof group, "%s", fit->group);
-	*out = '\0';
-	for (char *rest = group, *word; (word = strsep(&rest, "/")) && used < bytes; part++)
+	text_clean(fit->group, group, sizeof group);
+	printf("\n%s", say_style(stdout, SAY_HEAD));
+	for (size_t part = 0; (word = strsep(&rest, "/")); part++)
 		if (part != SIZE_PART)
-			used += (size_t)snprintf(out + used, bytes - used, "%s%s", part ? ", " : "",
-						 word);
+			printf("%s%s", part ? ", " : "", word);
+	printf("%s", say_style(stdout, SAY_PLAIN));
+	if (fit->state != STATE_NONE)
+		printf(", host state %s", result_state_text(fit->state));
+	printf("; %s\n",
+	       fit->quantity == QUANTITY_RTT ? "time of a round trip" : "time of a message");
 }
 
 /* "pipe", and its wait where that tells it from the other. */
@@ -72,15 +75,17 @@ static const char *three_digits(double value, char *out, size_t bytes)
 static void write_place(struct interval place, char *out, size_t bytes)
 {
 	struct size_unit unit = size_unit(place.estimate);
-	char at[32], low[32], high[32];
+	char text[32];
+	size_t used = (size_t)snprintf(out, bytes, "%s %s",
+				       three_digits(place.estimate / unit.scale, text, sizeof text),
+				       unit.name);
 
-	three_digits(place.estimate / unit.scale, at, sizeof at);
 	if (isnan(place.low))
-		snprintf(out, bytes, "%s %s", at, unit.name);
-	else
-		snprintf(out, bytes, "%s %s [%s, %s]", at, unit.name,
-			 three_digits(place.low / unit.scale, low, sizeof low),
-			 three_digits(place.high / unit.scale, high, sizeof high));
+		return;
+	used += (size_t)snprintf(out + used, bytes - used, " [%s, ",
+				 three_digits(place.low / unit.scale, text, sizeof text));
+	snprintf(out + used, bytes - used, "%s]",
+		 three_digits(place.high / unit.scale, text, sizeof text));
 }
 
 static void write_bandwidth(struct interval b, char *out, size_t bytes)
@@ -102,6 +107,7 @@ static void write_bandwidth(struct interval b, char *out, size_t bytes)
 static void add_rows(struct table *table, const struct result *result, const struct fit *fit)
 {
 	const struct cell *cell = &result->cells[fit->cell[0]].cell;
+	static const char uncertain[] = "number of breaks uncertain";
 	char variant[CELL_KEY], wait[64], twin[24] = "", from[24], to[24], text[160];
 
 	cell_variant(cell, variant, sizeof variant);
@@ -140,8 +146,10 @@ static void add_rows(struct table *table, const struct result *result, const str
 			text_interval(segment->sigma_ns, unit.scale, unit.name, text, sizeof text));
 		write_bandwidth(segment->bytes_per_s, text, sizeof text);
 		table_cell(table, SAY_PLAIN, "%s", text);
-		table_cell(table, SAY_DIM, "%s",
-			   k == 0 && fit->break_uncertain ? "break uncertain" : "");
+		table_cell(table, SAY_DIM, "%s%s%s",
+			   k == 0 && fit->break_uncertain ? uncertain : "",
+			   k == 0 && fit->break_uncertain && *fit->note ? "; " : "",
+			   k == 0 ? fit->note : "");
 	}
 }
 
@@ -150,10 +158,8 @@ static size_t print_group(const struct result *result, const struct fits *fits, 
 			  bool *fine)
 {
 	const struct fit *first = &fits->fit[begin];
-	char group[CELL_KEY];
 	size_t i = begin;
 
-	write_group(first, group, sizeof group);
 	struct table *table = table_new(6);
 	table_row(table);
 	table_cell(table, SAY_DIM, "variant");
@@ -163,17 +169,12 @@ static size_t print_group(const struct result *result, const struct fits *fits, 
 	table_cell(table, SAY_DIM, "B");
 	table_cell(table, SAY_DIM, "%s", "");
 	for (; i < fits->fit_count; i++) {
-		if (strcmp(fits->fit[i].group, first->group) != 0 || fits->fit[i].state != first->state)
+		if (strcmp(fits->fit[i].group, first->group) != 0 ||
+		    fits->fit[i].state != first->state)
 			break;
 		add_rows(table, result, &fits->fit[i]);
 	}
-	char clean[CELL_KEY];
-	printf("\n%s%s%s", say_style(stdout, SAY_HEAD), text_clean(group, clean, sizeof clean),
-	       say_style(stdout, SAY_PLAIN));
-	if (first->state != STATE_NONE)
-		printf(", host state %s", result_state_text(first->state));
-	printf("; %s\n",
-	       first->quantity == QUANTITY_RTT ? "time of a round trip" : "time of a message");
+	print_heading(first);
 	*fine = table_print(stdout, table, 2) == 0 && *fine;
 	table_free(table);
 	return i;
@@ -234,7 +235,7 @@ static void print_crossover(const struct result *result, const struct fits *fits
 			printf("; about %u more rounds would", crossover->more_rounds);
 		break;
 	}
-	if (!isnan(crossover->share))
+	if (!isnan(crossover->share) && crossover->outcome != CROSSING_UNRESOLVED)
 		printf(" (bootstrap share %.0f %%)", crossover->share * 100);
 	if (crossover->outcome == CROSSING_ONE && !isnan(crossover->closed_form_bytes))
 		printf("%s; the fitted lines meet at %s%s", say_style(stdout, SAY_DIM),
@@ -260,15 +261,8 @@ static bool print_text(const struct result *result, const struct fits *fits)
 	const struct fit *last = NULL;
 	for (size_t i = 0; i < fits->crossover_count; i++) {
 		const struct fit *fit = &fits->fit[fits->crossover[i].a];
-		char group[CELL_KEY], clean[CELL_KEY];
-		if (!last || strcmp(last->group, fit->group) != 0 || last->state != fit->state) {
-			write_group(fit, group, sizeof group);
-			printf("\n%s%s%s", say_style(stdout, SAY_HEAD),
-			       text_clean(group, clean, sizeof clean),
-			       say_style(stdout, SAY_PLAIN));
-			printf(fit->state == STATE_NONE ? "\n" : ", host state %s\n",
-			       result_state_text(fit->state));
-		}
+		if (!last || strcmp(last->group, fit->group) != 0 || last->state != fit->state)
+			print_heading(fit);
 		last = fit;
 		print_crossover(result, fits, &fits->crossover[i]);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* page.c - the HTML page of a result: the answer, figures, tables, models, what is missing, method. */
+/* page.c - the HTML page of a result: the answer, figures, tables, models, what is missing, method.
+ */
 #include "page.h"
 
 #include <ctype.h>
@@ -13,58 +14,60 @@
 
 /* The figures are drawn on white; in the dark they are turned over, hues kept. */
 static const char style[] =
-        ":root{color-scheme:light dark;--ink:#1c1c1c;--soft:#5f5f5f;--rule:#d8d8d8;--paper:#fff;"
-        "--good:#00614a;--bad:#a32a00}\n"
-        "@media (prefers-color-scheme:dark){:root{--ink:#e4e4e4;--soft:#a3a3a3;--rule:#3c3c3c;"
-        "--paper:#141414;--good:#5ad1a8;--bad:#ff9d73}"
-        "figure svg{filter:invert(1) hue-rotate(180deg)}}\n"
-        "html{background:var(--paper);color:var(--ink);"
-        "font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif}\n"
-        "body{max-width:60rem;margin:0 auto;padding:2rem 1.25rem 4rem}\n"
-        "h1{font-size:1.75rem;line-height:1.2;font-weight:600;margin:0 0 .3rem}\n"
-        "h2{font-size:1.25rem;font-weight:600;margin:3rem 0 .5rem;padding-top:.6rem;"
-        "border-top:1px solid var(--rule)}\n"
-        "h3{font-size:1rem;font-weight:600;margin:2rem 0 .2rem}\n"
-        "p,ul,dl{max-width:46rem}\n"
-        ".soft,figcaption,small,dt{color:var(--soft)}\n"
-        "p.soft{margin:.1rem 0 .6rem}\n"
-        "nav{margin:1rem 0 0;font-size:.9rem}nav a{margin-right:1rem;white-space:nowrap}\n"
-        "a{color:inherit;text-decoration-color:var(--soft);text-underline-offset:.15em}\n"
-        "ul{padding-left:1.1rem}li{margin:.3rem 0}\n"
-        "code{font:.92em ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;"
-        "overflow-wrap:anywhere}\n"
-        "figure{margin:1.8rem 0 2.2rem;break-inside:avoid}\n"
-        "figure svg{display:block;width:100%;height:auto}\n"
-        "figure svg g{font-family:inherit}\n"
-        "figure svg rect[fill='#ffffff']{fill:none}\n"
-        "figcaption{font-size:.875rem;max-width:46rem;margin-top:.4rem}\n"
-        ".scroll{overflow-x:auto;margin:.4rem 0 1.6rem}\n"
-        "table{border-collapse:collapse;font-size:.9rem;line-height:1.35;"
-        "font-variant-numeric:tabular-nums lining-nums}\n"
-        "th,td{padding:.28rem .55rem .28rem 0;text-align:left;vertical-align:baseline;"
-        "white-space:nowrap}\n"
-        "thead th{font-weight:400;color:var(--soft);border-bottom:1px solid var(--rule)}\n"
-        "tbody th{font-weight:400;padding-right:1.4rem}\n"
-        "tbody tr+tr:not(.more)>*{border-top:1px solid color-mix(in srgb,var(--rule) 45%,transparent)}\n"
-        ".n{text-align:right;padding-left:.9rem}\n"
-        ".pm{text-align:right;color:var(--soft);padding-right:0}\n"
-        ".mark{color:var(--good);padding:0 0 0 .25rem;min-width:1em}\n"
-        ".cpu{color:var(--soft);text-align:right;padding-left:.9rem}\n"
-        ".best,.tied{color:var(--good)}\n"
-        "thead .head th{color:var(--ink);border:0;padding-bottom:0}thead .head .n{text-align:left}"
-        "thead .head .cpu{color:var(--soft)}\n"
-        ".group th{font-weight:600;padding-top:1.1rem}\n"
-        ".winners td{padding-right:2rem;vertical-align:top}.winners th{vertical-align:top}\n"
-        ".models .n+:not(.n){padding-left:1.4rem}\n"
-        ".plain{list-style:none;padding:0}\n"
-        ".bad{color:var(--bad)}\n"
-        ".text{white-space:normal;min-width:16rem}\n"
-        "dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.4rem;font-size:.9rem}\n"
-        "dd{margin:0;overflow-wrap:anywhere}\n"
-        "details{margin:.6rem 0}summary{cursor:pointer}\n"
-        "@media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}"
-        "table,figure{break-inside:avoid}.scroll{overflow:visible}h2,h3{break-after:avoid}"
-        "figure svg{filter:none}}\n";
+	":root{color-scheme:light dark;--ink:#1c1c1c;--soft:#5f5f5f;--rule:#d8d8d8;--paper:#fff;"
+	"--good:#00614a;--bad:#a32a00}\n"
+	"@media (prefers-color-scheme:dark){:root{--ink:#e4e4e4;--soft:#a3a3a3;--rule:#3c3c3c;"
+	"--paper:#141414;--good:#5ad1a8;--bad:#ff9d73}"
+	"figure svg{filter:invert(1) hue-rotate(180deg)}}\n"
+	"html{background:var(--paper);color:var(--ink);"
+	"font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica "
+	"Neue',Arial,sans-serif}\n"
+	"body{max-width:60rem;margin:0 auto;padding:2rem 1.25rem 4rem}\n"
+	"h1{font-size:1.75rem;line-height:1.2;font-weight:600;margin:0 0 .3rem}\n"
+	"h2{font-size:1.25rem;font-weight:600;margin:3rem 0 .5rem;padding-top:.6rem;"
+	"border-top:1px solid var(--rule)}\n"
+	"h3{font-size:1rem;font-weight:600;margin:2rem 0 .2rem}\n"
+	"p,ul,dl{max-width:46rem}\n"
+	".soft,figcaption,small,dt{color:var(--soft)}\n"
+	"p.soft{margin:.1rem 0 .6rem}\n"
+	"nav{margin:1rem 0 0;font-size:.9rem}nav a{margin-right:1rem;white-space:nowrap}\n"
+	"a{color:inherit;text-decoration-color:var(--soft);text-underline-offset:.15em}\n"
+	"ul{padding-left:1.1rem}li{margin:.3rem 0}\n"
+	"code{font:.92em ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;"
+	"overflow-wrap:anywhere}\n"
+	"figure{margin:1.8rem 0 2.2rem;break-inside:avoid}\n"
+	"figure svg{display:block;width:100%;height:auto}\n"
+	"figure svg g{font-family:inherit}\n"
+	"figure svg rect[fill='#ffffff']{fill:none}\n"
+	"figcaption{font-size:.875rem;max-width:46rem;margin-top:.4rem}\n"
+	".scroll{overflow-x:auto;margin:.4rem 0 1.6rem}\n"
+	"table{border-collapse:collapse;font-size:.9rem;line-height:1.35;"
+	"font-variant-numeric:tabular-nums lining-nums}\n"
+	"th,td{padding:.28rem .55rem .28rem 0;text-align:left;vertical-align:baseline;"
+	"white-space:nowrap}\n"
+	"thead th{font-weight:400;color:var(--soft);border-bottom:1px solid var(--rule)}\n"
+	"tbody th{font-weight:400;padding-right:1.4rem}\n"
+	"tbody tr+tr:not(.more)>*{border-top:1px solid color-mix(in srgb,var(--rule) "
+	"45%,transparent)}\n"
+	".n{text-align:right;padding-left:.9rem}\n"
+	".pm{text-align:right;color:var(--soft);padding-right:0}\n"
+	".mark{color:var(--good);padding:0 0 0 .25rem;min-width:1em}\n"
+	".cpu{color:var(--soft);text-align:right;padding-left:.9rem}\n"
+	".best,.tied{color:var(--good)}\n"
+	"thead .head th{color:var(--ink);border:0;padding-bottom:0}thead .head .n{text-align:left}"
+	"thead .head .cpu{color:var(--soft)}\n"
+	".group th{font-weight:600;padding-top:1.1rem}\n"
+	".winners td{padding-right:2rem;vertical-align:top}.winners th{vertical-align:top}\n"
+	".models .n+:not(.n){padding-left:1.4rem}\n"
+	".plain{list-style:none;padding:0}\n"
+	".bad{color:var(--bad)}\n"
+	".text{white-space:normal;min-width:16rem}\n"
+	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.4rem;font-size:.9rem}\n"
+	"dd{margin:0;overflow-wrap:anywhere}\n"
+	"details{margin:.6rem 0}summary{cursor:pointer}\n"
+	"@media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}"
+	"table,figure{break-inside:avoid}.scroll{overflow:visible}h2,h3{break-after:avoid}"
+	"figure svg{filter:none}}\n";
 
 /* A name inside a link: everything but letters, digits and - _ . ~ as %XX. */
 static void link_part(FILE *out, const char *text)
@@ -83,19 +86,22 @@ static void head(FILE *out, const struct page *page)
 {
 	const struct result *result = page->arrangement->result;
 	char text[512];
-	double rounds = summary_number(result, "rounds"), elapsed = summary_number(result, "elapsed_s");
+	double rounds = summary_number(result, "rounds"),
+	       elapsed = summary_number(result, "elapsed_s");
 
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-	      "style-src 'unsafe-inline'\">\n"
+	      "style-src 'unsafe-inline'; img-src data:\">\n"
 	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 	      "<meta name=\"generator\" content=\"toll ",
 	      out);
 	text_html(out, header_text(result, "toll"));
 	fputs("\">\n<link rel=\"icon\" href=\"data:,\">\n<title>What crossing costs on ", out);
 	text_html(out, result_host(result, "name"));
-	fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<header>\n<h1>What crossing costs on ",
-	        style);
+	fprintf(out,
+		"</title>\n<style>\n%s</style>\n</head>\n<body>\n<header>\n<h1>What crossing costs "
+		"on ",
+		style);
 	text_html(out, result_host(result, "name"));
 	fputs("</h1>\n<p class=\"soft\">", out);
 	text_html(out, result_host(result, "cpu_model"));
@@ -110,17 +116,16 @@ static void head(FILE *out, const struct page *page)
 	if (isfinite(elapsed))
 		fprintf(out, " in %s", say_duration(elapsed, text));
 	fprintf(out, ", %zu workers, seed %llu, toll ", result->worker_count,
-	        (unsigned long long)result->seed);
+		(unsigned long long)result->seed);
 	text_html(out, header_text(result, "toll"));
 	fputs("</p>\n", out);
-	const char *ended = json_string_value(json_object_get(result->summary, "ended"));
-	if (!result->summary || result->truncated || (ended && strcmp(ended, "budget") && strcmp(ended, "rounds"))) {
+	if (!result->summary || result->truncated || ended_early(result)) {
 		fputs("<p class=\"bad\">", out);
-		if (!result->summary)
+		if (!result->summary) {
 			fputs("The run did not end by itself; what it had finished is here. ", out);
-		else if (ended && strcmp(ended, "budget") && strcmp(ended, "rounds")) {
+		} else if (ended_early(result)) {
 			fputs("The run was ", out);
-			text_html(out, ended);
+			text_html(out, ended_early(result));
 			fputs(". ", out);
 		}
 		if (result->truncated)
@@ -130,84 +135,26 @@ static void head(FILE *out, const struct page *page)
 	fputs("<nav><a href=\"#answer\">Answer</a> <a href=\"#figures\">Figures</a> "
 	      "<a href=\"#tables\">Tables</a> <a href=\"#models\">Cost models</a> "
 	      "<a href=\"#crossovers\">Crossovers</a> <a href=\"#missing\">Left out</a> "
-	      "<a href=\"#host\">Host</a> <a href=\"#method\">Method</a></nav>\n</header>\n<main>\n",
+	      "<a href=\"#host\">Host</a> <a "
+	      "href=\"#method\">Method</a></nav>\n</header>\n<main>\n",
 	      out);
 }
 
 /* ---- the answer ---- */
 
-enum { MOST_COLUMNS = 4 };
-
-static int by_number(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static long size_column(const struct sheet *sheet, uint64_t size)
-{
-	for (size_t s = 0; s < sheet->size_count; s++)
-		if (sheet->sizes[s] == size)
-			return (long)s;
-	return -1;
-}
-
-/* A few sizes to answer for: of those that most sheets compare variants at, the smallest, the largest
- * and some between. Returns how many. */
-static size_t telling_sizes(const struct arrangement *a, uint64_t sizes[MOST_COLUMNS])
-{
-	size_t room = 0, n = 0, most = 0, kept = 0;
-
-	for (size_t i = 0; i < a->sheet_count; i++)
-		room += a->sheets[i].size_count;
-	uint64_t *all = calloc(room + 1, sizeof *all);
-	size_t *sheets = calloc(room + 1, sizeof *sheets);
-	for (size_t i = 0; i < a->sheet_count && all && sheets; i++) {
-		size_t row;
-		for (size_t s = 0; s < a->sheets[i].size_count; s++)
-			if (sheet_fastest(&a->sheets[i], s, &row))
-				all[n++] = a->sheets[i].sizes[s];
-	}
-	if (n)
-		qsort(all, n, sizeof *all, by_number);
-	for (size_t i = 0; i < n; i++) {
-		if (kept && all[kept - 1] == all[i]) {
-			sheets[kept - 1]++;
-		} else {
-			all[kept] = all[i];
-			sheets[kept++] = 1;
-		}
-		most = sheets[kept - 1] > most ? sheets[kept - 1] : most;
-	}
-	size_t common = 0;
-	for (size_t i = 0; i < kept; i++)
-		if (2 * sheets[i] >= most)
-			all[common++] = all[i];
-	size_t columns = common < MOST_COLUMNS ? common : MOST_COLUMNS;
-	for (size_t i = 0; i < columns; i++)
-		sizes[i] = all[columns > 1 ? i * (common - 1) / (columns - 1) : 0];
-	free(all);
-	free(sheets);
-	return columns;
-}
-
 /* Who is fastest at a size, and who else is not told apart from it. */
-static void winner_cell(FILE *out, const struct sheet *sheet, long s)
+static void winner_cell(FILE *out, const struct sheet *sheet, size_t s)
 {
-	char number[TEXT_NUMBER], spread[TEXT_NUMBER];
+	char number[TEXT_NUMBER], spread[TEXT_NUMBER], size[24];
 	size_t row;
-	const struct sheet_cell *best = s < 0 ? NULL : sheet_fastest(sheet, (size_t)s, &row);
-
-	if (!best) {
-		fputs("<td class=\"soft\">–</td>", out);
-		return;
-	}
+	const struct sheet_cell *best = sheet_fastest(sheet, s, &row);
 	struct interval value = measure_value(sheet->measure, best->level);
-	struct text_unit unit = sheet->measure == MEASURE_BANDWIDTH ?
-	                                text_unit_bytes_per_s(value.estimate) :
-	                                text_unit_one_ns(value.estimate);
-	fputs("<td><strong>", out);
+	struct text_unit unit = sheet->measure == MEASURE_BANDWIDTH
+					? text_unit_bytes_per_s(value.estimate)
+					: text_unit_one_ns(value.estimate);
+
+	fprintf(out, "<td><span class=\"soft\">%s</span><br><strong>",
+		say_size(sheet->sizes[s], size));
 	text_html(out, sheet->rows[row].label);
 	fputs("</strong>", out);
 	for (size_t r = 0; r < sheet->row_count; r++) {
@@ -217,46 +164,70 @@ static void winner_cell(FILE *out, const struct sheet *sheet, long s)
 		text_html(out, sheet->rows[r].label);
 	}
 	fprintf(out, "<br>%s %s <span class=\"soft\">%s</span></td>",
-	        text_number(value.estimate / unit.scale, number), unit.name, text_spread(value, spread));
+		text_number(value.estimate / unit.scale, number), unit.name,
+		text_spread(value, spread));
+}
+
+/* A sheet at its smallest, its middle and its largest size. */
+static void winner_row(FILE *out, const struct sheet *sheet)
+{
+	size_t *measured = calloc(sheet->size_count + 1, sizeof *measured), n = 0, row;
+
+	for (size_t s = 0; measured && s < sheet->size_count; s++)
+		if (sheet_fastest(sheet, s, &row))
+			measured[n++] = s;
+	fputs("<tr><th scope=\"row\">", out);
+	text_html(out, sheet->pattern);
+	fprintf(out, "<br><span class=\"soft\">%s</span></th>", measure_text(sheet->measure));
+	for (size_t column = 0; column < 3; column++) {
+		if ((column == 1 && n < 3) || (column == 2 && n < 2) || !n)
+			fputs("<td></td>", out);
+		else
+			winner_cell(out, sheet, measured[column * (n - 1) / 2]);
+	}
+	fputs("</tr>\n", out);
+	free(measured);
+}
+
+static bool has_levels(const struct sheet *sheet)
+{
+	size_t row;
+
+	for (size_t s = 0; s < sheet->size_count; s++)
+		if (sheet_fastest(sheet, s, &row))
+			return true;
+	return false;
 }
 
 static void winners(FILE *out, const struct arrangement *a)
 {
-	uint64_t sizes[MOST_COLUMNS];
-	size_t columns = telling_sizes(a, sizes), row;
-	char size[24];
+	const char *situation = "";
 
-	fputs("<p>Fastest in each situation. Spinning and sleeping waits are not ranked together: a spinning "
+	fputs("<p>Fastest in each situation. Spinning and sleeping waits are not ranked together: "
+	      "a spinning "
 	      "peer keeps its CPU busy.</p>\n<div class=\"scroll\"><table class=\"winners\">\n"
-	      "<thead><tr><th></th>",
+	      "<thead><tr><th></th><th scope=\"col\">smallest messages</th><th "
+	      "scope=\"col\">middle</th>"
+	      "<th scope=\"col\">largest</th></tr></thead>\n<tbody>\n",
 	      out);
-	for (size_t c = 0; c < columns; c++)
-		fprintf(out, "<th scope=\"col\">%s</th>", say_size(sizes[c], size));
-	fputs("</tr></thead>\n<tbody>\n", out);
 	for (size_t i = 0; i < a->sheet_count; i++) {
 		const struct sheet *sheet = &a->sheets[i];
-		bool any = false;
-		for (size_t s = 0; s < sheet->size_count; s++)
-			any |= sheet_fastest(sheet, s, &row) != NULL;
-		if (!any)
+		/* with one peer nothing crosses: that is a control, and in the tables */
+		if (!has_levels(sheet) || sheet->sample->peers < 2)
 			continue;
-		if (sheet->new_situation) {
-			fprintf(out, "<tr class=\"group\"><th colspan=\"%zu\">", columns + 1);
+		if (strcmp(situation, sheet->situation) != 0) {
+			fputs("<tr class=\"group\"><th colspan=\"4\">", out);
 			text_html(out, sheet->situation);
 			fputs("</th></tr>\n", out);
+			situation = sheet->situation;
 		}
-		fputs("<tr><th scope=\"row\">", out);
-		text_html(out, sheet->pattern);
-		fprintf(out, "<br><span class=\"soft\">%s</span></th>", measure_text(sheet->measure));
-		for (size_t c = 0; c < columns; c++)
-			winner_cell(out, sheet, size_column(sheet, sizes[c]));
-		fputs("</tr>\n", out);
+		winner_row(out, sheet);
 	}
 	fputs("</tbody>\n</table></div>\n", out);
 }
 
 static void sentences_of(FILE *out, const char *title, const struct sentence sentences[], size_t n,
-                         enum topic topic)
+			 enum topic topic)
 {
 	bool begun = false;
 
@@ -289,9 +260,12 @@ static void answer(FILE *out, const struct page *page)
 	sentences_of(out, "Which one at which size", sentences, n, TOPIC_CROSSING);
 	sentences_of(out, "What false sharing costs", sentences, n, TOPIC_SHARING);
 	if (n)
-		fputs("<p class=\"soft\">RTT is the whole round trip, two messages, never half of it. ± is "
-		      "half of the 95&nbsp;% interval over workers; brackets hold 95&nbsp;% intervals. "
-		      "“or”: pairs of workers that lived side by side do not tell the two apart.</p>\n",
+		fputs("<p class=\"soft\">RTT is the whole round trip, two messages, never half of "
+		      "it. ± is "
+		      "half of the 95&nbsp;% interval over workers; brackets hold 95&nbsp;% "
+		      "intervals. "
+		      "“or”: pairs of workers that lived side by side do not tell the two "
+		      "apart.</p>\n",
 		      out);
 	fputs("</section>\n", out);
 	free(sentences);
@@ -308,25 +282,21 @@ static char *read_file(const char *folder, const char *name, const char *suffix)
 	FILE *in = fopen(path, "re");
 	if (!in)
 		return NULL;
-	size_t used = 0, room = 1 << 16, n;
-	while ((text = realloc(text, room)) &&
-	       (n = fread(text + used, 1, room - used - 1, in)) > 0) {
-		used += n;
-		if (used + 1 == room)
-			room *= 2;
+	size_t bytes = 0;
+	if (getdelim(&text, &bytes, '\0', in) < 0) { /* all of it: a drawing holds no zero byte */
+		free(text);
+		text = NULL;
 	}
 	fclose(in);
-	if (text)
-		text[used] = '\0';
 	return text;
 }
 
-/* Whether markup holds anything that a drawing has no use for. gnuplot writes none of it, and escapes
- * what it prints; this is the second lock. */
+/* Whether markup holds anything that a drawing has no use for. gnuplot writes none of it, and
+ * escapes what it prints; this is the second lock. */
 static bool harmless(const char *svg)
 {
 	static const char *const never[] = { "<script", "<foreignobject", "<iframe", "javascript:",
-		                             "<image",  "<!entity",       "<a " };
+					     "<image",  "<!entity",       "<a " };
 
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
 		if (strcasestr(svg, never[i]))
@@ -334,7 +304,8 @@ static bool harmless(const char *svg)
 	return true;
 }
 
-/* An SVG drawing inside the page: its identifiers made its own, its prolog and its tool tips left out. */
+/* An SVG drawing inside the page: its identifiers made its own, its prolog and its tool tips left
+ * out. */
 static void inline_svg(FILE *out, const char *svg, const struct figure *figure)
 {
 	const char *at = strstr(svg, "<svg");
@@ -343,7 +314,8 @@ static void inline_svg(FILE *out, const char *svg, const struct figure *figure)
 	text_html(out, figure->title);
 	fputc('"', out);
 	for (at = at ? at + 4 : ""; *at;) {
-		static const char *const names[] = { " id='", " id=\"", "href='#", "href=\"#", "url(#" };
+		static const char *const names[] = { " id='", " id=\"", "href='#", "href=\"#",
+						     "url(#" };
 		size_t skip = 0;
 		if (!strncmp(at, "<title>", 7) || !strncmp(at, "<desc>", 6)) {
 			const char *end = strstr(at, at[1] == 't' ? "</title>" : "</desc>");
@@ -425,8 +397,8 @@ static void number_cell(FILE *out, const char *class, const char *number, size_t
 /* What the rows of a table's size columns show: figures or CPU time. */
 static double shown(const struct sheet *sheet, const struct level *level, bool cpu)
 {
-	return cpu ? level->cpu_ns / sheet_cpu_unit(sheet).scale :
-	             measure_value(sheet->measure, level).estimate / sheet_unit(sheet).scale;
+	return cpu ? level->cpu_ns / sheet_cpu_unit(sheet).scale
+		   : measure_value(sheet->measure, level).estimate / sheet_unit(sheet).scale;
 }
 
 static size_t column_decimals(const struct sheet *sheet, size_t s, bool cpu)
@@ -444,22 +416,26 @@ static size_t column_decimals(const struct sheet *sheet, size_t s, bool cpu)
 	return most;
 }
 
-static void value_cells(FILE *out, const struct sheet *sheet, const struct sheet_cell *cell, size_t most)
+static void value_cells(FILE *out, const struct sheet *sheet, const struct sheet_cell *cell,
+			size_t most)
 {
 	char number[TEXT_NUMBER], spread[TEXT_NUMBER];
 
 	if (!cell->level) {
-		fputs(cell->cell < 0 ? "<td class=\"n soft\">–</td><td></td><td></td>" :
-		                       "<td class=\"n bad\" colspan=\"2\">failed</td><td></td>",
+		fputs(cell->cell < 0 ? "<td class=\"n soft\">–</td><td></td><td></td>"
+				     : "<td class=\"n bad\" colspan=\"2\">failed</td><td></td>",
 		      out);
 		return;
 	}
 	const char *class = cell->fastest ? "n best" : cell->tied ? "n tied" : "n";
 	number_cell(out, class, text_number(shown(sheet, cell->level, false), number), most);
 	fprintf(out, "<td class=\"pm\">%s</td>",
-	        text_spread(measure_value(sheet->measure, cell->level), spread));
-	fprintf(out, "<td class=\"mark\">%s%s</td>", cell->fastest ? "◂" : cell->tied ? "◃" : "",
-	        cell->level->bimodal ? "‡" : "");
+		text_spread(measure_value(sheet->measure, cell->level), spread));
+	fprintf(out, "<td class=\"mark\">%s%s</td>",
+		cell->fastest ? "◂"
+		: cell->tied  ? "◃"
+			      : "",
+		cell->level->bimodal ? "‡" : "");
 }
 
 static void sizes_row(FILE *out, const struct sheet *sheet, bool cpu)
@@ -469,10 +445,10 @@ static void sizes_row(FILE *out, const struct sheet *sheet, bool cpu)
 	for (size_t s = 0; s < sheet->size_count; s++)
 		if (cpu)
 			fprintf(out, "<th scope=\"col\" class=\"cpu\">%s</th>",
-			        say_size(sheet->sizes[s], size));
+				say_size(sheet->sizes[s], size));
 		else
 			fprintf(out, "<th scope=\"col\" class=\"n\" colspan=\"2\">%s</th><th></th>",
-			        say_size(sheet->sizes[s], size));
+				say_size(sheet->sizes[s], size));
 }
 
 static void sheet_table(FILE *out, const struct sheet *sheet, bool values, bool cpu)
@@ -484,10 +460,10 @@ static void sheet_table(FILE *out, const struct sheet *sheet, bool values, bool 
 	fputs("</th>", out);
 	if (values)
 		fprintf(out, "<th class=\"n\" colspan=\"%zu\">%s, %s</th>", 3 * sheet->size_count,
-		        measure_text(sheet->measure), sheet_unit(sheet).name);
+			measure_text(sheet->measure), sheet_unit(sheet).name);
 	if (cpu)
 		fprintf(out, "<th class=\"cpu\" colspan=\"%zu\">CPU time per message, %s</th>",
-		        sheet->size_count, sheet_cpu_unit(sheet).name);
+			sheet->size_count, sheet_cpu_unit(sheet).name);
 	fputs("</tr>\n<tr><th></th>", out);
 	if (values)
 		sizes_row(out, sheet, false);
@@ -504,8 +480,9 @@ static void sheet_table(FILE *out, const struct sheet *sheet, bool values, bool 
 		for (size_t s = 0; s < sheet->size_count && cpu; s++) {
 			const struct level *level = row->cells[s].level;
 			if (level && isfinite(level->cpu_ns))
-				number_cell(out, "cpu", text_number(shown(sheet, level, true), number),
-				            column_decimals(sheet, s, true));
+				number_cell(out, "cpu",
+					    text_number(shown(sheet, level, true), number),
+					    column_decimals(sheet, s, true));
 			else
 				fputs("<td class=\"cpu\">–</td>", out);
 		}
@@ -526,9 +503,9 @@ static void bimodal_notes(FILE *out, const struct arrangement *a)
 				fputs("<li>‡ Two modes: <code>", out);
 				text_html(out, a->result->cells[level->cell].key);
 				fprintf(out, "</code>%s%s, %s and %s per operation</li>\n",
-				        level->state == STATE_NONE ? "" : ", host state ",
-				        state_text(level->state), say_ns(level->mode_ns[0], low),
-				        say_ns(level->mode_ns[1], high));
+					level->state == STATE_NONE ? "" : ", host state ",
+					state_text(level->state), say_ns(level->mode_ns[0], low),
+					say_ns(level->mode_ns[1], high));
 			}
 		}
 	}
@@ -538,8 +515,10 @@ static void tables(FILE *out, const struct page *page)
 {
 	const struct arrangement *a = page->arrangement;
 
-	fputs("<section id=\"tables\">\n<h2>Tables</h2>\n<p class=\"soft\">◂ fastest of its column; ◃ pairs "
-	      "of workers that lived side by side do not tell it from the fastest. ± half of the 95&nbsp;% "
+	fputs("<section id=\"tables\">\n<h2>Tables</h2>\n<p class=\"soft\">◂ fastest of its "
+	      "column; ◃ pairs "
+	      "of workers that lived side by side do not tell it from the fastest. ± half of the "
+	      "95&nbsp;% "
 	      "interval over workers; ±? too few of them. – not in the plan, or left out.</p>\n",
 	      out);
 	for (size_t i = 0; i < a->sheet_count; i++) {
@@ -565,7 +544,7 @@ static void tables(FILE *out, const struct page *page)
 	bimodal_notes(out, a);
 	if (a->unsettled_workers)
 		fprintf(out, "<li>%zu workers never settled; they are kept and counted.</li>\n",
-		        a->unsettled_workers);
+			a->unsettled_workers);
 	fputs("</ul>\n</section>\n", out);
 }
 
@@ -583,23 +562,25 @@ static void group_row(FILE *out, const struct sheet *sheet, unsigned columns)
 
 static void segment_cells(FILE *out, const struct fit *fit, const struct fit_segment *segment)
 {
-	char text[128], size[24];
+	char size[TEXT_NUMBER];
 	struct text_unit t = text_unit_one_ns(segment->sigma_ns.estimate);
 	struct text_unit b = text_unit_bytes_per_s(segment->bytes_per_s.estimate);
 
-	fprintf(out, "<td class=\"n\">%s</td>", say_size((unsigned long long)segment->from, size));
-	fprintf(out, "<td class=\"n\">%s</td>", say_size((unsigned long long)segment->to, size));
+	fprintf(out, "<td class=\"n\">%s</td>", text_size(segment->from, size));
+	fprintf(out, "<td class=\"n\">%s</td>", text_size(segment->to, size));
 	if (segment->withheld) {
-		fputs("<td colspan=\"2\" class=\"soft\">withheld</td><td class=\"text soft\">not a straight "
+		fputs("<td colspan=\"2\" class=\"soft\">withheld</td><td class=\"text soft\">not a "
+		      "straight "
 		      "line here",
 		      out);
 		if (isfinite(segment->lack_of_fit_p))
 			fprintf(out, " (lack of fit, p = %.2g)", segment->lack_of_fit_p);
 	} else {
+		char text[128];
 		fprintf(out, "<td>%s</td>",
-		        text_interval(segment->sigma_ns, t.scale, t.name, text, sizeof text));
+			text_interval(segment->sigma_ns, t.scale, t.name, text, sizeof text));
 		fprintf(out, "<td>%s</td><td class=\"text soft\">",
-		        text_interval(segment->bytes_per_s, b.scale, b.name, text, sizeof text));
+			text_interval(segment->bytes_per_s, b.scale, b.name, text, sizeof text));
 	}
 	if (segment == fit->segment) {
 		if (fit->break_uncertain)
@@ -618,7 +599,9 @@ static void fit_rows(FILE *out, const struct fit *fit, const char *label)
 	text_html(out, label);
 	fputs("</th>", out);
 	if (!fit->segments) {
-		fputs("<td></td><td></td><td colspan=\"2\" class=\"soft\">–</td><td class=\"text soft\">", out);
+		fputs("<td></td><td></td><td colspan=\"2\" class=\"soft\">–</td><td class=\"text "
+		      "soft\">",
+		      out);
 		text_html(out, *fit->note ? fit->note : "no model");
 		fputs("</td></tr>\n", out);
 	}
@@ -634,17 +617,22 @@ static void models(FILE *out, const struct page *page)
 	const struct fits *fits = page->fits;
 	const struct arrangement *a = page->arrangement;
 
-	fputs("<section id=\"models\">\n<h2>Cost models</h2>\n<p>Time of one operation at size <i>x</i>: "
-	      "T(<i>x</i>) = σ + <i>x</i>/<i>b</i> in each span of sizes, fitted by relative error. σ is per "
-	      "round trip for round trips, else per message; B is the payload bandwidth, 2<i>b</i> for round "
-	      "trips, since 2<i>x</i> bytes cross. Brackets hold 95&nbsp;% intervals. Where a straight line "
+	fputs("<section id=\"models\">\n<h2>Cost models</h2>\n<p>Time of one operation at size "
+	      "<i>x</i>: "
+	      "T(<i>x</i>) = σ + <i>x</i>/<i>b</i> in each span of sizes, fitted by relative "
+	      "error. σ is per "
+	      "round trip for round trips, else per message; B is the payload bandwidth, 2<i>b</i> "
+	      "for round "
+	      "trips, since 2<i>x</i> bytes cross. Brackets hold 95&nbsp;% intervals. Where a "
+	      "straight line "
 	      "does not fit, σ and B are withheld.</p>\n",
 	      out);
 	if (!fits || !fits->fit_count) {
 		fputs("<p>There are none.</p>\n</section>\n", out);
 		return;
 	}
-	fputs("<div class=\"scroll\"><table class=\"models\">\n<thead><tr><th></th><th class=\"n\">from</th>"
+	fputs("<div class=\"scroll\"><table class=\"models\">\n<thead><tr><th></th><th "
+	      "class=\"n\">from</th>"
 	      "<th class=\"n\">to</th><th>σ</th><th>B</th><th></th></tr></thead>\n<tbody>\n",
 	      out);
 	for (size_t i = 0; i < a->sheet_count; i++) {
@@ -683,9 +671,10 @@ static void crossover_row(FILE *out, const struct page *page, const struct cross
 		fprintf(out, "</td><td class=\"n\">%.0f %%</td>", x->share * 100);
 	else
 		fputs("</td><td class=\"n\">–</td>", out);
-	if (isfinite(x->closed_form_bytes) && x->closed_form_bytes > 0 && x->closed_form_bytes < 1e15)
+	if (isfinite(x->closed_form_bytes) && x->closed_form_bytes > 0 &&
+	    x->closed_form_bytes < 1e15)
 		fprintf(out, "<td class=\"n\">%s</td></tr>\n",
-		        say_size((unsigned long long)x->closed_form_bytes, text));
+			text_size(x->closed_form_bytes, text));
 	else
 		fputs("<td class=\"n\">–</td></tr>\n", out);
 }
@@ -693,8 +682,10 @@ static void crossover_row(FILE *out, const struct page *page, const struct cross
 /* Those where one is faster throughout, or all others, by sheet and outcome. */
 static void crossover_table(FILE *out, const struct page *page, bool never)
 {
-	static const enum crossing order[] = { CROSSING_ONE,        CROSSING_SEVERAL, CROSSING_TIE,
-		                               CROSSING_UNRESOLVED, CROSSING_OUTSIDE, CROSSING_NEVER };
+	static const enum crossing order[] = {
+		CROSSING_ONE,        CROSSING_SEVERAL, CROSSING_TIE,
+		CROSSING_UNRESOLVED, CROSSING_OUTSIDE, CROSSING_NEVER
+	};
 	const struct fits *fits = page->fits;
 	const struct arrangement *a = page->arrangement;
 
@@ -728,48 +719,54 @@ static void crossovers(FILE *out, const struct page *page)
 	const struct fits *fits = page->fits;
 	size_t never = 0;
 
-	fputs("<section id=\"crossovers\">\n<h2>Crossovers</h2>\n<p>A crossover is a size at which the curve "
-	      "of paired ratios crosses 1, from workers that lived side by side; not where two fitted lines "
+	fputs("<section id=\"crossovers\">\n<h2>Crossovers</h2>\n<p>A crossover is a size at which "
+	      "the curve "
+	      "of paired ratios crosses 1, from workers that lived side by side; not where two "
+	      "fitted lines "
 	      "meet, which is given beside it. Brackets hold 95&nbsp;% intervals.</p>\n",
 	      out);
 	for (size_t i = 0; fits && i < fits->crossover_count; i++)
 		never += fits->crossover[i].outcome == CROSSING_NEVER;
 	if (!fits || !fits->crossover_count)
-		fputs("<p>There are none: it takes two variants of one group, each at several sizes.</p>\n",
+		fputs("<p>There are none: it takes two variants of one group, each at several "
+		      "sizes.</p>\n",
 		      out);
 	else if (never < fits->crossover_count)
 		crossover_table(out, page, false);
 	if (never) {
-		fprintf(out, "<details><summary>%zu pairs of which one is faster at every size</summary>\n",
-		        never);
+		fprintf(out,
+			"<details><summary>%zu pairs of which one is faster at every "
+			"size</summary>\n",
+			never);
 		crossover_table(out, page, true);
 		fputs("</details>\n", out);
 	}
 	if (fits && fits->crossover_skipped)
-		fprintf(out, "<p>%zu more pairs of curves were not looked at.</p>\n", fits->crossover_skipped);
+		fprintf(out, "<p>%zu more pairs of curves were not looked at.</p>\n",
+			fits->crossover_skipped);
 	fputs("</section>\n", out);
 }
 
 /* ---- what is missing ---- */
 
 static void reasons(FILE *out, const char *title, const char *what, const struct reason list[],
-                    size_t count)
+		    size_t count)
 {
 	if (!count)
 		return;
 	fprintf(out, "<h3>%s</h3>\n<ul>\n", title);
 	for (size_t i = 0; i < count; i++) {
-		size_t shown_keys = list[i].key_count < 4 ? list[i].key_count : 4;
+		size_t k;
 		fprintf(out, "<li>%zu %s%s: ", list[i].count, what, list[i].count == 1 ? "" : "s");
 		text_html(out, list[i].text);
 		fputs("<br><small>", out);
-		for (size_t k = 0; k < shown_keys; k++) {
+		for (k = 0; k < list[i].key_count && k < 4; k++) {
 			fputs(k ? ", <code>" : "<code>", out);
 			text_html(out, list[i].keys[k]);
 			fputs("</code>", out);
 		}
-		if (list[i].key_count > shown_keys)
-			fprintf(out, " and %zu more", list[i].key_count - shown_keys);
+		if (list[i].key_count > k)
+			fprintf(out, " and %zu more", list[i].key_count - k);
 		fputs("</small></li>\n", out);
 	}
 	fputs("</ul>\n", out);
@@ -813,20 +810,22 @@ static void host_value(FILE *out, const json_t *value)
 
 static void host(FILE *out, const struct page *page)
 {
-	const json_t *all = json_object_get(page->arrangement->result->header, "host");
-	const json_t *clock = json_object_get(page->arrangement->result->header, "clock");
+	json_t *all = json_object_get(page->arrangement->result->header, "host");
+	json_t *clock = json_object_get(page->arrangement->result->header, "clock");
 	const char *name, *inner_name;
 	json_t *value, *inner;
 
 	fputs("<section id=\"host\">\n<h2>Host and conditions</h2>\n<dl>\n", out);
-	json_object_foreach ((json_t *)(uintptr_t)all, name, value) {
+	json_object_foreach(all, name, value)
+	{
 		fputs("<dt>", out);
 		text_html(out, name);
 		fputs("</dt><dd>", out);
 		if (!json_is_object(value))
 			host_value(out, value);
 		const char *separator = "";
-		json_object_foreach (value, inner_name, inner) {
+		json_object_foreach(value, inner_name, inner)
+		{
 			fputs(separator, out);
 			separator = "; ";
 			text_html(out, inner_name);
@@ -838,7 +837,8 @@ static void host(FILE *out, const struct page *page)
 		}
 		fputs("</dd>\n", out);
 	}
-	json_object_foreach ((json_t *)(uintptr_t)clock, name, value) {
+	json_object_foreach(clock, name, value)
+	{
 		fputs("<dt>clock ", out);
 		text_html(out, name);
 		fputs("</dt><dd>", out);
@@ -854,21 +854,34 @@ static void method(FILE *out, const struct page *page)
 	double margin = plan_number(result, "margin");
 
 	fputs("<section id=\"method\">\n<h2>Method</h2>\n"
-	      "<p>The replicate is the worker: a freshly started set of processes for one cell (mechanism, "
-	      "pattern, placement, size, wait). Its value is the median over its turns of the logarithm of "
-	      "the time per operation. Workers that are compared live side by side and take turns of some "
-	      "tens of microseconds, in random order, so that what the host does meanwhile happens to all "
-	      "of them; rounds repeat this with fresh workers in fresh order. The first operations of each "
-	      "turn are not counted. Every message is checked by its receiver: its order, and its content "
+	      "<p>The replicate is the worker: a freshly started set of processes for one cell "
+	      "(mechanism, "
+	      "pattern, placement, size, wait). Its value is the median over its turns of the "
+	      "logarithm of "
+	      "the time per operation. Workers that are compared live side by side and take turns "
+	      "of some "
+	      "tens of microseconds, in random order, so that what the host does meanwhile happens "
+	      "to all "
+	      "of them; rounds repeat this with fresh workers in fresh order. The first operations "
+	      "of each "
+	      "turn are not counted. Every message is checked by its receiver: its order, and its "
+	      "content "
 	      "unless said otherwise.</p>\n"
-	      "<p>A level is the exponential of the mean over workers, with Student's t interval (95&nbsp;%). "
-	      "A ratio is the 20&nbsp;% trimmed mean of the log ratios of pairs (two workers of one block and "
-	      "round), with Yuen's t (Yuen 1974; Wilcox 2012). Nothing is dropped by its value. Intervals "
+	      "<p>A level is the exponential of the mean over workers, with Student's t interval "
+	      "(95&nbsp;%). "
+	      "A ratio is the 20&nbsp;% trimmed mean of the log ratios of pairs (two workers of "
+	      "one block and "
+	      "round), with Yuen's t (Yuen 1974; Wilcox 2012). Nothing is dropped by its value. "
+	      "Intervals "
 	      "speak about this host in this boot, not about others of its kind.</p>\n"
-	      "<p>Host state: on virtual machines the CPUs move; a line of cache then takes 100 ns and more "
-	      "from one to the other, or half of that. It is measured around each block, and far (above "
-	      "80&nbsp;ns) and near are never mixed. Sleeping waits across CPUs are measured with the CPUs "
-	      "kept awake by an idle-class spinner, or allowed to sleep; the two are never compared. "
+	      "<p>Host state: on virtual machines the CPUs move; a line of cache then takes 100 ns "
+	      "and more "
+	      "from one to the other, or half of that. It is measured around each block, and far "
+	      "(above "
+	      "80&nbsp;ns) and near are never mixed. Sleeping waits across CPUs are measured with "
+	      "the CPUs "
+	      "kept awake by an idle-class spinner, or allowed to sleep; the two are never "
+	      "compared. "
 	      "CPU time is that of all peers per message.</p>\n",
 	      out);
 	const json_t *clock = json_object_get(result->header, "clock");
@@ -877,7 +890,9 @@ static void method(FILE *out, const struct page *page)
 	fputs("<p>Clock: ", out);
 	text_html(out, source ? source : "not known");
 	if (cost > 0)
-		fprintf(out, ", one reading costs %.1f ns; it is read once a turn and not subtracted", cost);
+		fprintf(out,
+			", one reading costs %.1f ns; it is read once a turn and not subtracted",
+			cost);
 	if (isfinite(margin))
 		fprintf(out, ". Margin of relevance, fixed before the run: %.1f %%", margin * 100);
 	fputs(".</p>\n<h3>To cite</h3>\n<p>toll ", out);
@@ -892,7 +907,8 @@ static void method(FILE *out, const struct page *page)
 	text_html(out, result_host(result, "cpu_model"));
 	fputs(", Linux ", out);
 	text_html(out, result_host(result, "kernel"));
-	fputs("). The page is made from that file alone by <code>toll report</code>; the same file and seed "
+	fputs("). The page is made from that file alone by <code>toll report</code>; the same file "
+	      "and seed "
 	      "give the same numbers.</p>\n</section>\n",
 	      out);
 }

@@ -11,9 +11,9 @@ struct page {
 	size_t level_count;
 	const struct fits *fits;
 	const struct figures *figures;
-	const char *figures_at;        /* folder the .svg files can be read from now */
-	const char *files;             /* the folder's name as it stands beside the page, for links */
-	const char *source;            /* the result file's name */
+	const char *figures_at; /* folder the .svg files can be read from now */
+	const char *files;      /* the folder's name as it stands beside the page, for links */
+	const char *source;     /* the result file's name */
 };
 
 /* Each writes to a stream; 0, or -1 when memory or room runs out (errno). The HTML page holds its

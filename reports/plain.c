@@ -23,7 +23,7 @@ static void sheet_markdown(FILE *out, const struct sheet *sheet)
 	fputs("\n", out);
 	text_markdown(out, sheet->pattern);
 	fprintf(out, ": %s, %s; CPU per message, %s\n\n| variant |", measure_text(sheet->measure),
-	        unit.name, cpu.name);
+		unit.name, cpu.name);
 	for (size_t s = 0; s < sheet->size_count; s++)
 		fprintf(out, " %s |", say_size(sheet->sizes[s], size));
 	for (size_t s = 0; s < sheet->size_count; s++)
@@ -46,13 +46,13 @@ static void sheet_markdown(FILE *out, const struct sheet *sheet)
 			struct interval value = measure_value(sheet->measure, cell->level);
 			const char *strong = cell->fastest ? "**" : "";
 			fprintf(out, " %s%s%s %s%s |", strong,
-			        text_number(value.estimate / unit.scale, number), strong,
-			        text_spread(value, spread), cell->tied ? " ◃" : "");
+				text_number(value.estimate / unit.scale, number), strong,
+				text_spread(value, spread), cell->tied ? " ◃" : "");
 		}
 		for (size_t s = 0; s < sheet->size_count; s++) {
 			const struct level *level = row->cells[s].level;
 			fprintf(out, " %s |",
-			        text_number(level ? level->cpu_ns / cpu.scale : NAN, number));
+				text_number(level ? level->cpu_ns / cpu.scale : NAN, number));
 		}
 		fputc('\n', out);
 	}
@@ -85,7 +85,8 @@ int page_markdown(FILE *out, const struct page *page)
 	text_markdown(out, header_machine(result, text, sizeof text));
 	fputs(", Linux ", out);
 	text_markdown(out, result_host(result, "kernel"));
-	fprintf(out, "; %zu workers, seed %llu, ", result->worker_count, (unsigned long long)result->seed);
+	fprintf(out, "; %zu workers, seed %llu, ", result->worker_count,
+		(unsigned long long)result->seed);
 	text_markdown(out, header_text(result, "created"));
 	fputs(", toll ", out);
 	text_markdown(out, header_text(result, "toll"));
@@ -98,7 +99,8 @@ int page_markdown(FILE *out, const struct page *page)
 		fputc('\n', out);
 	}
 	free(sentences);
-	fputs("\nRTT is the whole round trip. ± is half of the 95 % interval over workers. Bold: fastest of "
+	fputs("\nRTT is the whole round trip. ± is half of the 95 % interval over workers. Bold: "
+	      "fastest of "
 	      "its column; ◃: pairs of workers do not tell it from the fastest.\n\n## Tables\n",
 	      out);
 	for (size_t i = 0; i < a->sheet_count; i++)
@@ -129,7 +131,7 @@ static void csv_line(FILE *out, const struct page *page, const struct level *lev
 	text_csv(out, cell_variant(cell, text, sizeof text));
 	fputc(',', out);
 	snprintf(text, sizeof text, "%s%s%s", cell->pattern, *cell->pattern_options ? ":" : "",
-	         cell->pattern_options);
+		 cell->pattern_options);
 	text_csv(out, text);
 	fputc(',', out);
 	text_csv(out, cell->placement);
@@ -137,9 +139,11 @@ static void csv_line(FILE *out, const struct page *page, const struct level *lev
 	for (unsigned i = 0; i < cell->peers && i < CELL_MOST_PEERS; i++)
 		fprintf(out, "%s%d", i ? " " : "", cell->cpus[i]);
 	fprintf(out, "\",%llu,%s,%s,%s,%s,%zu,%zu", (unsigned long long)cell->size,
-	        cell_wait_text(cell, text, sizeof text), cell_spins(cell) ? "spinning" : "sleeping",
-	        cell->idle == IDLE_AWAKE ? "awake" : cell->idle == IDLE_SLEEP ? "sleep" : "",
-	        state_text(level->state), level->workers, level->failed);
+		cell_wait_text(cell, text, sizeof text), cell_spins(cell) ? "spinning" : "sleeping",
+		cell->idle == IDLE_AWAKE   ? "awake"
+		: cell->idle == IDLE_SLEEP ? "sleep"
+					   : "",
+		state_text(level->state), level->workers, level->failed);
 	fprintf(out, ",%s", of->quantity == QUANTITY_RTT ? "rtt_ns" : "per_message_ns");
 	csv_number(out, level->ns.estimate);
 	csv_number(out, level->ns.low);
@@ -158,9 +162,11 @@ static void csv_line(FILE *out, const struct page *page, const struct level *lev
 
 int page_csv(FILE *out, const struct page *page)
 {
-	fputs("cell,variant,pattern,placement,cpus,size_bytes,wait,wait_class,idle,host_state,workers,"
+	fputs("cell,variant,pattern,placement,cpus,size_bytes,wait,wait_class,idle,host_state,"
+	      "workers,"
 	      "failed_workers,quantity,ns,ns_low,ns_high,median_ns,median_ns_low,median_ns_high,"
-	      "bytes_per_s,bytes_per_s_low,bytes_per_s_high,cpu_ns_per_message,mode_low_ns,mode_high_ns\r\n",
+	      "bytes_per_s,bytes_per_s_low,bytes_per_s_high,cpu_ns_per_message,mode_low_ns,mode_"
+	      "high_ns\r\n",
 	      out);
 	for (size_t i = 0; i < page->level_count; i++)
 		csv_line(out, page, &page->levels[i]);

@@ -7,6 +7,10 @@ height = 120 + 220 * lines
 load 'style.gp'
 
 top = 100.0 / height
+array panel[rows]
+do for [i = 1 : rows] {
+	stats data index i using (panel[i] = strcol(5), 0) nooutput
+}
 set multiplot
 unset label 1
 unset label 2
@@ -41,8 +45,7 @@ do for [i = 1 : rows] {
 	set rmargin at screen 0.47 + 0.49 * column_of
 	set tmargin at screen bottom + (1 - top) / lines - 26.0 / height
 	set bmargin at screen bottom + 40.0 / height
-	stats data index i using (panel = strcol(5), 0) nooutput
-	set label 4 panel at graph 0, 1 offset 0, 0.7 left tc rgb text font little
+	set label 4 panel[i] at graph 0, 1 offset 0, 0.7 left tc rgb text font little
 	if (i == 1) {
 		set label 1 title at screen 0.002, 1 offset 0, -1.1 left tc rgb text font big
 		set label 2 under at screen 0.002, 1 offset 0, -2.6 left tc rgb faint font little

@@ -8,7 +8,8 @@ set yrange [rows + 0.7 : 0.3]
 set logscale x 2
 set xrange [x_low : x_high]
 set xtics ()
-do for [m in x_high / x_low < 4 ? '0.25 0.5 0.75 1 1.25 1.5 2 3 4' : '0.25 0.5 1 2 4 8 16 32 64 128'] {
+do for [m in x_high / x_low < 4 ? '0.25 0.5 0.75 1 1.25 1.5 2 3 4' : x_high / x_low < 24 ? \
+	'0.25 0.5 1 2 4 8 16 32 64' : '0.0625 0.25 1 4 16 64 256'] {
 	if (m >= x_low && m <= x_high) {
 		set xtics add (sprintf('%s ×', m) m + 0)
 	}

@@ -53,5 +53,9 @@ unset key
 size_text(v) = v < 1024 ? sprintf('%.4g B', v) : v < 1048576 ? sprintf('%.4g KiB', v / 1024) : \
 	v < 1073741824 ? sprintf('%.4g MiB', v / 1048576) : sprintf('%.4g GiB', v / 1073741824)
 
+# Digits that a logarithmic axis is marked at: more of them where it is short.
+marks(low, high) = high / low < 2.5 ? '1 1.1 1.2 1.3 1.4 1.6 1.8 2 2.2 2.5 2.8 3.2 3.6 4 4.5 5 5.5 6 7 8 9' : \
+	high / low < 12 ? '1 1.5 2 3 5 7' : high / low < 2e3 ? '1 2 5' : '1'
+
 # Sizes are marked at powers of two, this many exponents apart so that their names have room.
 size_step = x_low <= 0 ? 1 : x_high / x_low > 2 ** 14 ? 4 : x_high / x_low > 2 ** 7 ? 2 : 1

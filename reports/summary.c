@@ -12,7 +12,7 @@
 #include "arrange.h"
 #include "table.h"
 
-enum { PAPER = 100 };                  /* columns, where the stream is no terminal */
+enum { PAPER = 100 }; /* columns, where the stream is no terminal */
 
 static size_t columns_of(FILE *stream)
 {
@@ -35,20 +35,22 @@ static void put(FILE *stream, const char *text)
 static void header(FILE *stream, const struct result *result)
 {
 	const char *dim = say_style(stream, SAY_DIM), *plain = say_style(stream, SAY_PLAIN);
-	char text[256], machine[256], when[32];
-	double elapsed = summary_number(result, "elapsed_s"), rounds = summary_number(result, "rounds");
+	char text[256], machine[256];
+	double elapsed = summary_number(result, "elapsed_s"),
+	       rounds = summary_number(result, "rounds");
 
 	fputs(say_style(stream, SAY_BOLD), stream);
 	put(stream, result_host(result, "name"));
 	fprintf(stream, "%s  ", plain);
 	put(stream, result_host(result, "cpu_model"));
-	fprintf(stream, "\n%sLinux %s", dim, text_clean(result_host(result, "kernel"), text, sizeof text));
+	fprintf(stream, "\n%sLinux %s", dim,
+		text_clean(result_host(result, "kernel"), text, sizeof text));
 	fprintf(stream, " · %s",
-	        text_clean(header_machine(result, machine, sizeof machine), text, sizeof text));
+		text_clean(header_machine(result, machine, sizeof machine), text, sizeof text));
 	fprintf(stream, " · CPUs %s",
-	        text_clean(result_host(result, "cpus_allowed"), text, sizeof text));
-	const char *clock =
-	        json_string_value(json_object_get(json_object_get(result->header, "clock"), "source"));
+		text_clean(result_host(result, "cpus_allowed"), text, sizeof text));
+	const char *clock = json_string_value(
+		json_object_get(json_object_get(result->header, "clock"), "source"));
 	fprintf(stream, " · clock %s\n", text_clean(clock ? clock : "-", text, sizeof text));
 	fprintf(stream, "toll %s", text_clean(header_text(result, "toll"), text, sizeof text));
 	fprintf(stream, " · %s", text_clean(header_text(result, "created"), text, sizeof text));
@@ -56,26 +58,26 @@ static void header(FILE *stream, const struct result *result)
 	if (isfinite(rounds))
 		fprintf(stream, " · %.0f round%s", rounds, rounds == 1 ? "" : "s");
 	if (isfinite(elapsed))
-		fprintf(stream, " · %s", say_duration(elapsed, when));
+		fprintf(stream, " · %s", say_duration(elapsed, text));
 	fprintf(stream, " · %zu worker%s%s\n", result->worker_count,
-	        result->worker_count == 1 ? "" : "s", plain);
-	const char *ended = json_string_value(json_object_get(result->summary, "ended"));
+		result->worker_count == 1 ? "" : "s", plain);
 	if (!result->summary)
 		fprintf(stream, "%sThe run has not ended by itself: what was finished is below%s\n",
-		        say_style(stream, SAY_BAD), plain);
-	else if (ended && strcmp(ended, "budget") && strcmp(ended, "rounds"))
+			say_style(stream, SAY_BAD), plain);
+	else if (ended_early(result))
 		fprintf(stream, "%sThe run was %s%s\n", say_style(stream, SAY_BAD),
-		        text_clean(ended, text, sizeof text), plain);
+			text_clean(ended_early(result), text, sizeof text), plain);
 	if (result->truncated)
 		fprintf(stream, "%sThe last line of the file was cut and is left out%s\n",
-		        say_style(stream, SAY_BAD), plain);
+			say_style(stream, SAY_BAD), plain);
 }
 
 /* How much of a sheet a table shows: some sizes, and CPU time for some of them. */
 struct panel {
 	const struct sheet *sheet;
 	struct text_unit unit, cpu_unit;
-	size_t first, count, cpu_count; /* sizes first … first + count − 1; CPU time from first on */
+	size_t first, count,
+		cpu_count; /* sizes first … first + count − 1; CPU time from first on */
 };
 
 static void heading(struct table *table, const struct panel *panel)
@@ -85,13 +87,13 @@ static void heading(struct table *table, const struct panel *panel)
 
 	table_row(table);
 	if (panel->count)
-		table_span(table, 1 + 3 * panel->count, TABLE_LEFT, SAY_BOLD, "%s: %s, %s", sheet->pattern,
-		           measure_text(sheet->measure), panel->unit.name);
+		table_span(table, 1 + 3 * panel->count, TABLE_LEFT, SAY_BOLD, "%s: %s, %s",
+			   sheet->pattern, measure_text(sheet->measure), panel->unit.name);
 	else
 		table_cell(table, SAY_PLAIN, "%s", "");
 	if (panel->cpu_count)
 		table_span(table, panel->cpu_count, TABLE_RIGHT, SAY_DIM, "CPU/message, %s",
-		           panel->cpu_unit.name);
+			   panel->cpu_unit.name);
 	table_row(table);
 	table_cell(table, SAY_PLAIN, "%s", "");
 	for (size_t s = panel->first; s < panel->first + panel->count; s++) {
@@ -102,14 +104,15 @@ static void heading(struct table *table, const struct panel *panel)
 		table_span(table, 1, TABLE_RIGHT, SAY_DIM, "%s", say_size(sheet->sizes[s], size));
 }
 
-static void value_cells(struct table *table, const struct panel *panel, const struct sheet_cell *cell)
+static void value_cells(struct table *table, const struct panel *panel,
+			const struct sheet_cell *cell)
 {
 	char number[TEXT_NUMBER], spread[TEXT_NUMBER];
 
 	if (!cell->level) {
 		bool failed = cell->cell >= 0;
-		table_span(table, 1, failed ? TABLE_RIGHT : TABLE_POINT, failed ? SAY_BAD : SAY_DIM, "%s",
-		           failed ? "failed" : "-");
+		table_span(table, 1, failed ? TABLE_RIGHT : TABLE_POINT, failed ? SAY_BAD : SAY_DIM,
+			   "%s", failed ? "failed" : "-");
 		table_cell(table, SAY_PLAIN, "%s", "");
 		table_cell(table, SAY_PLAIN, "%s", "");
 		return;
@@ -118,8 +121,11 @@ static void value_cells(struct table *table, const struct panel *panel, const st
 	enum say_style style = cell->fastest || cell->tied ? SAY_GOOD : SAY_PLAIN;
 	table_cell(table, style, "%s", text_number(value.estimate / panel->unit.scale, number));
 	table_cell(table, SAY_DIM, "%s", text_spread(value, spread));
-	table_cell(table, SAY_GOOD, "%s%s", cell->fastest ? "◂" : cell->tied ? "◃" : "",
-	           cell->level->bimodal ? "‡" : "");
+	table_cell(table, SAY_GOOD, "%s%s",
+		   cell->fastest ? "◂"
+		   : cell->tied  ? "◃"
+				 : "",
+		   cell->level->bimodal ? "‡" : "");
 }
 
 static struct table *panel_table(const struct panel *panel)
@@ -146,8 +152,8 @@ static struct table *panel_table(const struct panel *panel)
 		for (size_t s = panel->first; s < panel->first + panel->cpu_count; s++) {
 			const struct level *level = row->cells[s].level;
 			table_cell(table, SAY_DIM, "%s",
-			           text_number(level ? level->cpu_ns / panel->cpu_unit.scale : NAN,
-			                       number));
+				   text_number(level ? level->cpu_ns / panel->cpu_unit.scale : NAN,
+					       number));
 		}
 	}
 	return table;
@@ -171,12 +177,15 @@ static int print_panel(FILE *stream, const struct panel *panel)
 	return status;
 }
 
-/* CPU times stand beside the figures where there is room, else below; as many sizes in a line as fit. */
+/* CPU times stand beside the figures where there is room, else below; as many sizes in a line as
+ * fit. */
 static int print_sheet(FILE *stream, const struct sheet *sheet, size_t columns)
 {
-	struct panel panel = { .sheet = sheet, .unit = sheet_unit(sheet),
-		               .cpu_unit = sheet_cpu_unit(sheet), .count = sheet->size_count,
-		               .cpu_count = sheet->size_count };
+	struct panel panel = { .sheet = sheet,
+			       .unit = sheet_unit(sheet),
+			       .cpu_unit = sheet_cpu_unit(sheet),
+			       .count = sheet->size_count,
+			       .cpu_count = sheet->size_count };
 
 	if (fits(&panel, columns))
 		return print_panel(stream, &panel);
@@ -226,7 +235,8 @@ static void print_modes(FILE *stream, const struct arrangement *a)
 				if (sheet->state != STATE_NONE)
 					fprintf(stream, " (%s)", state_text(sheet->state));
 				fprintf(stream, ", %s and %s per operation\n",
-				        say_ns(level->mode_ns[0], low), say_ns(level->mode_ns[1], high));
+					say_ns(level->mode_ns[0], low),
+					say_ns(level->mode_ns[1], high));
 			}
 		}
 	}
@@ -256,9 +266,10 @@ static void print_sharing(FILE *stream, const struct arrangement *a)
 		return;
 	for (size_t i = 0; i < a->sharing_count; i += sharing_run(a, i))
 		most = sharing_run(a, i) > most ? sharing_run(a, i) : most;
-	fprintf(stream, "\n%sFalse sharing%s  %stime with all cursors on one line / with a line each%s\n",
-	        say_style(stream, SAY_BOLD), say_style(stream, SAY_PLAIN), say_style(stream, SAY_DIM),
-	        say_style(stream, SAY_PLAIN));
+	fprintf(stream,
+		"\n%sFalse sharing%s  %stime with all cursors on one line / with a line each%s\n",
+		say_style(stream, SAY_BOLD), say_style(stream, SAY_PLAIN),
+		say_style(stream, SAY_DIM), say_style(stream, SAY_PLAIN));
 	struct table *table = table_new(2 + 3 * most);
 	for (size_t s = 0; s < most; s++) {
 		table_column(table, 2 + 3 * s, TABLE_RIGHT, 3);
@@ -271,9 +282,9 @@ static void print_sharing(FILE *stream, const struct arrangement *a)
 		run = sharing_run(a, i);
 		table_row(table);
 		table_cell(table, SAY_PLAIN, "%s%s%s", one->shared->placement,
-		           *state_text(one->state) ? ", " : "", state_text(one->state));
+			   *state_text(one->state) ? ", " : "", state_text(one->state));
 		table_cell(table, SAY_PLAIN, "%s, %s", one->sheet->pattern,
-		           cell_wait_text(one->shared, wait, sizeof wait));
+			   cell_wait_text(one->shared, wait, sizeof wait));
 		for (size_t s = 0; s < run; s++, one++) {
 			table_cell(table, SAY_HEAD, "%s", say_size(one->shared->size, text));
 			table_cell(table, SAY_BOLD, "%s", text_number(one->factor.estimate, text));
@@ -285,23 +296,24 @@ static void print_sharing(FILE *stream, const struct arrangement *a)
 }
 
 static void print_reasons(FILE *stream, const char *title, const char *what,
-                          const struct reason reasons[], size_t count)
+			  const struct reason reasons[], size_t count)
 {
 	if (!count)
 		return;
-	fprintf(stream, "\n%s%s%s\n", say_style(stream, SAY_BOLD), title, say_style(stream, SAY_PLAIN));
+	fprintf(stream, "\n%s%s%s\n", say_style(stream, SAY_BOLD), title,
+		say_style(stream, SAY_PLAIN));
 	for (size_t i = 0; i < count; i++) {
 		const struct reason *reason = &reasons[i];
 		fprintf(stream, "  %zu %s%s: ", reason->count, what, reason->count == 1 ? "" : "s");
 		put(stream, reason->text);
 		fprintf(stream, "\n    %s", say_style(stream, SAY_DIM));
-		size_t shown = reason->key_count < 2 ? reason->key_count : 2;
-		for (size_t k = 0; k < shown; k++) {
+		size_t k;
+		for (k = 0; k < reason->key_count && k < 2; k++) {
 			fputs(k ? ", " : "", stream);
 			put(stream, reason->keys[k]);
 		}
-		if (reason->key_count > shown)
-			fprintf(stream, " and %zu more", reason->key_count - shown);
+		if (reason->key_count > k)
+			fprintf(stream, " and %zu more", reason->key_count - k);
 		fprintf(stream, "%s\n", say_style(stream, SAY_PLAIN));
 	}
 }
@@ -315,18 +327,22 @@ static void legend(FILE *stream, const struct arrangement *a)
 			for (size_t s = 0; s < a->sheets[i].size_count; s++) {
 				const struct sheet_cell *cell = &a->sheets[i].rows[r].cells[s];
 				any_tied |= cell->tied;
-				any_wide |= cell->level && cell->level->ns.high > 1.99 * cell->level->ns.estimate;
+				any_wide |= cell->level &&
+					    cell->level->ns.high > 1.99 * cell->level->ns.estimate;
 			}
 	fprintf(stream, "%s%s%s\n", say_style(stream, SAY_DIM), "◂ fastest of its column",
-	        any_tied ? "; ◃ pairs of workers do not tell it from the fastest" : "");
-	fputs("± half of the 95 % interval over workers; ±? too few of them. RTT: the whole round trip.\n"
+		any_tied ? "; ◃ pairs of workers do not tell it from the fastest" : "");
+	fputs("± half of the 95 % interval over workers; ±? too few of them. RTT: the whole round "
+	      "trip.\n"
 	      "CPU/message: CPU time of all peers together; a round trip is two messages.\n",
 	      stream);
 	if (any_wide)
-		fputs("×÷3: the interval goes from a third to three times the figure; more rounds narrow it.\n",
+		fputs("×÷3: the interval goes from a third to three times the figure; more rounds "
+		      "narrow it.\n",
 		      stream);
 	if (both_states(a))
-		fputs("Host state: one cache line took over 80 ns between the CPUs (far) or less (near).\n",
+		fputs("Host state: one cache line took over 80 ns between the CPUs (far) or less "
+		      "(near).\n",
 		      stream);
 	fputs(say_style(stream, SAY_PLAIN), stream);
 }
@@ -346,9 +362,9 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 		const struct sheet *sheet = &a->sheets[i];
 		if (sheet->new_situation)
 			fprintf(stream, "\n%s%s%s  %s%s%s\n", say_style(stream, SAY_HEAD),
-			        sheet->situation, say_style(stream, SAY_PLAIN),
-			        say_style(stream, SAY_DIM), sheet->conditions,
-			        say_style(stream, SAY_PLAIN));
+				sheet->situation, say_style(stream, SAY_PLAIN),
+				say_style(stream, SAY_DIM), sheet->conditions,
+				say_style(stream, SAY_PLAIN));
 		else
 			fputc('\n', stream);
 		status = print_sheet(stream, sheet, columns);
@@ -361,8 +377,8 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 	fputc('\n', stream);
 	print_modes(stream, a);
 	if (a->unsettled_workers)
-		fprintf(stream, "%zu worker%s never settled (kept and counted)\n", a->unsettled_workers,
-		        a->unsettled_workers == 1 ? "" : "s");
+		fprintf(stream, "%zu worker%s never settled (kept and counted)\n",
+			a->unsettled_workers, a->unsettled_workers == 1 ? "" : "s");
 	legend(stream, a);
 	arrange_free(a);
 	if (status || fflush(stream) || ferror(stream)) {
@@ -373,15 +389,15 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 }
 
 /* JSON has no NaN: what is not known is null. */
-static json_t *number(double value)
+static json_t *number_json(double value)
 {
 	return isfinite(value) ? json_real(value) : json_null();
 }
 
 static json_t *interval_json(struct interval i)
 {
-	return json_pack("{s:o, s:o, s:o, s:I}", "estimate", number(i.estimate), "low", number(i.low),
-	                 "high", number(i.high), "n", (json_int_t)i.n);
+	return json_pack("{s:o, s:o, s:o, s:I}", "estimate", number_json(i.estimate), "low",
+			 number_json(i.low), "high", number_json(i.high), "n", (json_int_t)i.n);
 }
 
 static json_t *reasons_json(const struct reason reasons[], size_t count)
@@ -393,19 +409,20 @@ static json_t *reasons_json(const struct reason reasons[], size_t count)
 		for (size_t k = 0; k < reasons[i].key_count && k < 4; k++)
 			json_array_append_new(keys, json_string(reasons[i].keys[k]));
 		json_array_append_new(array, json_pack("{s:s, s:I, s:o}", "reason", reasons[i].text,
-		                                       "count", (json_int_t)reasons[i].count,
-		                                       "examples", keys));
+						       "count", (json_int_t)reasons[i].count,
+						       "examples", keys));
 	}
 	return array;
 }
 
 static json_t *cell_json(const struct arrangement *a, const struct sheet *sheet,
-                         const struct sheet_cell *cell)
+			 const struct sheet_cell *cell)
 {
 	const struct result_cell *of = &a->result->cells[cell->cell];
 	const struct level *level = cell->level;
-	json_t *object = json_pack("{s:s, s:s, s:s}", "cell", of->key, "situation", sheet->situation,
-	                           "quantity", of->quantity == QUANTITY_RTT ? "rtt_ns" : "per_message_ns");
+	json_t *object =
+		json_pack("{s:s, s:s, s:s}", "cell", of->key, "situation", sheet->situation,
+			  "quantity", of->quantity == QUANTITY_RTT ? "rtt_ns" : "per_message_ns");
 
 	if (sheet->state != STATE_NONE)
 		json_object_set_new(object, "host_state", json_string(state_text(sheet->state)));
@@ -414,10 +431,10 @@ static json_t *cell_json(const struct arrangement *a, const struct sheet *sheet,
 		return object;
 	}
 	json_object_set_new(object, of->quantity == QUANTITY_RTT ? "rtt_ns" : "per_message_ns",
-	                    interval_json(level->ns));
+			    interval_json(level->ns));
 	json_object_set_new(object, "median_ns", interval_json(level->median_ns));
 	json_object_set_new(object, "bytes_per_s", interval_json(level->bytes_per_s));
-	json_object_set_new(object, "cpu_ns", number(level->cpu_ns));
+	json_object_set_new(object, "cpu_ns", number_json(level->cpu_ns));
 	json_object_set_new(object, "workers", json_integer((json_int_t)level->workers));
 	json_object_set_new(object, "failed_workers", json_integer((json_int_t)level->failed));
 	json_object_set_new(object, "unsettled", json_integer((json_int_t)level->unsettled));
@@ -425,8 +442,8 @@ static json_t *cell_json(const struct arrangement *a, const struct sheet *sheet,
 	json_object_set_new(object, "not_told_from_fastest", json_boolean(cell->tied));
 	if (level->bimodal)
 		json_object_set_new(object, "modes_ns",
-		                    json_pack("[o, o]", number(level->mode_ns[0]),
-		                              number(level->mode_ns[1])));
+				    json_pack("[o, o]", number_json(level->mode_ns[0]),
+					      number_json(level->mode_ns[1])));
 	return object;
 }
 
@@ -439,10 +456,10 @@ static json_t *sharing_json(const struct arrangement *a)
 		char shared[CELL_KEY], slot[CELL_KEY];
 		cell_key(one->shared, shared, sizeof shared);
 		cell_key(one->slot, slot, sizeof slot);
-		json_array_append_new(array,
-		                      json_pack("{s:s, s:s, s:s, s:o, s:b}", "shared_line", shared, "slot",
-		                                slot, "host_state", state_text(one->state), "factor",
-		                                interval_json(one->factor), "paired", one->paired));
+		json_array_append_new(
+			array, json_pack("{s:s, s:s, s:s, s:o, s:b}", "shared_line", shared, "slot",
+					 slot, "host_state", state_text(one->state), "factor",
+					 interval_json(one->factor), "paired", one->paired));
 	}
 	return array;
 }
@@ -461,17 +478,17 @@ int report_json(FILE *stream, const struct result *result, const struct level le
 			for (size_t s = 0; s < a->sheets[i].size_count; s++)
 				if (a->sheets[i].rows[r].cells[s].cell >= 0)
 					json_array_append_new(
-					        cells,
-					        cell_json(a, &a->sheets[i],
-					                  &a->sheets[i].rows[r].cells[s]));
+						cells, cell_json(a, &a->sheets[i],
+								 &a->sheets[i].rows[r].cells[s]));
 	json_t *object = json_pack(
-	        "{s:s, s:s, s:s, s:I, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "result", result->path,
-	        "toll", header_text(result, "toll"), "created", header_text(result, "created"), "seed",
-	        (json_int_t)result->seed, "host", json_object_get(result->header, "host"), "rounds",
-	        number(summary_number(result, "rounds")), "elapsed_s",
-	        number(summary_number(result, "elapsed_s")), "cells", cells, "false_sharing",
-	        sharing_json(a), "refused", reasons_json(a->refused, a->refused_count), "failed",
-	        reasons_json(a->failed, a->failed_count), "truncated", result->truncated);
+		"{s:s, s:s, s:s, s:I, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "result",
+		result->path, "toll", header_text(result, "toll"), "created",
+		header_text(result, "created"), "seed", (json_int_t)result->seed, "host",
+		json_object_get(result->header, "host"), "rounds",
+		number_json(summary_number(result, "rounds")), "elapsed_s",
+		number_json(summary_number(result, "elapsed_s")), "cells", cells, "false_sharing",
+		sharing_json(a), "refused", reasons_json(a->refused, a->refused_count), "failed",
+		reasons_json(a->failed, a->failed_count), "truncated", result->truncated);
 	arrange_free(a);
 	int status = object ? json_dumpf(object, stream, JSON_INDENT(1)) : -1;
 	json_decref(object);

@@ -17,13 +17,13 @@ struct cell_text {
 
 struct row {
 	struct cell_text *cells;
-	size_t count, filled;          /* cells, and the columns that they fill */
+	size_t count, filled; /* cells, and the columns that they fill */
 };
 
 struct column {
 	enum table_align align;
 	unsigned gap;
-	size_t width, before, after;   /* before and after the decimal point (which is after) */
+	size_t width, before, after; /* before and after the decimal point (which is after) */
 };
 
 struct table {
@@ -31,7 +31,7 @@ struct table {
 	size_t column_count;
 	struct row *rows;
 	size_t row_count;
-	bool failed;                   /* memory ran out */
+	bool failed; /* memory ran out */
 };
 
 struct table *table_new(size_t columns)
@@ -86,9 +86,9 @@ void table_row(struct table *table)
 	rows[table->row_count++] = (struct row){ 0 };
 }
 
-__attribute__((format(printf, 5, 0))) static void
-add(struct table *table, size_t span, enum table_align align, enum say_style style,
-    const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static void add(struct table *table, size_t span,
+						      enum table_align align, enum say_style style,
+						      const char *format, va_list arguments)
 {
 	if (!table || table->failed)
 		return;
@@ -111,9 +111,11 @@ add(struct table *table, size_t span, enum table_align align, enum say_style sty
 	}
 	text_clean(raw, text, bytes);
 	free(raw);
-	cells[row->count++] = (struct cell_text){
-		.text = text, .span = span, .width = text_width(text), .style = style, .align = align
-	};
+	cells[row->count++] = (struct cell_text){ .text = text,
+						  .span = span,
+						  .width = text_width(text),
+						  .style = style,
+						  .align = align };
 	row->filled += span;
 }
 
@@ -124,14 +126,15 @@ void table_cell(struct table *table, enum say_style style, const char *format, .
 	if (!table || table->failed)
 		return;
 	size_t column = table->rows[table->row_count - 1].filled;
-	enum table_align align = column < table->column_count ? table->columns[column].align : TABLE_LEFT;
+	enum table_align align =
+		column < table->column_count ? table->columns[column].align : TABLE_LEFT;
 	va_start(arguments, format);
 	add(table, 1, align, style, format, arguments);
 	va_end(arguments);
 }
 
 void table_span(struct table *table, size_t columns, enum table_align align, enum say_style style,
-                const char *format, ...)
+		const char *format, ...)
 {
 	va_list arguments;
 
@@ -140,7 +143,8 @@ void table_span(struct table *table, size_t columns, enum table_align align, enu
 	va_end(arguments);
 }
 
-/* Columns from the decimal point on; 0 for text without one, which ends where a point would stand. */
+/* Columns from the decimal point on; 0 for text without one, which ends where a point would stand.
+ */
 static size_t after_point(const struct cell_text *cell)
 {
 	const char *point = strchr(cell->text, '.');
@@ -182,7 +186,8 @@ static void measure(struct table *table)
 				column->width = column->before + column->after;
 		}
 	}
-	/* What a heading needs beyond its columns goes to the first of them: numbers stay together. */
+	/* What a heading needs beyond its columns goes to the first of them: numbers stay together.
+	 */
 	for (size_t r = 0; r < table->row_count; r++) {
 		size_t at = 0;
 		for (size_t c = 0; c < table->rows[r].count; c++) {
@@ -223,9 +228,10 @@ int table_print(FILE *stream, struct table *table, unsigned indent)
 				left = width - cell->width;
 			pending += left;
 			if (cell->width) {
-				fprintf(stream, "%*s%s%s%s", (int)pending, "", say_style(stream, cell->style),
-				        cell->text,
-				        cell->style == SAY_PLAIN ? "" : say_style(stream, SAY_PLAIN));
+				fprintf(stream, "%*s%s%s%s", (int)pending, "",
+					say_style(stream, cell->style), cell->text,
+					cell->style == SAY_PLAIN ? ""
+								 : say_style(stream, SAY_PLAIN));
 				pending = 0;
 			}
 			pending += width - left - cell->width;

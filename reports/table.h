@@ -22,10 +22,10 @@ void table_column(struct table *table, size_t column, enum table_align align, un
 void table_row(struct table *table);
 /* The next cell, cleaned of what steers terminals. */
 void table_cell(struct table *table, enum say_style style, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 /* A cell across several columns (a heading), with an alignment of its own; TABLE_POINT is right. */
 void table_span(struct table *table, size_t columns, enum table_align align, enum say_style style,
-                const char *format, ...) __attribute__((format(printf, 5, 6)));
+		const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* Columns the widest row takes on a terminal. */
 size_t table_width(struct table *table);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* text.c - strings of a result file made safe for a terminal, a web page, gnuplot, Markdown and CSV;
- * numbers with the digits that mean something. */
+/* text.c - strings of a result file made safe for a terminal, a web page, gnuplot, Markdown and
+ * CSV; numbers with the digits that mean something. */
 #include "text.h"
 
 #include <locale.h>
@@ -9,6 +9,8 @@
 #include <string.h>
 #include <wchar.h>
 #include <wctype.h>
+
+#include "../bench/say.h"
 
 /* libc's own tables of widths and printable characters, whatever locale the user has: results are
  * UTF-8 by their schema. */
@@ -164,7 +166,7 @@ char *text_label(const char *text, char *out, size_t bytes)
 char *text_number(double value, char *out)
 {
 	if (!isfinite(value)) {
-		strcpy(out, "-");
+		snprintf(out, TEXT_NUMBER, "-");
 		return out;
 	}
 	double size = fabs(value);
@@ -182,21 +184,18 @@ char *text_spread(struct interval i, char *out)
 	double share = fmax(i.high - i.estimate, i.estimate - i.low) / fabs(i.estimate) * 100;
 	double factor = fmax(i.high / i.estimate, i.estimate / i.low);
 
+	snprintf(out, TEXT_NUMBER, "±?");
 	if (!isfinite(share) || isnan(i.low) || isnan(i.high))
-		strcpy(out, "±?");
-	else if (share < 9.95)
-		snprintf(out, TEXT_NUMBER, "±%.1f %%", share);
-	else if (share < 99.5)
-		snprintf(out, TEXT_NUMBER, "±%.0f %%", share);
+		return out;
+	if (share < 99.5)
+		snprintf(out, TEXT_NUMBER, share < 9.95 ? "±%.1f %%" : "±%.0f %%", share);
 	else if (factor < 1e4 && i.low > 0)
 		snprintf(out, TEXT_NUMBER, factor < 9.95 ? "×÷%.1f" : "×÷%.0f", factor);
-	else
-		strcpy(out, "±?");
 	return out;
 }
 
-/* Decimals that show where an interval lies: its width to one digit, to two where that begins with 1
- * or 2. */
+/* Decimals that show where an interval lies: its width to one digit, to two where that begins with
+ * 1 or 2. */
 static int decimals_of(double width)
 {
 	if (!(width > 0))
@@ -207,24 +206,31 @@ static int decimals_of(double width)
 
 char *text_interval(struct interval i, double scale, const char *unit, char *out, size_t bytes)
 {
-	char number[TEXT_NUMBER];
+	char number[TEXT_NUMBER], bound[TEXT_NUMBER];
 	const char *space = *unit ? " " : "";
 
 	if (!isfinite(i.estimate)) {
 		snprintf(out, bytes, "-");
 	} else if (isfinite(i.low) && isfinite(i.high)) {
 		int d = decimals_of((i.high - i.low) / scale);
-		snprintf(out, bytes, "%.*f%s%s (%.*f … %.*f)", d, i.estimate / scale, space, unit, d,
-		         i.low / scale, d, i.high / scale);
+		snprintf(out, bytes, "%.*f%s%s (%.*f … %.*f)", d, i.estimate / scale, space, unit,
+			 d, i.low / scale, d, i.high / scale);
 	} else {
-		char bound[TEXT_NUMBER];
 		text_number(i.estimate / scale, number);
 		if (isfinite(i.low) && isinf(i.high))
 			snprintf(out, bytes, "%s%s%s (over %s)", number, space, unit,
-			         text_number(i.low / scale, bound));
+				 text_number(i.low / scale, bound));
 		else
 			snprintf(out, bytes, "%s%s%s (no interval)", number, space, unit);
 	}
+	return out;
+}
+
+char *text_size(double bytes, char *out)
+{
+	if (bytes >= 0 && bytes < 1e18)
+		return say_size((unsigned long long)bytes, out);
+	snprintf(out, TEXT_NUMBER, "far off");
 	return out;
 }
 
@@ -241,7 +247,8 @@ struct text_unit text_unit_one_ns(double value)
 
 struct text_unit text_unit_ns(double most)
 {
-	return text_unit_one_ns(most / 10); /* 4700 ns beside 270 ns reads better than 4.7 and 0.27 µs */
+	return text_unit_one_ns(most /
+				10); /* 4700 ns beside 270 ns reads better than 4.7 and 0.27 µs */
 }
 
 struct text_unit text_unit_bytes_per_s(double most)

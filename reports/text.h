@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* text.h - strings of a result file made safe for a terminal, a web page, gnuplot, Markdown and CSV;
- * numbers with the digits that mean something. Every report writes foreign text through these. */
+/* text.h - strings of a result file made safe for a terminal, a web page, gnuplot, Markdown and
+ * CSV; numbers with the digits that mean something. Every report writes foreign text through these.
+ */
 #ifndef TEXT_H
 #define TEXT_H
 
@@ -26,20 +27,24 @@ void text_csv(FILE *stream, const char *text);
  * angle brackets replaced by harmless look-alikes. Returns out. */
 char *text_label(const char *text, char *out, size_t bytes);
 
-enum { TEXT_NUMBER = 32 };             /* bytes that the buffers below need */
+enum { TEXT_NUMBER = 32 }; /* bytes that the buffers below need */
 
 /* Three significant digits without exponent: "0.292", "3.81", "14.0", "1310"; "-" for NaN. */
 char *text_number(double value, char *out);
-/* The wider side of an interval relative to its estimate: "±0.4 %", "±12 %", from 100 % on as a factor
- * "×÷2.3"; "±?" when n was too small to say. */
+/* The wider side of an interval relative to its estimate: "±0.4 %", "±12 %", from 100 % on as a
+ * factor "×÷2.3"; "±?" when n was too small to say. */
 char *text_spread(struct interval interval, char *out);
 /* An interval in words, in a unit: "3.81 µs (3.79 … 3.83)"; scale divides. */
-char *text_interval(struct interval interval, double scale, const char *unit, char *out, size_t bytes);
+char *text_interval(struct interval interval, double scale, const char *unit, char *out,
+		    size_t bytes);
+
+/* "4.30 KiB"; "far off" for what is no size that a message could have. */
+char *text_size(double bytes, char *out);
 
 /* The unit in which a table of values up to most is read best; and one value alone. */
 struct text_unit {
-	const char *name;              /* "µs" */
-	double scale;                  /* divide by it */
+	const char *name; /* "µs" */
+	double scale;     /* divide by it */
 };
 struct text_unit text_unit_ns(double most);
 struct text_unit text_unit_one_ns(double value);

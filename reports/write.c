@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* write.c - report_write: everything is made in a folder of its own and renamed into place when whole,
- * so that a full disk or a signal leaves the report of before. */
+/* write.c - report_write: everything is made in a folder of its own and renamed into place when
+ * whole, so that a full disk or a signal leaves the report of before. */
 #include "report.h"
 
 #include <dirent.h>
@@ -19,12 +19,12 @@ enum format { FORMAT_HTML, FORMAT_MARKDOWN, FORMAT_CSV, FORMAT_SVG, FORMAT_PNG, 
 static const char *const format_names[FORMATS] = { "html", "md", "csv", "svg", "png" };
 
 struct places {
-	char source[NAME_MAX + 1];     /* name of the result file */
-	char stem[NAME_MAX + 1];       /* without .ndjson */
+	char source[NAME_MAX + 1]; /* name of the result file */
+	char stem[NAME_MAX + 1];   /* without .ndjson */
 	char directory[PATH_MAX];
-	char draft[PATH_MAX];          /* the folder everything is made in */
-	char files[PATH_MAX];          /* NAME.files */
-	char page[PATH_MAX];           /* NAME.html, .md, .csv */
+	char draft[PATH_MAX]; /* the folder everything is made in */
+	char files[PATH_MAX]; /* NAME.files */
+	char page[PATH_MAX];  /* NAME.html, .md, .csv */
 };
 
 static int too_long(void)
@@ -37,7 +37,8 @@ static int join(char *out, const char *directory, const char *name, const char *
 {
 	if (!strcmp(directory, ".")) /* a name reads better than ./name */
 		return snprintf(out, PATH_MAX, "%s%s", name, suffix) < PATH_MAX ? 0 : too_long();
-	return snprintf(out, PATH_MAX, "%s/%s%s", directory, name, suffix) < PATH_MAX ? 0 : too_long();
+	return snprintf(out, PATH_MAX, "%s/%s%s", directory, name, suffix) < PATH_MAX ? 0
+										      : too_long();
 }
 
 static int find_format(const char *text, enum format *format)
@@ -47,12 +48,12 @@ static int find_format(const char *text, enum format *format)
 			return 0;
 	const char *near = say_nearest(text, format_names, FORMATS);
 	say_error("--format: there is no format \"%s\"%s%s%s; html, md, csv, svg or png", text,
-	          near ? ", perhaps \"" : "", near ? near : "", near ? "\"" : "");
+		  near ? ", perhaps \"" : "", near ? near : "", near ? "\"" : "");
 	return -1;
 }
 
 static int find_places(const struct result *result, const struct report_options *options,
-                       enum format format, struct places *p)
+		       enum format format, struct places *p)
 {
 	char copy[PATH_MAX], folder[PATH_MAX];
 	bool stream = !strcmp(result->path, "-") || !*result->path;
@@ -67,7 +68,7 @@ static int find_places(const struct result *result, const struct report_options 
 	if (stream)
 		snprintf(p->source, sizeof p->source, "standard input");
 	if (snprintf(p->directory, sizeof p->directory, "%s",
-	             options->directory ? options->directory : dirname(folder)) >= PATH_MAX)
+		     options->directory ? options->directory : dirname(folder)) >= PATH_MAX)
 		return too_long();
 	if (options->directory && mkdir(p->directory, 0777) && errno != EEXIST) {
 		say_error("%s: %m; give a folder that can be written with -o", p->directory);
@@ -75,9 +76,12 @@ static int find_places(const struct result *result, const struct report_options 
 	}
 	char draft[NAME_MAX + 16];
 	snprintf(draft, sizeof draft, ".%.200s.XXXXXX", p->stem);
-	if (join(p->draft, p->directory, draft, "") || join(p->files, p->directory, p->stem, ".files") ||
+	if (join(p->draft, p->directory, draft, "") ||
+	    join(p->files, p->directory, p->stem, ".files") ||
 	    join(p->page, p->directory, p->stem,
-	         format == FORMAT_MARKDOWN ? ".md" : format == FORMAT_CSV ? ".csv" : ".html"))
+		 format == FORMAT_MARKDOWN ? ".md"
+		 : format == FORMAT_CSV    ? ".csv"
+					   : ".html"))
 		return -1;
 	return 0;
 }
@@ -89,7 +93,7 @@ static void remove_draft(const char *draft)
 	struct dirent *entry;
 
 	while (folder && (entry = readdir(folder)))
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			unlinkat(dirfd(folder), entry->d_name, 0);
 	if (folder)
 		closedir(folder);
@@ -104,7 +108,8 @@ static int move(const char *from, const char *to)
 	return -1;
 }
 
-/* Moves the figures into NAME.files and removes figures of an earlier report that this one has not. */
+/* Moves the figures into NAME.files and removes figures of an earlier report that this one has not.
+ */
 static int publish_files(const struct places *p)
 {
 	struct dirent *entry;
@@ -133,23 +138,23 @@ static int publish_files(const struct places *p)
 	while (!status && (entry = readdir(folder))) {
 		if (!figures_own(entry->d_name))
 			continue;
-		status = join(from, p->draft, entry->d_name, "") || join(to, p->files, entry->d_name, "") ||
-		         move(from, to);
+		status = join(from, p->draft, entry->d_name, "") ||
+			 join(to, p->files, entry->d_name, "") || move(from, to);
 	}
 	closedir(folder);
 	return status ? -1 : 0;
 }
 
 static int write_page(const struct page *page, const struct places *p, const char *draft,
-                      enum format format)
+		      enum format format)
 {
 	FILE *out = fopen(draft, "we");
 	int status = -1;
 	errno = 0;
 	if (out) {
-		status = format == FORMAT_MARKDOWN ? page_markdown(out, page) :
-		         format == FORMAT_CSV      ? page_csv(out, page) :
-		                                     page_html(out, page);
+		status = format == FORMAT_MARKDOWN ? page_markdown(out, page)
+			 : format == FORMAT_CSV    ? page_csv(out, page)
+						   : page_html(out, page);
 		status |= fflush(out);
 		status |= fsync(fileno(out));
 		status |= fclose(out);
@@ -160,7 +165,7 @@ static int write_page(const struct page *page, const struct places *p, const cha
 }
 
 static void tell(const struct report_options *options, const struct places *p, const char *path,
-                 const struct figures *figures)
+		 const struct figures *figures)
 {
 	size_t drawn = 0;
 	char text[PATH_MAX];
@@ -172,7 +177,7 @@ static void tell(const struct report_options *options, const struct places *p, c
 		json_t *object = json_pack("{s:s}", "report", text_clean(path, text, sizeof text));
 		if (figures->figure)
 			json_object_set_new(object, "files",
-			                    json_string(text_clean(p->files, text, sizeof text)));
+					    json_string(text_clean(p->files, text, sizeof text)));
 		json_object_set_new(object, "figures", json_integer((json_int_t)drawn));
 		if (*figures->missing)
 			json_object_set_new(object, "missing", json_string(figures->missing));
@@ -192,7 +197,7 @@ static void tell(const struct report_options *options, const struct places *p, c
 int report_write(const struct result *result, const struct report_options *options, char *path)
 {
 	enum format format;
-	struct places p;
+	struct places p = { 0 };
 	struct figures figures = { 0 };
 	struct arrangement *arrangement = NULL;
 	struct level *levels = NULL;
@@ -216,12 +221,17 @@ int report_write(const struct result *result, const struct report_options *optio
 		goto done;
 	}
 	bool draws = format == FORMAT_HTML || format == FORMAT_SVG || format == FORMAT_PNG;
-	if (draws && figures_make(arrangement, fits, p.draft, format != FORMAT_PNG, format != FORMAT_SVG,
-	                          &figures))
+	if (draws && figures_make(arrangement, fits, p.draft, format != FORMAT_PNG,
+				  format != FORMAT_SVG, &figures))
 		goto done;
-	struct page page = { .arrangement = arrangement, .levels = levels, .level_count = n,
-		             .fits = fits, .figures = &figures, .figures_at = p.draft,
-		             .files = strrchr(p.files, '/') ? strrchr(p.files, '/') + 1 : p.files, .source = p.source };
+	struct page page = { .arrangement = arrangement,
+			     .levels = levels,
+			     .level_count = n,
+			     .fits = fits,
+			     .figures = &figures,
+			     .figures_at = p.draft,
+			     .files = strrchr(p.files, '/') ? strrchr(p.files, '/') + 1 : p.files,
+			     .source = p.source };
 	bool is_page = format != FORMAT_SVG && format != FORMAT_PNG;
 	if (!is_page && *figures.missing) {
 		say_error("figures: %s", figures.missing);
@@ -231,7 +241,7 @@ int report_write(const struct result *result, const struct report_options *optio
 	if (join(draft, p.draft, "page", "") || (is_page && write_page(&page, &p, draft, format)) ||
 	    (draws && publish_files(&p)) || (is_page && move(draft, p.page)))
 		goto done;
-	strcpy(path, is_page ? p.page : p.files);
+	snprintf(path, PATH_MAX, "%s", is_page ? p.page : p.files);
 	tell(options, &p, is_page ? p.page : p.files, &figures);
 	status = EXIT_FINE;
 done:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fanin.h - several producers, one consumer, messages of varying length. Each turn of a producer is a
- * stream that ends with an end-of-stream message; the consumer's turn ends when all have. */
+ * stream that ends with an end-of-stream message; the consumer's turn ends when all have. A producer
+ * that were in its next turn by then would be counted twice, hence `together`. */
 
 /* The length of a message: any from 8 bytes to the cell's size, the same for both sides. */
 static TOLL_HOT size_t fanin_length(uint64_t producer, uint64_t sequence, size_t most)
@@ -94,6 +95,6 @@ static TOLL_HOT bool fanin_run(const struct toll_code code, struct toll_peer *pe
 
 TOLL_PATTERN(fanin, .about = "several producers, one consumer, lengths from 8 B to the size, end of stream",
              .least_peers = 2, .most_peers = TOLL_MOST_PEERS, .peers = 3, .graph = fanin_graph,
-             .least_size = TOLL_HEADER, .fills = true, .many_inputs = true, .bytes = fanin_bytes,
+             .least_size = TOLL_HEADER, .fills = true, .many_inputs = true, .together = true, .bytes = fanin_bytes,
              .quantity = "per_message_ns", .messages = 1)
 #define TOLL_FORMS_fanin TOLL_FORMS_FEW

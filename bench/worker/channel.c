@@ -563,13 +563,14 @@ void layout_rotate(struct toll_peer *peer)
 	}
 }
 
-uint64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
+int64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
 {
 	const struct toll_mechanism *m = mechanism_of(layout);
 	struct toll_channel channel = channel_proto(layout);
 	size_t shared = round_up(bytes_of(m, &channel, TOLL_SHARED), PAGE_BYTES);
 	size_t stride = layout->end_stride ? layout->end_stride : round_up(layout->choice.unit->end_bytes, TOLL_LINE);
-	uint64_t seed = 1, count = 0;
+	uint64_t seed = 1;
+	int64_t count = -1;
 	uint32_t offset;
 
 	channel.threads = true;        /* both ends in this process */
@@ -578,7 +579,7 @@ uint64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
 
 	if (memory == MAP_FAILED) {
 		snprintf(why, bytes, "measuring the capacity: %s", strerror(errno));
-		return 0;
+		return -1;
 	}
 	channel.shared = (struct toll_shared *)(void *)memory;
 	struct toll_end *out = (struct toll_end *)(void *)(memory + shared);
@@ -597,7 +598,8 @@ uint64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
 		snprintf(why, bytes, "measuring the capacity of %s: %s", m->name, strerror(errno));
 	} else {
 		/* a verb may say "not yet" for no reason: full is three times in a row */
-		for (unsigned refused = 0; refused < 3 && count < 1u << 22;) {
+		count = 0;
+		for (unsigned refused = 0; refused < 3 && count < 1 << 22;) {
 			void *room = m->reserve(out, channel.most, 0);
 
 			if (room == NULL) {
@@ -612,8 +614,6 @@ uint64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
 				refused++;
 			}
 		}
-		if (count == 0)
-			count = 1; /* not even one message at once: it goes through in parts */
 	}
 	if (m->close && opened)
 		m->close(&channel);

@@ -3,7 +3,12 @@
  * (--examine: a cell's key, a tab and its CPUs on each line of standard input). */
 #include "worker.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void text(FILE *out, const char *s)
 {
@@ -247,6 +252,26 @@ static bool wish_read(char *line, struct wish *wish, const char **why)
 	return true;
 }
 
+/* A peer that plays both ends cannot take the first part of a message while it sends the rest. */
+static bool fits(const struct layout *layout, char *why, size_t bytes)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(layout_capacity(layout, why, bytes) == 0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		snprintf(why, bytes, "measuring the capacity: %s", strerror(errno));
+		return false;
+	}
+	/* what else went wrong in there will be said when the cell is run */
+	snprintf(why, bytes, "%s plays both ends, and the channel does not hold a message of %llu B",
+	         layout->wish.pattern, (unsigned long long)layout->wish.size);
+	return status == 0;
+}
+
 int examine(FILE *in, FILE *out)
 {
 	char *line = NULL;
@@ -273,11 +298,15 @@ int examine(FILE *in, FILE *out)
 		}
 		if (wish.peers == 0)
 			wish.peers = cpus;
-		if (!layout_plan(&layout, &wish, &memory, why, sizeof(why))) {
+		bool possible = layout_plan(&layout, &wish, &memory, why, sizeof(why));
+		const struct toll_pattern *p = possible ? &layout.choice.binding->pattern : NULL;
+
+		if (possible && p->most_peers == 1 && !layout.choice.unit->mechanism.slots)
+			possible = fits(&layout, why, sizeof(why));
+		if (!possible) {
 			fprintf(out, "no\t%s\n", why);
 			continue;
 		}
-		const struct toll_pattern *p = &layout.choice.binding->pattern;
 		double bytes = p->bytes ? p->bytes(wish.size) : (double)wish.size;
 
 		fprintf(out, "ok\t%u\t%zu\t%d\t%.6g\n", layout.choice.unit->mechanism.slots ? layout.slots : 0, memory,

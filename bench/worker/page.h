@@ -81,7 +81,7 @@ struct page_worker {
 	char reason[PAGE_TEXT];        /* with PAGE_FAILED; the first failure wins */
 	uint32_t reason_taken;
 	uint64_t capacity;             /* messages its channel holds; 0: not asked */
-	uint32_t attached, met;        /* barriers of its peers */
+	uint32_t attached, met, ended; /* barriers of its peers */
 	uint32_t line_offset;          /* bytes, drawn */
 	uint32_t timer;                /* the peer that takes the time */
 	uint32_t fills;                /* of the pattern, for the pilot */

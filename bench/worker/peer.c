@@ -462,18 +462,19 @@ static bool hand_over(struct harness *h, uint32_t visit)
 
 /* ---- from fork to end ---- */
 
-static bool barrier(struct harness *h, uint32_t *count)
+/* Waits until all peers have come here for the nth time, from 1. */
+static bool barrier(struct harness *h, uint32_t *count, uint32_t nth)
 {
-	uint32_t peers = h->worker->peers;
+	uint32_t all = h->worker->peers * nth;
 
-	if (__atomic_add_fetch(count, 1, __ATOMIC_ACQ_REL) == peers) {
+	if (__atomic_add_fetch(count, 1, __ATOMIC_ACQ_REL) == all) {
 		toll_futex_wake(count, INT_MAX);
 		return true;
 	}
 	for (;;) {
 		uint32_t seen = __atomic_load_n(count, __ATOMIC_ACQUIRE);
 
-		if (seen >= peers)
+		if ((int32_t)(seen - all) >= 0)
 			return true;
 		if (stopping(h))
 			return false;
@@ -512,7 +513,7 @@ __attribute__((noinline)) static void live(struct harness *h)
 	struct page_worker *worker = h->worker;
 	struct toll_peer *peer = h->peer;
 	char why[PAGE_TEXT] = "";
-	uint32_t seen = 0, offset = 0;
+	uint32_t seen = 0, offset = 0, turns = 0;
 
 	if (!bind_to(worker->cpu[peer->index])) {
 		worker_failed(page, worker, "peer %u cannot be bound to CPU %d: %s", peer->index,
@@ -522,7 +523,7 @@ __attribute__((noinline)) static void live(struct harness *h)
 	if (!layout_attach(h->layout, peer->index, worker->touch_all, h->seed, &offset, why, sizeof(why)))
 		goto failed;
 	h->self->buffer_bytes = offset;
-	if (!barrier(h, &worker->attached))
+	if (!barrier(h, &worker->attached, 1))
 		leave(0);
 	if (!layout_meet(h->layout, peer->index, why, sizeof(why)))
 		goto failed;
@@ -539,7 +540,7 @@ __attribute__((noinline)) static void live(struct harness *h)
 		pattern->prepare(peer);
 	if (pattern->deadline)
 		deadline_signals();
-	if (!barrier(h, &worker->met))
+	if (!barrier(h, &worker->met, 1))
 		leave(0);
 	if (peer->index == 0) {
 		__atomic_store_n(&worker->state, PAGE_READY, __ATOMIC_RELEASE);
@@ -565,6 +566,8 @@ __attribute__((noinline)) static void live(struct harness *h)
 			watch(h);
 		else
 			play(h, turn);
+		if (pattern->together && turn->kind == PAGE_RUN && !barrier(h, &worker->ended, ++turns))
+			break;
 		if (!hand_over(h, visit))
 			break;
 	}

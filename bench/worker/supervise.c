@@ -34,10 +34,7 @@ static int main_thread(void)
 
 static void *thread_main(void *harness)
 {
-	sigset_t none;
-
-	sigemptyset(&none);
-	pthread_sigmask(SIG_SETMASK, &none, NULL);
+	/* the supervisor's signals stay blocked here: one that took SIGTERM would end the process */
 	peer_live(harness);
 	return NULL;
 }
@@ -179,8 +176,12 @@ static bool measure_capacity(struct workplace *w, char *why, size_t bytes)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		w->worker->capacity = layout_capacity(&w->layout, w->worker->reason, PAGE_TEXT);
-		_exit(w->worker->capacity == 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a channel that hangs while it is filled */
+		int64_t capacity = layout_capacity(&w->layout, w->worker->reason, PAGE_TEXT);
+
+		/* not even one message at once: it goes through in parts */
+		w->worker->capacity = capacity > 0 ? (uint64_t)capacity : 1;
+		_exit(capacity < 0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
 		snprintf(why, bytes, "measuring the capacity: %s", strerror(errno));

@@ -33,7 +33,7 @@ load helpers
 	toll run --seed 7 --dry-run >b
 	cmp a b
 	toll run --seed 8 --dry-run >c
-	! cmp -s a c
+	run ! cmp -s a c
 	toll run --seed 7 --dry-run --json >a
 	toll run --seed 7 --dry-run --json >b
 	cmp a b

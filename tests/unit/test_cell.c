@@ -23,9 +23,7 @@ static void test_keys_read_back(void **state)
 		"ring:layout=slot,memory=huge/pingpong/cpus:5,2/4097/hybrid:20us/idle=sleep",
 		"ring/stream/cross-numa/1M/yield/depth=0/touch=none/threads=on/replica=1",
 		"ring/stream/smt/1G/pause",
-		"unix-stream/fanin/packed/65535/poll/peers=16/depth=8/idle=awake/copy=on/"
-		"touch=none/"
-		"threads=on/replica=7",
+		"pipe/fanin/packed/65535/poll/peers=16/idle=awake/copy=on/touch=none/replica=7",
 		"futex/pingpong/same-cpu/1/hybrid:1500ns",
 	};
 	for (size_t k = 0; k < LENGTH(keys); k++) {
@@ -226,7 +224,7 @@ static void test_group(void **state)
 	for (size_t c = 0; c < LENGTH(cases); c++) {
 		struct cell cell = parsed(cases[c].key, cases[c].cpus[0], cases[c].cpus[1]);
 		cell_group(&cell, its, sizeof its);
-		if (!strcmp(group, its) != cases[c].same)
+		if ((strcmp(group, its) == 0) != cases[c].same)
 			fail_msg("%s: %s, against %s", cases[c].key, its, group);
 	}
 	struct cell awake = parsed("pipe/pingpong/smt/64/block/idle=awake", 0, 1),

@@ -165,6 +165,30 @@ static void test_exact(void **state)
 	drop(&a);
 }
 
+/* Noise pushes σ and 1/b of curves that lack one of them to both sides of 0. */
+static void test_bounds(void **state)
+{
+	(void)state;
+	static const struct synthetic_curve pair[] = {
+		{ "flat", { { 0, 5000, 0 } }, 0 },
+		{ "steep", { { 0, 0, 2 } }, 0 },
+	};
+	struct synthetic what = noisy(pair);
+	unsigned endless = 0, nothing = 0;
+
+	for (what.seed = 0; what.seed < 8; what.seed++) {
+		struct analysed a = analyse(&what);
+		const struct fit_segment *flat = &a.fits->fit[0].segment[0];
+		const struct fit_segment *steep = &a.fits->fit[1].segment[0];
+		assert_true(flat->bytes_per_s.estimate > 0 && flat->bytes_per_s.low > 0);
+		assert_true(steep->sigma_ns.estimate >= 0 && steep->sigma_ns.low >= 0);
+		endless += isinf(flat->bytes_per_s.estimate);
+		nothing += steep->sigma_ns.estimate == 0;
+		drop(&a);
+	}
+	assert_true(endless > 0 && nothing > 0);
+}
+
 static void test_lack_of_fit(void **state)
 {
 	(void)state;
@@ -309,6 +333,27 @@ static void test_crossover_tie(void **state)
 	expect("tie, then b", right, n, 0.97);
 }
 
+static void test_crossover_tie_everywhere(void **state)
+{
+	(void)state;
+	/* half a per cent apart */
+	static const struct synthetic_curve pair[] = {
+		{ "a", { { 0, 3800, 0.25 } }, 0 },
+		{ "b", { { 0, 3819, 0.25125 } }, 0 },
+	};
+	struct synthetic what = noisy(pair);
+	unsigned right = 0, n = trials() / 2 + 1;
+
+	for (what.seed = 0; what.seed < n; what.seed++) {
+		struct analysed a = analyse(&what);
+		const struct crossover *c = &a.fits->crossover[0];
+		right +=
+			c->outcome == CROSSING_TIE && c->bytes.low <= 128 && c->bytes.high >= 65536;
+		drop(&a);
+	}
+	expect("tie everywhere", right, n, 0.97);
+}
+
 static void test_crossover_outside(void **state)
 {
 	(void)state;
@@ -344,6 +389,27 @@ static void test_crossover_at_a_jump(void **state)
 	struct tally t = tally(pair, CROSSING_ONE, -1, 8193);
 	expect("one crossover", t.right, trials(), 0.97);
 	expect("the jump covered", t.covered, t.right, 0.97);
+}
+
+/* Between sizes far apart nobody knows the way of a curve; at 3200 bytes these two do cross. */
+static void test_crossover_far_apart(void **state)
+{
+	(void)state;
+	static const double apart[] = { 64, 128, 65536, 131072 };
+	static const struct synthetic_curve pair[] = {
+		{ "a", { { 3200, 3000, 0.5 }, { 0, 4000, 0.5 } }, 0 },
+		{ "b", { { 0, 4000, 0.4 } }, 0 },
+	};
+	struct synthetic what = noisy(pair);
+	what.sizes = apart;
+	what.size_count = 4;
+	struct analysed a = analyse(&what);
+	const struct crossover *c = &a.fits->crossover[0];
+	assert_int_equal(c->outcome, CROSSING_ONE);
+	assert_true(holds(c->bytes, 3200));
+	assert_true(holds(c->bytes, c->bytes.estimate));
+	assert_non_null(strstr(a.fits->fit[0].note, "sizes up to 512× apart hide breaks"));
+	drop(&a);
 }
 
 static void test_crossover_unresolved(void **state)
@@ -396,7 +462,7 @@ static void test_states_apart(void **state)
 		assert_int_equal(c->outcome, CROSSING_ONE);
 		assert_true(c->log_ratio[0].n < what.rounds);
 	}
-	const struct fit *near = &a.fits->fit[0], *far = &a.fits->fit[1];
+	const struct fit *near = &a.fits->fit[0], *far = &a.fits->fit[2];
 	assert_true(near->state == STATE_NEAR && far->state == STATE_FAR);
 	assert_true(fabs(far->segment[0].sigma_ns.estimate / near->segment[0].sigma_ns.estimate -
 			 5) < 0.3);
@@ -519,14 +585,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_models),
 		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_lack_of_fit),
 		cmocka_unit_test(test_too_few),
 		cmocka_unit_test(test_crossover_once),
 		cmocka_unit_test(test_crossover_never),
 		cmocka_unit_test(test_crossover_tie),
+		cmocka_unit_test(test_crossover_tie_everywhere),
 		cmocka_unit_test(test_crossover_outside),
 		cmocka_unit_test(test_crossover_several),
 		cmocka_unit_test(test_crossover_at_a_jump),
+		cmocka_unit_test(test_crossover_far_apart),
 		cmocka_unit_test(test_crossover_unresolved),
 		cmocka_unit_test(test_states_apart),
 		cmocka_unit_test(test_twins),

@@ -227,6 +227,12 @@ static void test_pairs(void **state)
 	result->workers[result->order[result->first[2] + 7]].state = STATE_FAR;
 	assert_int_equal(level_pairs(result, 0, 2, STATE_NONE, &values), 18);
 	free(values);
+	/* and one that was alone in its visit; those behind it still find each other */
+	result->workers[result->order[result->first[2] + 9]].visit++;
+	assert_int_equal(level_pairs(result, 0, 2, STATE_NONE, &values), 17);
+	free(values);
+	assert_int_equal(level_pairs(result, 2, 0, STATE_NONE, &values), 17);
+	free(values);
 	result_free(result);
 }
 

@@ -74,7 +74,7 @@ static void assert_keys(const struct plan *plan, const char *const keys[], size_
 static void assert_refused(const struct plan *plan, const char *key, const char *reason)
 {
 	for (size_t r = 0; r < plan->refused_count; r++)
-		if (!strcmp(plan->refused[r].key, key)) {
+		if (strcmp(plan->refused[r].key, key) == 0) {
 			if (!strstr(plan->refused[r].reason, reason))
 				fail_msg("%s: \"%s\", wanted \"%s\"", key, plan->refused[r].reason,
 					 reason);
@@ -318,7 +318,7 @@ static void test_cache(void **state)
 	for (size_t c = 0; c < plan->cell_count; c++) {
 		const struct cell *cell = &plan->cells[c].cell;
 		assert_int_equal(cell->sequential,
-				 !strcmp(cell->mechanism, "ring") && cell->size > 8192);
+				 strcmp(cell->mechanism, "ring") == 0 && cell->size > 8192);
 	}
 	assert_int_equal(plan->cell_count, 6);
 	plan_free(plan);
@@ -486,7 +486,7 @@ static bool same_deal(const struct dealt *a, const struct dealt *b)
 	for (size_t i = 0; i < a->count; i++) {
 		const struct plan_block *x = &a->blocks[i], *y = &b->blocks[i];
 		if (x->count != y->count || x->reference != y->reference ||
-		    memcmp(x->cells, y->cells, x->count * sizeof *x->cells))
+		    memcmp(x->cells, y->cells, x->count * sizeof *x->cells) != 0)
 			return false;
 	}
 	return true;

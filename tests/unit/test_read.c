@@ -137,8 +137,8 @@ static struct result *read_changed(unsigned line, const char *from, const char *
 	if (!at)
 		fail_msg("no \"%s\" from line %u on", from, line);
 	else if (asprintf(&changed, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)) < 0)
-		fail_msg("out of memory");
-	struct result *result = read_text(changed, strlen(changed));
+		changed = NULL;
+	struct result *result = changed ? read_text(changed, strlen(changed)) : NULL;
 	free(changed);
 	free(text);
 	return result;

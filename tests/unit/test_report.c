@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* test_report.c - tables, summary, page and files of results whose figures are known, and of results
- * that mean harm. */
+/* test_report.c - tables, summary, page and files of results whose figures are known, and of
+ * results that mean harm. */
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
@@ -28,11 +28,12 @@
 /* ---- a result of known figures ---- */
 
 /* Everything an attacker might try, as it stands in JSON. */
-#define EVIL "<script>alert(1)</script>\\n\\\"; system(\\\"touch pwned\\\") `touch pwned` ' \\\\ " \
-	     "\\u001b[31m \\u202e $(touch pwned) %s & {/Bold x}"
+#define EVIL                                                                                       \
+	"<script>alert(1)</script>\\n\\\"; system(\\\"touch pwned\\\") `touch pwned` ' \\\\ "      \
+	"\\u001b[31m \\u202e $(touch pwned) %s & {/Bold x}"
 
 struct row {
-	const char *mechanism, *options, *pattern, *placement, *wait, *idle;
+	const char *mechanism, *options, *pattern, *placement, *wait;
 	double ns[3]; /* at 64, 4096 and 65536 B; 0: not in the plan */
 	bool fails;
 };
@@ -41,14 +42,18 @@ static const double sizes[] = { 64, 4096, 65536 };
 static const char *const size_names[] = { "64", "4K", "64K" };
 
 static const struct row rows[] = {
-	{ "pipe", "", "pingpong", "same-cpu", "block", NULL, { 4000, 5000, 24000 }, false },
-	{ "futex", "", "pingpong", "same-cpu", "block", NULL, { 3000, 5500, 30000 }, false },
-	{ "unix-stream", "", "pingpong", "same-cpu", "block", NULL, { 7000, 8000, 0 }, true },
-	{ "ring", "layout=slot", "pingpong", "shared-l3", "spin", NULL, { 250, 700, 0 }, false },
-	{ "ring", "layout=shared-line", "pingpong", "shared-l3", "spin", NULL, { 500, 1050, 0 }, false },
-	{ "ring", "layout=slot", "stream", "shared-l3", "spin", NULL, { 8, 0, 0 }, false },
-	{ "ring", "layout=shared-line", "stream", "shared-l3", "spin", NULL, { 64, 0, 0 }, false },
+	{ "pipe", "", "pingpong", "same-cpu", "block", { 4000, 5000, 24000 }, false },
+	{ "futex", "", "pingpong", "same-cpu", "block", { 3000, 5500, 30000 }, false },
+	{ "unix-stream", "", "pingpong", "same-cpu", "block", { 7000, 8000, 0 }, true },
+	{ "ring", "layout=slot", "pingpong", "shared-l3", "spin", { 250, 700, 0 }, false },
+	{ "ring", "layout=shared-line", "pingpong", "shared-l3", "spin", { 500, 1050, 0 }, false },
+	{ "ring", "layout=slot", "stream", "shared-l3", "spin", { 8, 0, 0 }, false },
+	{ "ring", "layout=shared-line", "stream", "shared-l3", "spin", { 64, 0, 0 }, false },
 };
+
+/* the right-to-left override, U+202E */
+static const char override[] = { '\xe2', '\x80', '\xae', '\0' };
+
 enum { ROWS = sizeof rows / sizeof *rows, ROUNDS = 24 };
 
 static void write_cell(FILE *file, const struct row *row, size_t size, unsigned id)
@@ -56,17 +61,19 @@ static void write_cell(FILE *file, const struct row *row, size_t size, unsigned 
 	bool across = !strcmp(row->placement, "shared-l3"), rtt = !strcmp(row->pattern, "pingpong");
 
 	fprintf(file,
-	        "%s{\"id\":%u,\"key\":\"%s%s%s/%s/%s/%s/%s\",\"mechanism\":\"%s\",\"options\":\"%s\","
-	        "\"pattern\":\"%s\",\"pattern_options\":\"\",\"placement\":\"%s\",\"cpus\":[0,%d],"
-	        "\"peers\":2,\"size\":%.0f,\"depth\":null,\"slots\":64,\"wait\":\"%s\","
-	        "\"wait_class\":\"%s\",\"idle\":null,\"copy\":false,\"touch\":\"all\","
-	        "\"peers_are\":\"processes\",\"replica\":0,\"sequential\":false,\"quantity\":\"%s\","
-	        "\"messages\":%d,\"bytes\":%.0f}",
-	        id ? "," : "", id, row->mechanism, *row->options ? ":" : "", row->options, row->pattern,
-	        row->placement, size_names[size], row->wait, row->mechanism, row->options, row->pattern,
-	        row->placement, across, sizes[size], row->wait,
-	        strcmp(row->wait, "spin") ? "sleeping" : "spinning", rtt ? "rtt_ns" : "per_message_ns",
-	        rtt ? 2 : 1, (rtt ? 2 : 1) * sizes[size]);
+		"%s{\"id\":%u,\"key\":\"%s%s%s/%s/%s/%s/"
+		"%s\",\"mechanism\":\"%s\",\"options\":\"%s\","
+		"\"pattern\":\"%s\",\"pattern_options\":\"\",\"placement\":\"%s\",\"cpus\":[0,%d],"
+		"\"peers\":2,\"size\":%.0f,\"depth\":null,\"slots\":64,\"wait\":\"%s\","
+		"\"wait_class\":\"%s\",\"idle\":null,\"copy\":false,\"touch\":\"all\","
+		"\"peers_are\":\"processes\",\"replica\":0,\"sequential\":false,\"quantity\":\"%"
+		"s\","
+		"\"messages\":%d,\"bytes\":%.0f}",
+		id ? "," : "", id, row->mechanism, *row->options ? ":" : "", row->options,
+		row->pattern, row->placement, size_names[size], row->wait, row->mechanism,
+		row->options, row->pattern, row->placement, across, sizes[size], row->wait,
+		strcmp(row->wait, "spin") ? "sleeping" : "spinning",
+		rtt ? "rtt_ns" : "per_message_ns", rtt ? 2 : 1, (rtt ? 2 : 1) * sizes[size]);
 }
 
 static void write_header(FILE *file, bool hostile)
@@ -75,19 +82,26 @@ static void write_header(FILE *file, bool hostile)
 	unsigned id = 0;
 
 	fprintf(file,
-	        "{\"kind\":\"header\",\"schema\":1,\"toll\":\"0.1.0\",\"created\":\"2025-01-02T03:04:05Z\","
-	        "\"seed\":7,\"host\":{\"name\":\"vm%s\",\"kernel\":\"6.1.0%s\",\"cpu_model\":\"Test%s\","
-	        "\"hypervisor\":\"KVM%s\",\"cpus_allowed\":\"0-1\",\"governor\":null,\"smt\":false,"
-	        "\"command_line\":\"quiet%s\",\"mitigations\":{\"melt%s\":\"PTI%s\"}},"
-	        "\"clock\":{\"source\":\"tsc\",\"ticks_per_ns\":2.1,\"cost_ns\":11.5,\"step_ns\":0.5},"
-	        "\"topology\":{\"source\":\"machine\",\"this_system\":true},"
-	        "\"worker\":{\"path\":\"toll-worker%s\",\"abi\":1,\"compiler\":\"gcc%s\",\"plugins\":[]},"
-	        "\"plan\":{\"config\":\"quick%s\",\"margin\":0.02,\"budget_s\":60,\"rounds\":%d,"
-	        "\"operations\":null,\"refused\":["
-	        "{\"cell\":\"pipe/pingpong/same-cpu/64/spin\",\"reason\":\"two spinning peers on one CPU%s\"},"
-	        "{\"cell\":\"pipe/pingpong/same-cpu/4K/spin\",\"reason\":\"two spinning peers on one CPU%s\"},"
-	        "{\"cell\":\"pipe/pingpong/smt/64/block\",\"reason\":\"no SMT siblings\"}],\"cells\":[",
-	        evil, evil, evil, evil, evil, evil, evil, evil, evil, evil, ROUNDS, evil, evil);
+		"{\"kind\":\"header\",\"schema\":1,\"toll\":\"0.1.0\",\"created\":\"2025-01-02T03:"
+		"04:05Z\","
+		"\"seed\":7,\"host\":{\"name\":\"vm%s\",\"kernel\":\"6.1.0%s\",\"cpu_model\":"
+		"\"Test%s\","
+		"\"hypervisor\":\"KVM%s\",\"cpus_allowed\":\"0-1\",\"governor\":null,\"smt\":false,"
+		"\"command_line\":\"quiet%s\",\"mitigations\":{\"melt%s\":\"PTI%s\"}},"
+		"\"clock\":{\"source\":\"tsc\",\"ticks_per_ns\":2.1,\"cost_ns\":11.5,\"step_ns\":0."
+		"5},"
+		"\"topology\":{\"source\":\"machine\",\"this_system\":true},"
+		"\"worker\":{\"path\":\"toll-worker%s\",\"abi\":1,\"compiler\":\"gcc%s\","
+		"\"plugins\":[]},"
+		"\"plan\":{\"config\":\"quick%s\",\"margin\":0.02,\"budget_s\":60,\"rounds\":%d,"
+		"\"operations\":null,\"refused\":["
+		"{\"cell\":\"pipe/pingpong/same-cpu/64/spin\",\"reason\":\"two spinning peers on "
+		"one CPU%s\"},"
+		"{\"cell\":\"pipe/pingpong/same-cpu/4K/spin\",\"reason\":\"two spinning peers on "
+		"one CPU%s\"},"
+		"{\"cell\":\"pipe/pingpong/smt/64/block\",\"reason\":\"no SMT "
+		"siblings\"}],\"cells\":[",
+		evil, evil, evil, evil, evil, evil, evil, evil, evil, evil, ROUNDS, evil, evil);
 	for (size_t r = 0; r < ROWS; r++)
 		for (size_t s = 0; s < 3; s++)
 			if (rows[r].ns[s] > 0)
@@ -104,32 +118,42 @@ static void write_workers(FILE *file, bool hostile)
 			for (size_t s = 0; s < 3; s++) {
 				if (!(rows[r].ns[s] > 0))
 					continue;
-				/* cells that are compared share a visit: same pattern, placement, size */
+				/* cells that are compared share a visit: same pattern, placement,
+				 * size */
 				unsigned group = (r < 3 ? 0 : r < 5 ? 3 : 6) + (unsigned)s;
 				fprintf(file,
-				        "{\"kind\":\"worker\",\"cell\":%u,\"round\":%u,\"block\":%u,"
-				        "\"visit\":%u,\"reference\":false,",
-				        id++, round, group, 9 * round + group);
+					"{\"kind\":\"worker\",\"cell\":%u,\"round\":%u,\"block\":%"
+					"u,"
+					"\"visit\":%u,\"reference\":false,",
+					id++, round, group, 9 * round + group);
 				if (rows[r].fails && s == 1) {
-					fprintf(file, "\"state\":\"failed\",\"reason\":\"killed by signal 11%s\"}\n",
-					        hostile ? EVIL : "");
+					fprintf(file,
+						"\"state\":\"failed\",\"reason\":\"killed by "
+						"signal 11%s\"}\n",
+						hostile ? EVIL : "");
 					continue;
 				}
-				double ns = rows[r].ns[s] * (1 + 0.002 * (round * 7 % ROUNDS - 11.5));
+				double ns =
+					rows[r].ns[s] * (1 + 0.002 * (round * 7 % ROUNDS - 11.5));
 				fprintf(file,
-				        "\"state\":\"ok\",\"operations\":16,\"uncounted\":20,\"capacity\":null,"
-				        "\"batch_ns\":[%.9g,%.9g,%.9g],\"canary_ns\":%s,\"host_state\":%s,"
-				        "\"cpu_ns\":[%.6g,%.6g],\"histogram\":null,\"lost\":0,\"settled\":true,"
-				        "\"disturbance\":[],\"layout\":{}}\n",
-				        ns, ns, ns, r < 3 ? "null" : "120", r < 3 ? "null" : "\"far\"",
-				        rows[r].ns[s] / 4, rows[r].ns[s] / 4);
+					"\"state\":\"ok\",\"operations\":16,\"uncounted\":20,"
+					"\"capacity\":null,"
+					"\"batch_ns\":[%.9g,%.9g,%.9g],\"canary_ns\":%s,\"host_"
+					"state\":%s,"
+					"\"cpu_ns\":[%.6g,%.6g],\"histogram\":null,\"lost\":0,"
+					"\"settled\":true,"
+					"\"disturbance\":[],\"layout\":{}}\n",
+					ns, ns, ns, r < 3 ? "null" : "120",
+					r < 3 ? "null" : "\"far\"", rows[r].ns[s] / 4,
+					rows[r].ns[s] / 4);
 			}
 		}
 	}
 	fprintf(file,
-	        "{\"kind\":\"summary\",\"ended\":\"rounds\",\"rounds\":%d,\"visits\":10,\"elapsed_s\":42,"
-	        "\"failed\":%d,\"cells\":[]}\n",
-	        ROUNDS, ROUNDS);
+		"{\"kind\":\"summary\",\"ended\":\"rounds\",\"rounds\":%d,\"visits\":10,\"elapsed_"
+		"s\":42,"
+		"\"failed\":%d,\"cells\":[]}\n",
+		ROUNDS, ROUNDS);
 }
 
 struct fixture {
@@ -197,7 +221,9 @@ static void test_width(void **state)
 	assert_int_equal(text_width("e\xCC\x81"), 1); /* e with a combining accent */
 	assert_int_equal(text_width("日本"), 4);
 	assert_int_equal(text_width("\x1b[31m"), 5); /* shown as ?[31m */
-	assert_int_equal(text_width("a\xff" "b"), 3);
+	assert_int_equal(text_width("a\xff"
+				    "b"),
+			 3);
 	assert_int_equal(text_width("\xe2\x82"), 2); /* a character cut short: each byte is a ? */
 }
 
@@ -205,12 +231,17 @@ static void test_clean(void **state)
 {
 	(void)state;
 	char out[16];
+	const char mixed[] = { 'x', '\xe2', '\x80', '\xae', 'y', '\0' };
 
-	assert_string_equal(text_clean("a\nb\x1b" "c\x7f", out, sizeof out), "a?b?c?");
+	assert_string_equal(text_clean("a\nb\x1b"
+				       "c\x7f",
+				       out, sizeof out),
+			    "a?b?c?");
 	assert_string_equal(text_clean("µs \xff \xc2\x9b", out, sizeof out), "µs ? ?");
-	assert_string_equal(text_clean("x\xe2\x80\xaey", out, sizeof out), "x?y"); /* right-to-left override */
+	assert_string_equal(text_clean(mixed, out, sizeof out), "x?y"); /* right-to-left override */
 	assert_string_equal(text_clean("0123456789abcdefgh", out, sizeof out), "0123456789abcde");
-	assert_string_equal(text_clean("01234567890123µ", out, sizeof out), "01234567890123"); /* not half of it */
+	assert_string_equal(text_clean("01234567890123µ", out, sizeof out),
+			    "01234567890123"); /* not half of it */
 }
 
 static void test_escapes(void **state)
@@ -219,13 +250,13 @@ static void test_escapes(void **state)
 	char out[64];
 
 	assert_string_equal(written(text_html, "<a href=\"x\" b='y'>&`\n"),
-	                    "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;&#96;?");
+			    "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;&#96;?");
 	assert_string_equal(written(text_csv, "a\"b,c"), "\"a\"\"b,c\"");
 	assert_string_equal(written(text_csv, "=1+1"), "\"'=1+1\"");
 	assert_string_equal(written(text_csv, "pipe"), "\"pipe\"");
 	assert_string_equal(written(text_markdown, "a|b*<c>&`"), "a\\|b\\*&lt;c>&amp;\\`");
 	assert_string_equal(text_label("a\t\"b'`c\\ {d} <e> & @f $g #h %s", out, sizeof out),
-	                    "a?.b..c. (d) (e) + af .g .h %s");
+			    "a?.b..c. (d) (e) + af .g .h %s");
 }
 
 static void test_numbers(void **state)
@@ -247,12 +278,15 @@ static void test_numbers(void **state)
 	assert_string_equal(text_spread((struct interval){ 100, 40, 230, 9 }, out), "×÷2.5");
 	assert_string_equal(text_spread((struct interval){ 100, 5, 2200, 9 }, out), "×÷22");
 	assert_string_equal(text_spread((struct interval){ 100, NAN, NAN, 1 }, out), "±?");
-	assert_string_equal(text_interval((struct interval){ 3810, 3795, 3825, 9 }, 1e3, "µs", text, sizeof text),
-	                    "3.81 µs (3.79 … 3.83)");
-	assert_string_equal(text_interval((struct interval){ 5, 2, INFINITY, 9 }, 1, "GB/s", text, sizeof text),
-	                    "5.00 GB/s (over 2.00)");
-	assert_string_equal(text_interval((struct interval){ 5, NAN, NAN, 1 }, 1, "", text, sizeof text),
-	                    "5.00 (no interval)");
+	assert_string_equal(text_interval((struct interval){ 3810, 3795, 3825, 9 }, 1e3, "µs", text,
+					  sizeof text),
+			    "3.81 µs (3.79 … 3.83)");
+	assert_string_equal(
+		text_interval((struct interval){ 5, 2, INFINITY, 9 }, 1, "GB/s", text, sizeof text),
+		"5.00 GB/s (over 2.00)");
+	assert_string_equal(
+		text_interval((struct interval){ 5, NAN, NAN, 1 }, 1, "", text, sizeof text),
+		"5.00 (no interval)");
 	assert_string_equal(text_unit_ns(9999).name, "ns");
 	assert_string_equal(text_unit_ns(10001).name, "µs");
 	assert_string_equal(text_unit_bytes_per_s(2e9).name, "GB/s");
@@ -288,9 +322,9 @@ static void test_table(void **state)
 	assert_int_equal(table_print(stream, table, 1), 0);
 	fclose(stream);
 	assert_string_equal(out, "               µs     n\n"
-	                         " µ-ring     0.292 ±12 %\n"
-	                         " pipe?   1310\n"
-	                         " x          -\n");
+				 " µ-ring     0.292 ±12 %\n"
+				 " pipe?   1310\n"
+				 " x          -\n");
 	free(out);
 	table_free(table);
 }
@@ -436,7 +470,7 @@ static void test_summary_hostile(void **state)
 	load(&f, true);
 	char *out = summary_of(&f);
 	assert_null(strchr(out, '\x1b'));
-	assert_null(strstr(out, "\xe2\x80\xae"));
+	assert_null(strstr(out, override));
 	free(out);
 	unload(&f);
 }
@@ -457,7 +491,8 @@ static void test_json(void **state)
 	assert_int_equal(json_array_size(json_object_get(object, "cells")), f.n);
 	assert_int_equal(json_array_size(json_object_get(object, "refused")), 2);
 	const json_t *cell = json_array_get(json_object_get(object, "cells"), 0);
-	assert_string_equal(json_string_value(json_object_get(cell, "cell")), "futex/pingpong/same-cpu/64/block");
+	assert_string_equal(json_string_value(json_object_get(cell, "cell")),
+			    "futex/pingpong/same-cpu/64/block");
 	double ns = json_number_value(json_object_get(json_object_get(cell, "rtt_ns"), "estimate"));
 	assert_true(fabs(ns / 3000 - 1) < 1e-3);
 	json_decref(object);
@@ -500,7 +535,7 @@ static void check_identifiers(const char *html)
 		for (size_t i = 0; i < n; i++)
 			assert_string_not_equal(seen[i], id);
 		assert_true(n < MOST);
-		strcpy(seen[n++], id);
+		memcpy(seen[n++], id, sizeof id);
 	}
 	assert_true(n > 5);
 }
@@ -520,7 +555,8 @@ static void test_page(void **state)
 	check_identifiers(html);
 	for (const char *at = html; (at = strstr(at, "http")); at++) {
 		/* names of XML languages, and the policy's own header; nothing to fetch */
-		bool harmless = !strncmp(at, "http://www.w3.org/", 18) || !strncmp(at, "http-equiv", 10);
+		bool harmless =
+			!strncmp(at, "http://www.w3.org/", 18) || !strncmp(at, "http-equiv", 10);
 		assert_true(harmless);
 	}
 	assert_null(strstr(html, "<script"));
@@ -530,12 +566,13 @@ static void test_page(void **state)
 	assert_non_null(strstr(html, "killed by signal 11"));
 	assert_non_null(strstr(html, "2.00 × (2.00 … 2.00)"));
 	if (have_gnuplot()) {
-		static const char *const names[] = { "latency-1", "latency-2", "dots-1", "sharing-1" };
+		static const char *const names[] = { "latency-1", "latency-2", "dots-1",
+						     "sharing-1" };
 		static const char *const suffixes[] = { "svg", "png", "tsv" };
 		for (size_t i = 0; i < 4; i++) {
 			for (size_t s = 0; s < 3; s++) {
-				snprintf(file, sizeof file, "%s/run.files/%s.%s", f.directory, names[i],
-				         suffixes[s]);
+				snprintf(file, sizeof file, "%s/run.files/%s.%s", f.directory,
+					 names[i], suffixes[s]);
 				assert_int_equal(access(file, R_OK), 0);
 			}
 			snprintf(file, sizeof file, "<figure id=\"%s\">", names[i]);
@@ -568,7 +605,7 @@ static void test_page_hostile(void **state)
 	assert_null(strstr(html, "<script"));
 	assert_non_null(strstr(html, "&lt;script&gt;alert(1)"));
 	assert_null(strchr(html, '\x1b'));
-	assert_null(strstr(html, "\xe2\x80\xae"));
+	assert_null(strstr(html, override));
 	check_identifiers(html);
 	snprintf(file, sizeof file, "%s/run.files/latency-1.tsv", f.directory);
 	const char *data = slurp(file);
@@ -589,16 +626,17 @@ static void test_without_gnuplot(void **state)
 {
 	(void)state;
 	struct fixture f;
-	char path[PATH_MAX], *before = strdup(getenv("PATH"));
+	char path[PATH_MAX], before[PATH_MAX] = "";
 
 	load(&f, false);
+	if (getenv("PATH"))
+		snprintf(before, sizeof before, "%s", getenv("PATH"));
 	setenv("PATH", "/nonexistent", 1);
 	said_begin();
 	int status = write_quietly(&f, &(struct report_options){ .format = "html" }, path);
 	int drawings = write_quietly(&f, &(struct report_options){ .format = "svg" }, path);
 	const char *said = said_end();
 	setenv("PATH", before, 1);
-	free(before);
 	assert_int_equal(status, 0);
 	assert_int_equal(drawings, EXIT_USAGE);
 	assert_non_null(strstr(said, "gnuplot is not installed"));
@@ -676,7 +714,8 @@ static void test_full_disk(void **state)
 		said_begin();
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
 		char unused[PATH_MAX];
-		int status = write_quietly(&f, &(struct report_options){ .format = formats[i] }, unused);
+		int status =
+			write_quietly(&f, &(struct report_options){ .format = formats[i] }, unused);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 		const char *said = said_end();
 		signal(SIGXFSZ, SIG_DFL);
@@ -692,15 +731,24 @@ static void test_full_disk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_width),           cmocka_unit_test(test_clean),
-		cmocka_unit_test(test_escapes),         cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_table),           cmocka_unit_test(test_table_overfull),
-		cmocka_unit_test(test_arrangement),     cmocka_unit_test(test_false_sharing),
-		cmocka_unit_test(test_tie),             cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_summary_hostile), cmocka_unit_test(test_json),
-		cmocka_unit_test(test_page),            cmocka_unit_test(test_page_hostile),
-		cmocka_unit_test(test_without_gnuplot), cmocka_unit_test(test_csv),
-		cmocka_unit_test(test_unwritable),      cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_width),
+		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_table_overfull),
+		cmocka_unit_test(test_arrangement),
+		cmocka_unit_test(test_false_sharing),
+		cmocka_unit_test(test_tie),
+		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_summary_hostile),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_page),
+		cmocka_unit_test(test_page_hostile),
+		cmocka_unit_test(test_without_gnuplot),
+		cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_unwritable),
+		cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

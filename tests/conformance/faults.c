@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* faults.c - the checks can fail: plug-ins that break one promise each (tests/plugins) must be found
+ * out, and for the right reason. */
+#include "conform.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/say.h"
+#include "tests/unit/said.h"
+
+/* What faulty.c does with fault=NAME, in which act it shows, and what must be said. */
+static const struct fault {
+	const char *name;
+	enum act act;
+	enum cell_wait wait;
+	bool threads;
+	const char *reason; /* as fnmatch(3); NULL: it conforms */
+} faults[] = {
+	{ "none", PLAY, WAIT_BLOCK, false, NULL },
+	{ "none", HOLD, WAIT_BLOCK, true, NULL },
+	{ "none", KILL, WAIT_YIELD, false, NULL },
+	{ "drop", PLAY, WAIT_BLOCK, false, "*a message was lost, doubled or out of order*" },
+	{ "drop", PLAY, WAIT_YIELD, true, "*a message was lost, doubled or out of order*" },
+	{ "double", PLAY, WAIT_BLOCK, false, "*a message was lost, doubled or out of order*" },
+	{ "reorder", PLAY, WAIT_BLOCK, false, "*a message was lost, doubled or out of order*" },
+	{ "flip", PLAY, WAIT_BLOCK, false, "*the content of message * changed on its way*" },
+	{ "shorten", PLAY, WAIT_BLOCK, false, "*63 B*" },
+	{ "overrun", HOLD, WAIT_BLOCK, false, "*a message was lost, doubled or out of order*" },
+	{ "wakeful", HOLD, WAIT_BLOCK, false, "peer * does not sleep while it waits for peer *" },
+	{ "deaf", KILL, WAIT_BLOCK, false, "when peer * was dead the others took * ms to leave" },
+	{ "never", PLAY, WAIT_BLOCK, false, "it hangs: no turn ended for * s*" },
+	{ "crash", PLAY, WAIT_BLOCK, false, "peer * died: Aborted" },
+	{ "crash", PLAY, WAIT_BLOCK, true, "its worker died: Aborted" },
+	{ "no-open", PLAY, WAIT_BLOCK, false, "opening faulty: No space left on device" },
+	{ "no-attach", PLAY, WAIT_BLOCK, false, "peer * attaching to faulty: Too many open files" },
+	{ "no-attach", PLAY, WAIT_BLOCK, true, "peer * attaching to faulty: Too many open files" },
+	{ "no-commit", PLAY, WAIT_BLOCK, false, "peer 0: commit: Input/output error" },
+	{ "no-commit", PLAY, WAIT_BLOCK, true, "peer 0: commit: Input/output error" },
+	{ "orphan", PLAY, WAIT_BLOCK, false, "left behind: process *toll-worker*" },
+	{ "litter", PLAY, WAIT_BLOCK, false, "left behind: /dev/shm/toll-faulty-*" },
+};
+
+/* A plug-in that must not load, and what is said. */
+static const struct bad {
+	const char *file, *said;
+} bad[] = {
+	{ "wrong-abi.so", "*is built for ABI 99, this toll-worker has ABI *; rebuild*" },
+	{ "missing-verb.so", "*mechanism missing-verb lacks the verb release*" },
+	{ "nothing.so", "*registers no mechanism*" },
+	{ "crash-loading.so", "*--describe was ended by signal 6 (Aborted)*-m*" },
+	{ "same-name.so", "*a mechanism called null is there already*" },
+	{ "/etc/passwd", "*/etc/passwd:*invalid ELF header*" },
+	{ "not-there.so", "*not-there.so: No such file*" },
+};
+
+static void judge(bool right, struct totals *totals, const char *what, const char *is, const char *wanted)
+{
+	if (right) {
+		totals->passed++;
+		return;
+	}
+	totals->failed++;
+	printf("FAILED %s: \"%s\", not \"%s\"\n", what, is, wanted);
+}
+
+static struct point point_of(const struct fault *fault, const struct wanted *wanted)
+{
+	struct point point = { .cell = { .mechanism = "faulty", .pattern = "stream", .placement = "cpus",
+					 .peers = 2, .size = 64, .depth = -1, .touch_all = true,
+					 .wait = fault->wait, .threads = fault->threads },
+			       .act = fault->act };
+	snprintf(point.cell.options, CELL_OPTIONS, "fault=%s", fault->name);
+	point.cell.cpus[0] = point.cell.cpus[1] = wanted->cpus[0];
+	/* the consumer is held: the channel becomes full */
+	point.whom = fault->act == HOLD && fault->wait != WAIT_YIELD;
+	return point;
+}
+
+/* In a process of its own: what it starts and leaves is seen apart from all else. */
+static struct verdict play(const struct stage *stage, const struct point *point)
+{
+	struct verdict *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct verdict verdict = { .is = FAILED, .reason = "the test's own process died" };
+
+	if (shared == MAP_FAILED)
+		return verdict;
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct left_objects objects = left_look();
+		left_begin();
+		scene_play(stage, &point, 1, &objects, shared);
+		left_free(&objects);
+		_exit(0);
+	}
+	int status;
+	if (pid > 0 && waitpid(pid, &status, 0) == pid && status == 0)
+		verdict = *shared;
+	munmap(shared, sizeof *shared);
+	return verdict;
+}
+
+static bool has_fault(const char *name)
+{
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		if (strcmp(faults[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Each fault the plug-in offers has its line above. */
+static void play_all(const struct stage *stage, const struct wanted *wanted, struct registry *registry,
+		     struct totals *totals)
+{
+	const json_t *option;
+	struct stage mine = *stage;
+	size_t o;
+
+	mine.registry = registry;
+	json_array_foreach(json_object_get(registry_mechanism(registry, "faulty"), "options"), o, option)
+	{
+		char values[512], *rest = values;
+		if (strcmp(registry_text(option, "name"), "fault"))
+			continue;
+		snprintf(values, sizeof values, "%s", registry_text(option, "values"));
+		for (char *word; (word = strsep(&rest, ","));) {
+			word += strspn(word, " ");
+			judge(has_fault(word), totals, "faulty.so", word, "a fault that a test knows");
+		}
+	}
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		const struct fault *fault = &faults[i];
+		struct point point = point_of(fault, wanted);
+		char name[POINT_NAME];
+		if (wanted->threads_only && !fault->threads)
+			continue;
+		struct verdict verdict = play(&mine, &point);
+		bool right = fault->reason ? verdict.is == FAILED && fnmatch(fault->reason, verdict.reason, 0) == 0 :
+					     verdict.is == PASSED;
+		judge(right, totals, point_name(&point, name, sizeof name),
+		      verdict.is == PASSED ? "passed" : verdict.reason, fault->reason ? fault->reason : "passed");
+	}
+}
+
+void faults_play(const struct stage *stage, const struct wanted *wanted, const char *folder,
+		 struct totals *totals)
+{
+	char path[4096];
+	const char *plugins[] = { path };
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		bool absolute = bad[i].file[0] == '/';
+		snprintf(path, sizeof path, "%s%s%s", absolute ? "" : folder, absolute ? "" : "/", bad[i].file);
+		said_begin();
+		struct registry *registry = registry_open(plugins, 1);
+		const char *said = said_end();
+		judge(!registry && fnmatch(bad[i].said, said, 0) == 0, totals, bad[i].file, registry ? "loaded" : said,
+		      bad[i].said);
+		registry_close(registry);
+	}
+	snprintf(path, sizeof path, "%s/faulty.so", folder);
+	struct registry *registry = registry_open(plugins, 1);
+	if (registry)
+		play_all(stage, wanted, registry, totals);
+	else
+		totals->failed++;
+	registry_close(registry);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* left.c - what a block may leave behind: processes, descriptors, kernel objects. */
+#include "conform.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/grow.h"
+
+enum { GRACE_MS = 2000, LOOK_MS = 2 };
+
+void left_begin(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* The name and parent of a process; false when it is gone. */
+static bool process_read(const char *pid, char name[64], long *parent)
+{
+	char path[64], text[512];
+	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	size_t got = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[got] = '\0';
+	char *open = strchr(text, '('), *close = strrchr(text, ')');
+	if (!open || !close || close < open || sscanf(close + 1, " %*c %ld", parent) != 1)
+		return false;
+	snprintf(name, 64, "%.*s", (int)(close - open - 1), open + 1);
+	return true;
+}
+
+static void children_end(char *buffer, size_t bytes)
+{
+	DIR *directory = opendir("/proc");
+	size_t used = 0;
+	for (struct dirent *entry; directory && (entry = readdir(directory));) {
+		char name[64];
+		long parent, pid = strtol(entry->d_name, NULL, 10);
+		if (pid <= 0 || !process_read(entry->d_name, name, &parent) || parent != getpid())
+			continue;
+		int n = snprintf(buffer + used, bytes - used, "%s%s (%ld)", used ? ", " : "", name, pid);
+		used = n > 0 && used + (size_t)n < bytes ? used + (size_t)n : used;
+		kill((pid_t)pid, SIGKILL);
+		waitpid((pid_t)pid, NULL, 0);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+const char *left_processes(char *buffer, size_t bytes)
+{
+	/* peers of a worker that died are told by the kernel, and take a moment */
+	for (int waited = 0; waited < GRACE_MS; waited += LOOK_MS) {
+		pid_t pid;
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			;
+		if (pid < 0 && errno == ECHILD)
+			return "";
+		usleep(LOOK_MS * 1000);
+	}
+	snprintf(buffer, bytes, "a child that cannot be seen");
+	children_end(buffer, bytes);
+	return buffer;
+}
+
+unsigned left_descriptors(void)
+{
+	unsigned count = 0;
+	DIR *directory = opendir("/proc/self/fd");
+	while (directory && readdir(directory))
+		count++;
+	if (directory)
+		closedir(directory);
+	return count;
+}
+
+static void add(struct left_objects *objects, const char *text)
+{
+	char **room = GROW_APPEND(objects->name, objects->count);
+	if (!room || !(*room = strdup(text))) {
+		fputs("conform: out of memory\n", stderr);
+		exit(4);
+	}
+}
+
+/* Those whose names begin with prefix; with special, sockets and FIFOs only: other programs and tests
+ * of toll keep their files and folders there. */
+static void look_folder(struct left_objects *objects, const char *folder, const char *prefix, bool special)
+{
+	DIR *directory = opendir(folder);
+	for (struct dirent *entry; directory && (entry = readdir(directory));) {
+		char path[512];
+		struct stat status;
+		if (entry->d_name[0] == '.' || strncmp(entry->d_name, prefix, strlen(prefix)))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (special && (lstat(path, &status) || !(S_ISSOCK(status.st_mode) || S_ISFIFO(status.st_mode))))
+			continue;
+		add(objects, path);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+/* The key and number at a line's start tell the objects of one kind apart. */
+static void look_system_v(struct left_objects *objects, const char *kind)
+{
+	char path[64], line[512];
+	snprintf(path, sizeof(path), "/proc/sysvipc/%s", kind);
+	FILE *file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		char text[128];
+		long key, id;
+		if (sscanf(line, "%ld %ld", &key, &id) != 2)
+			continue;
+		snprintf(text, sizeof(text), "System V %s %#lx (%ld)", kind, (unsigned long)key, id);
+		add(objects, text);
+	}
+	if (file)
+		fclose(file);
+}
+
+struct left_objects left_look(void)
+{
+	struct left_objects objects = { 0 };
+	char journals[512];
+	snprintf(journals, sizeof(journals), "%s/toll", getenv("XDG_RUNTIME_DIR"));
+	look_folder(&objects, journals, "", false);
+	look_folder(&objects, "/dev/shm", "toll-", false);
+	look_folder(&objects, "/dev/mqueue", "toll-", false);
+	look_folder(&objects, "/tmp", "toll-", true);
+	look_system_v(&objects, "shm");
+	look_system_v(&objects, "sem");
+	look_system_v(&objects, "msg");
+	return objects;
+}
+
+void left_free(struct left_objects *objects)
+{
+	for (size_t i = 0; i < objects->count; i++)
+		free(objects->name[i]);
+	free(objects->name);
+	*objects = (struct left_objects){ 0 };
+}
+
+const char *left_since(const struct left_objects *before, char *buffer, size_t bytes)
+{
+	struct left_objects now = left_look();
+	size_t used = 0;
+	buffer[0] = '\0';
+	for (size_t i = 0; i < now.count; i++) {
+		bool old = false;
+		for (size_t k = 0; k < before->count; k++)
+			old |= strcmp(now.name[i], before->name[k]) == 0;
+		if (old)
+			continue;
+		int n = snprintf(buffer + used, bytes - used, "%s%s", used ? ", " : "", now.name[i]);
+		used = n > 0 && used + (size_t)n < bytes ? used + (size_t)n : used;
+	}
+	left_free(&now);
+	return buffer;
+}

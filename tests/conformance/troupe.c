@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* troupe.c - the chosen points in blocks, dealt to processes: one a CPU while cells keep to one CPU or
+ * sleep, a single one for those that want all CPUs for themselves. */
+#include "conform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/journal.h"
+#include "bench/say.h"
+
+enum { MOST_FAILURES = 40, SHARED_QUEUE = CELL_MOST_PEERS, QUEUES, TICK_US = 100000 };
+#define BLOCK_MEMORY (512UL << 20)
+
+struct batch {
+	size_t first; /* into order */
+	unsigned count, queue;
+};
+
+struct board { /* shared by all */
+	uint32_t next[QUEUES]; /* batches taken of each queue */
+	uint32_t done, failures;
+	uint32_t failed[MOST_FAILURES]; /* in the order they came, into order */
+	struct verdict verdict[];
+};
+
+struct troupe {
+	const struct stage *stage;
+	const struct product *product;
+	size_t *order; /* chosen points, those of one block side by side */
+	size_t count;
+	struct batch *batches;
+	size_t batch_count;
+	struct board *board;
+	size_t board_bytes;
+};
+
+static void give_up(const char *what)
+{
+	say_error("%s: %s", what, strerror(errno));
+	exit(EXIT_USAGE);
+}
+
+/* Spinning across CPUs: another process there would only be waited for. */
+static bool wants_all_cpus(const struct point *point)
+{
+	return cell_spins(&point->cell) && point->value[CPUS] > 0;
+}
+
+static unsigned queue_of(const struct point *point)
+{
+	return point->value[CPUS] ? SHARED_QUEUE : (unsigned)point->cell.cpus[0] % SHARED_QUEUE;
+}
+
+/* --- order and blocks ----------------------------------------------------------------------- */
+
+static const struct product *sorted;
+
+/* Phase first (see phase_of()), then what must agree in a block. */
+static unsigned phase_of(const struct point *point)
+{
+	return (point->act == PLAY ? 0 : 2) + wants_all_cpus(point);
+}
+
+static int compare_blocks(const struct point *a, const struct point *b)
+{
+	int difference = (int)phase_of(a) - (int)phase_of(b);
+	difference = difference ? difference : (int)queue_of(a) - (int)queue_of(b);
+	difference = difference ? difference : (int)a->cell.peers - (int)b->cell.peers;
+	for (unsigned p = 0; p < a->cell.peers && !difference; p++)
+		difference = a->cell.cpus[p] - b->cell.cpus[p];
+	return difference ? difference :
+			    (int)scene_operations(a->cell.size) - (int)scene_operations(b->cell.size);
+}
+
+static int compare(const void *left, const void *right)
+{
+	size_t l = *(const size_t *)left, r = *(const size_t *)right;
+	int difference = compare_blocks(&sorted->points[l], &sorted->points[r]);
+	return difference ? difference : l < r ? -1 : 1;
+}
+
+static void make_batches(struct troupe *troupe)
+{
+	const struct product *product = troupe->product;
+
+	troupe->order = calloc(product->count + 1, sizeof *troupe->order);
+	troupe->batches = calloc(product->count + 1, sizeof *troupe->batches);
+	if (!troupe->order || !troupe->batches)
+		give_up("conform");
+	for (size_t i = 0; i < product->count; i++) {
+		if (product->points[i].chosen)
+			troupe->order[troupe->count++] = i;
+	}
+	sorted = product;
+	qsort(troupe->order, troupe->count, sizeof *troupe->order, compare);
+	uint64_t memory = 0;
+	struct batch *batch = NULL;
+	for (size_t i = 0; i < troupe->count; i++) {
+		const struct point *point = &product->points[troupe->order[i]];
+		bool joins = batch && batch->count < SCENE_MOST && point->act == PLAY &&
+			     memory + point->cell.memory <= BLOCK_MEMORY &&
+			     compare_blocks(&product->points[troupe->order[batch->first]], point) == 0;
+		if (!joins) {
+			batch = &troupe->batches[troupe->batch_count++];
+			*batch = (struct batch){ .first = i, .queue = queue_of(point) };
+			memory = 0;
+		}
+		batch->count++;
+		memory += point->cell.memory;
+	}
+}
+
+/* --- one process ---------------------------------------------------------------------------- */
+
+/* The sanitizers of workers started from here write into a folder, and stop at their first finding. */
+static void sanitizers_report_to(const char *folder)
+{
+	static const char *const names[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS" };
+
+	mkdir(folder, 0700);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char text[1024];
+		const char *before = getenv(names[i]);
+		snprintf(text, sizeof text, "%s%slog_path=%s/report:halt_on_error=1", before ? before : "",
+			 before ? ":" : "", folder);
+		setenv(names[i], text, 1);
+	}
+}
+
+static bool take(struct troupe *troupe, unsigned queue, unsigned phase, size_t *taken)
+{
+	/* the n-th batch of this queue and phase */
+	uint32_t nth = __atomic_fetch_add(&troupe->board->next[queue], 1, __ATOMIC_RELAXED);
+	for (size_t b = 0; b < troupe->batch_count; b++) {
+		const struct batch *batch = &troupe->batches[b];
+		const struct point *point = &troupe->product->points[troupe->order[batch->first]];
+		if (batch->queue != queue || phase_of(point) != phase)
+			continue;
+		if (nth-- == 0) {
+			*taken = b;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void play_batch(struct troupe *troupe, const struct stage *stage, size_t index,
+		       const struct left_objects *objects)
+{
+	const struct batch *batch = &troupe->batches[index];
+	const struct point *points[SCENE_MOST];
+	struct verdict verdicts[SCENE_MOST];
+	struct stage mine = *stage;
+
+	mine.seed += index;
+	for (unsigned i = 0; i < batch->count; i++)
+		points[i] = &troupe->product->points[troupe->order[batch->first + i]];
+	scene_play(&mine, points, batch->count, objects, verdicts);
+	for (unsigned i = 0; i < batch->count; i++) {
+		troupe->board->verdict[batch->first + i] = verdicts[i];
+		if (verdicts[i].is != FAILED)
+			continue;
+		uint32_t nth = __atomic_load_n(&troupe->board->failures, __ATOMIC_ACQUIRE);
+		while (nth < MOST_FAILURES &&
+		       !__atomic_compare_exchange_n(&troupe->board->failures, &nth, nth + 1, false,
+						    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			;
+		if (nth < MOST_FAILURES)
+			__atomic_store_n(&troupe->board->failed[nth], batch->first + i + 1, __ATOMIC_RELEASE);
+	}
+	__atomic_fetch_add(&troupe->board->done, batch->count, __ATOMIC_RELAXED);
+}
+
+static void perform(struct troupe *troupe, unsigned me, unsigned jobs, unsigned phase,
+		    const struct left_objects *objects)
+{
+	struct stage stage = *troupe->stage;
+	char folder[512];
+
+	left_begin();
+	if (stage.reports) {
+		snprintf(folder, sizeof folder, "%s/%u", stage.reports, me);
+		stage.reports = folder;
+		sanitizers_report_to(folder);
+	}
+	/* its own CPU's cells first, then those of no CPU in particular, then what others have left */
+	for (unsigned n = 0; n < QUEUES; n++) {
+		unsigned queue = n == 0 ? me % SHARED_QUEUE : n == 1 ? SHARED_QUEUE : (me + n - 1) % SHARED_QUEUE;
+		size_t batch;
+		while (__atomic_load_n(&troupe->board->failures, __ATOMIC_RELAXED) < MOST_FAILURES &&
+		       take(troupe, queue, phase, &batch))
+			play_batch(troupe, &stage, batch, jobs == 1 && phase < 2 ? objects : NULL);
+	}
+}
+
+/* Starts a process that performs, once more with what all know. */
+static pid_t start(struct troupe *troupe, unsigned me, unsigned jobs, unsigned phase,
+		   const struct left_objects *objects)
+{
+	pid_t parent = getpid();
+
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		give_up("fork");
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		perform(troupe, me, jobs, phase, objects);
+		fflush(NULL);
+		_exit(0);
+	}
+	return pid;
+}
+
+/* --- all of it ------------------------------------------------------------------------------ */
+
+static void print_failures(const struct troupe *troupe, uint32_t *printed)
+{
+	while (*printed < MOST_FAILURES) {
+		uint32_t at = __atomic_load_n(&troupe->board->failed[*printed], __ATOMIC_ACQUIRE);
+		char name[POINT_NAME];
+		if (at == 0)
+			return;
+		say_progress(NULL);
+		printf("FAILED %s: %s\n", point_name(&troupe->product->points[troupe->order[at - 1]], name, sizeof name),
+		       troupe->board->verdict[at - 1].reason);
+		fflush(stdout);
+		++*printed;
+	}
+}
+
+static void play_phase(struct troupe *troupe, unsigned phase, unsigned jobs, const struct left_objects *objects,
+		       uint32_t *printed, struct totals *totals)
+{
+	pid_t pids[CELL_MOST_PEERS];
+	unsigned living = jobs = jobs > CELL_MOST_PEERS ? CELL_MOST_PEERS : jobs;
+
+	memset(troupe->board->next, 0, sizeof troupe->board->next);
+	for (unsigned i = 0; i < jobs; i++)
+		pids[i] = start(troupe, i, jobs, phase, objects);
+	while (living > 0) {
+		for (unsigned i = 0; i < jobs; i++) {
+			int status;
+			if (pids[i] == 0 || waitpid(pids[i], &status, WNOHANG) != pids[i])
+				continue;
+			pids[i] = 0;
+			living--;
+			if (status == 0)
+				continue;
+			totals->failed++;
+			say_progress(NULL);
+			printf("FAILED the test's own process %u died: %s %d\n", i,
+			       WIFSIGNALED(status) ? "signal" : "status",
+			       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		}
+		print_failures(troupe, printed);
+		say_progress("conform: %u of %zu cells", troupe->board->done, troupe->count);
+		if (living)
+			usleep(TICK_US);
+	}
+	print_failures(troupe, printed);
+}
+
+void troupe_play(const struct stage *stage, const struct product *product, unsigned jobs, struct totals *totals)
+{
+	struct troupe troupe = { .stage = stage, .product = product };
+	struct left_objects before = left_look();
+	uint32_t printed = 0;
+	char text[512];
+
+	make_batches(&troupe);
+	troupe.board_bytes = sizeof(struct board) + (troupe.count + 1) * sizeof(struct verdict);
+	troupe.board = mmap(NULL, troupe.board_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (troupe.board == MAP_FAILED)
+		give_up("mmap");
+	for (unsigned phase = 0; phase < 4; phase++) {
+		play_phase(&troupe, phase, phase % 2 ? 1 : jobs, &before, &printed, totals);
+		/* what ended in order leaves nothing; what was killed leaves nothing that a sweep does not find */
+		if (phase > 1 && journal_sweep() < 0)
+			totals->failed++;
+		if (phase > 0 && left_since(&before, text, sizeof text)[0]) {
+			say_progress(NULL);
+			printf("FAILED left behind%s: %s; --jobs 1 says by which cell\n",
+			       phase > 1 ? " after cells whose peers were killed, and a sweep" : "", text);
+			totals->failed++;
+		}
+	}
+	say_progress(NULL);
+	size_t unknown = 0;
+	for (size_t i = 0; i < troupe.count; i++) {
+		totals->passed += troupe.board->verdict[i].is == PASSED;
+		totals->failed += troupe.board->verdict[i].is == FAILED;
+		unknown += troupe.board->verdict[i].is == UNKNOWN;
+	}
+	if (unknown) {
+		printf("FAILED %zu cells were not played: %s\n", unknown,
+		       printed == MOST_FAILURES ? "too much failed before" : "their process died");
+		totals->failed += unknown;
+	}
+	left_free(&before);
+	munmap(troupe.board, troupe.board_bytes);
+	free(troupe.order);
+	free(troupe.batches);
+}

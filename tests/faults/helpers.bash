@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# helpers.bash - what the tests of failures share: runs that last long enough to be hit, finding their
+# processes, and looking at what is left of them.
+
+bats_require_minimum_version 1.5.0
+
+# Operations of a turn that takes some 5 ms, so that whoever is hit is hit within one; the visit of two
+# cells takes half a second.
+LONG=2000
+
+setup() {
+	local root=$BATS_TEST_DIRNAME/../..
+	TOLL=$(realpath "$root/${BUILD:-build}/toll")
+	unset TOLL_WORKER HWLOC_SYNTHETIC HWLOC_XMLFILE
+	export NO_COLOR=1
+	# every process of this test has it in its environment, whoever its parent is
+	export TOLL_FAULTS="$BATS_SUITE_TEST_NUMBER-$$-$RANDOM"
+	export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/runtime
+	mkdir -m 700 "$XDG_RUNTIME_DIR"
+	cd "$BATS_TEST_TMPDIR"
+	grid 3
+	left_behind >before
+}
+
+teardown() {
+	local pid
+	for pid in $(ours); do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+}
+
+# A configuration: one block of two cells a round, unless the lines say otherwise.
+grid() { # ROUNDS LINE…
+	local rounds=$1 line key
+	local -A keys=([mechanism]="pipe, futex" [pattern]=pingpong [placement]=same-cpu [size]=64 [wait]=block)
+	shift
+	for line in "$@"; do
+		key=${line%% *}
+		keys[$key]=${line#* = }
+	done
+	{
+		printf '[run]\nrounds = %s\n[grid]\n' "$rounds"
+		for key in "${!keys[@]}"; do
+			echo "$key = ${keys[$key]}"
+		done
+	} >grid.conf
+}
+
+# --- a run in the background -------------------------------------------------------------------
+
+# Signals as in the foreground: a shell's background jobs ignore SIGINT.
+begin() { # OPTION…
+	begin_with -- "$@"
+}
+
+begin_with() { # PROGRAM… -- OPTION…
+	local with=()
+	while [ "$1" != -- ]; do
+		with+=("$1")
+		shift
+	done
+	shift
+	env --default-signal "${with[@]}" "$TOLL" run -c grid.conf -o x.ndjson "$@" >said 2>complained 3>&- &
+	RUN=$!
+}
+
+# Waits for what begin() began to end with that status.
+ends_with() { # STATUS
+	local status=0
+	wait "$RUN" || status=$?
+	echo "ended with status $status"
+	cat complained
+	[ "$status" -eq "$1" ]
+}
+
+resume() { # OPTION…
+	"$TOLL" run -c grid.conf -o x.ndjson --resume "$@" 3>&-
+}
+
+# Waits up to 30 s.
+until_true() { # COMMAND…
+	local tries
+	for ((tries = 0; tries < 3000; tries++)); do
+		"$@" && return
+		sleep 0.01
+	done
+	echo "in vain: $*"
+	return 1
+}
+
+# --- processes ---------------------------------------------------------------------------------
+
+# This test's processes that are toll's.
+ours() {
+	local file pid name
+	for file in $(grep -lzsx "TOLL_FAULTS=$TOLL_FAULTS" /proc/[0-9]*/environ); do
+		pid=${file#/proc/}
+		pid=${pid%/environ}
+		read -r name 2>/dev/null <"/proc/$pid/comm" || continue
+		[[ $name == toll* ]] && echo "$pid"
+	done
+	true
+}
+
+parent() { # PID
+	sed -n 's/^PPid:\t//p' "/proc/$1/status" 2>/dev/null
+}
+
+state() { # PID
+	sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null
+}
+
+children() { # PID
+	local pid
+	for pid in $(ours); do
+		[ "$(parent "$pid")" != "$1" ] || echo "$pid"
+	done
+}
+
+cpu_time() { # PID : ns
+	local ns
+	read -r ns _ 2>/dev/null <"/proc/$1/schedstat" || ns=0
+	echo "$ns"
+}
+
+# Waits until so many workers have their line.
+until_measured() { # WORKERS
+	until_true measured "$1"
+}
+
+measured() {
+	[ -e x.ndjson ] && [ "$(grep -c '"kind":"worker"' x.ndjson)" -ge "$1" ]
+}
+
+# Sets WORKER and its PEERS, of a worker whose peers are at their turn now.
+catch_a_turn() {
+	until_true at_its_turn
+}
+
+at_its_turn() {
+	local worker peers pid before
+	for worker in $(children "$RUN"); do
+		mapfile -t peers < <(children "$worker")
+		[ "${#peers[@]}" -ge 2 ] || continue
+		before=$(cpu_time "${peers[0]}")
+		sleep 0.004
+		# what starting took is far less
+		if [ "$before" -gt 10000000 ] && [ "$(cpu_time "${peers[0]}")" -gt "$before" ]; then
+			WORKER=$worker PEERS=("${peers[@]}")
+			return
+		fi
+	done
+	return 1
+}
+
+# --- what is left ------------------------------------------------------------------------------
+
+# Every kernel object that has a name or an owner of its own.
+left_behind() {
+	local folder
+	for folder in /dev/shm /dev/mqueue; do
+		[ ! -d $folder ] || ls -A $folder
+	done
+	# without the numbers that the kernel counts on
+	[ ! -d /proc/sysvipc ] || awk 'FNR > 1 { print FILENAME, $1 }' /proc/sysvipc/*
+	awk 'FNR > 1 && /toll/ { print $NF }' /proc/net/unix
+	find "$XDG_RUNTIME_DIR"
+}
+
+nothing_left() {
+	until_true no_process
+	left_behind >after
+	diff before after
+}
+
+failures() {
+	lines worker | jq -r 'select(.state == "failed").reason'
+}
+
+no_process() {
+	[ -z "$(ours)" ]
+}
+
+# --- the result file ---------------------------------------------------------------------------
+
+lines() { # KIND
+	jq -c --arg kind "$1" 'select(.kind == $kind)' x.ndjson
+}
+
+# Every line is whole: an object of a known kind. What was there before stands unchanged.
+is_whole() {
+	jq -es 'all(.kind | IN("header", "worker", "resume", "summary"))' x.ndjson >/dev/null
+	[ -z "$(tail -c 1 x.ndjson)" ]
+	[ ! -e kept ] || cmp -n "$(stat -c %s kept)" kept x.ndjson
+}
+
+# Remembers what the file holds: is_whole() looks that nothing of it changes.
+keep() {
+	cp x.ndjson kept
+}
+
+# Each cell in each round, once.
+is_complete() { # CELLS ROUNDS
+	local missing
+	missing=$(jq -nc --argjson cells "$1" --argjson rounds "$2" '
+		[inputs | select(.kind == "worker" and .state == "ok") | [.round, .cell]] as $there |
+		[range($rounds) as $r | range($cells) as $c | [$r, $c]] - $there, ($there | length)
+		' x.ndjson | paste -sd' ')
+	echo "missing rounds and cells, and how many are there: $missing"
+	[ "$missing" = "[] $(($1 * $2))" ]
+}
+
+# --resume finishes what was broken off, and nothing of either run is left.
+completes() { # CELLS ROUNDS OPTION…
+	is_whole
+	keep
+	resume "${@:3}" >/dev/null
+	is_whole
+	is_complete "$1" "$2"
+	lines summary | tail -1 | jq -e '.ended == "rounds"'
+	nothing_left
+}

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# killed.bats - whoever is killed or stopped in the middle of a turn: finished visits stay, the run goes
+# on or --resume completes it, and nothing is left.
+
+load helpers
+
+# What the run says of a worker that was lost, while all others are there: of 2 cells in 3 rounds.
+lost_one() { # REASON
+	is_whole
+	echo "failures: $(failures)"
+	[[ "$(failures)" == $1 ]]
+	[ "$(lines worker | jq -s '[.[] | select(.state == "ok")] | length')" -eq 5 ]
+	lines summary | jq -e '.ended == "rounds" and .failed == 1'
+}
+
+no_zombie() {
+	! grep -lsP '^PPid:\t'"$RUN"'$' $(grep -ls '^State:.Z' /proc/[0-9]*/status) /dev/null
+}
+
+@test "SIGKILL of a peer: one line says so, the run goes on" {
+	begin --operations $LONG
+	catch_a_turn
+	kill -KILL "${PEERS[1]}"
+	until_measured 2
+	until_true no_zombie
+	ends_with 0
+	lost_one "peer 1 died: Killed"
+	nothing_left
+}
+
+@test "SIGKILL of a worker: one line says so, the run goes on" {
+	begin --operations $LONG
+	catch_a_turn
+	kill -KILL "$WORKER"
+	ends_with 0
+	lost_one "its worker died: Killed"
+	nothing_left
+}
+
+@test "SIGKILL of a peer that is a thread takes its worker along" {
+	grid 3 "peers = thread"
+	begin --operations $LONG
+	until_measured 2
+
+	until_true eval 'WORKER=$(children "$RUN" | head -1); [ "$WORKER" ]'
+	kill -KILL "$WORKER"
+	ends_with 0
+	lost_one "its worker died: Killed"
+	nothing_left
+}
+
+@test "SIGKILL of the controller" {
+	begin --operations $LONG
+	until_measured 2
+	catch_a_turn
+	kill -KILL "$RUN"
+	ends_with 137
+	# all die with it, not with the next run
+	until_true no_process
+	[ "$(lines worker | wc -l)" -ge 2 ]
+	completes 2 3 --operations $LONG
+}
+
+@test "SIGKILL of controller and worker together" {
+	begin --operations $LONG
+	until_measured 2
+	catch_a_turn
+	kill -KILL "$RUN" "$WORKER"
+	ends_with 137
+	until_true no_process
+	completes 2 3 --operations $LONG
+}
+
+@test "SIGKILL of the controller while a peer is stopped" {
+	begin --operations $LONG
+	catch_a_turn
+	kill -STOP "${PEERS[0]}"
+	kill -KILL "$RUN"
+	ends_with 137
+	until_true no_process
+	completes 2 3 --operations $LONG
+}
+
+@test "SIGKILL of the controller while it keeps CPUs awake" {
+	[ "$(nproc)" -ge 2 ] || skip "one CPU only"
+	grid 1 "placement = across" "mechanism = pipe"
+	begin --operations $LONG
+	catch_a_turn
+	# its children are the workers and, by its own name, those that spin
+	[ "$(grep -lx toll $(children "$RUN" | sed 's,.*,/proc/&/comm,') | wc -l)" -eq 2 ]
+	kill -KILL "$RUN"
+	ends_with 137
+	until_true no_process
+	completes 1 1 --operations $LONG
+}
+
+@test "a peer stopped at its turn: the watchdog ends its worker, the run goes on" {
+	begin --operations $LONG
+	catch_a_turn
+	kill -STOP "${PEERS[1]}"
+	ends_with 0
+	lost_one "it hangs: no turn ended for 5 s*"
+	nothing_left
+}
+
+@test "a peer stopped beyond its pattern's deadline: the run goes on" {
+	grid 2 "pattern = pipeline:deadline=1s" "mechanism = pipe"
+	begin --operations $LONG
+	catch_a_turn
+	kill -STOP "${PEERS[1]}"
+	ends_with 0
+	is_whole
+	failures
+	[[ "$(failures)" == "deadline: peer "*" waited too long for "* ]]
+	lines summary | jq -e '.ended == "rounds" and .failed == 1'
+	nothing_left
+}
+
+@test "a worker stopped itself: what its peers measured counts, the run goes on" {
+	begin --operations $LONG
+	catch_a_turn
+	kill -STOP "$WORKER"
+	ends_with 0
+	is_whole
+	is_complete 2 3
+	nothing_left
+}
+
+@test "the controller stopped and continued (Ctrl-Z)" {
+	begin --operations $LONG
+	catch_a_turn
+	kill -STOP "$RUN"
+	# longer than its watchdog is patient
+	sleep 6
+	kill -CONT "$RUN"
+	ends_with 0
+	is_complete 2 3
+	nothing_left
+}

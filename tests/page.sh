@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# page.sh [BUILD [RESULT]] - does the page of a run stand in a browser? Measures for some seconds (or takes
+# RESULT), has toll report make the page, opens it in headless Chromium: figures and tables are there,
+# no script error, no request to anywhere. A page that misbehaves is opened as well: it has to be caught.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=$(cd "${1:-build}" && pwd) || exit 1
+result=${2:-}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+number=0 failed=0
+
+say() { # OK TEXT
+	number=$((number + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $number $2"
+	else
+		echo "not ok $number $2"
+		failed=1
+	fi
+}
+
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
+if [ -z "$browser" ]; then
+	echo "ok 1 # skip there is no chromium here"
+	exit 0
+fi
+
+# Opens a file: $work/NAME.dom, .console (what scripts and policies complained of), .requests (whatever
+# was asked of a network but by the browser itself, whose own calls home all go to one company).
+visit() { # FILE NAME
+	mkdir "$work/$2"
+	timeout 60 "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+		--disable-background-networking --disable-component-update --disable-sync \
+		--disable-dev-shm-usage --host-resolver-rules='MAP * ~NOTFOUND' \
+		--user-data-dir="$work/$2" --enable-logging=stderr --log-net-log="$work/$2.net" \
+		--dump-dom "file://$1" >"$work/$2.dom" 2>"$work/$2.log"
+	grep ':CONSOLE' "$work/$2.log" >"$work/$2.console"
+	grep -oE '"url":"(https?|wss?|ftp):[^"]*"' "$work/$2.net" |
+		grep -vE '"https?://([a-z0-9-]+\.)*(google|googleapis|gstatic|gvt1)\.com[/:]' |
+		sort -u >"$work/$2.requests"
+}
+
+cat >"$work/bad.html" <<'HTML'
+<!DOCTYPE html><title>bad</title><img src="http://outside.invalid/x.png"><script>throw Error("boom")</script>
+HTML
+visit "$work/bad.html" bad
+grep -q outside.invalid "$work/bad.requests"
+say $? "a request of a page to the outside is seen"
+grep -q boom "$work/bad.console"
+say $? "a script error of a page is seen"
+
+if [ -z "$result" ]; then
+	result=$work/run.ndjson
+	"$build/toll" run -o "$result" --rounds 3 --mechanism pipe,unix-stream,ring:layout=* \
+		--size 64,4K,16K --seed 7 >"$work/run.log" 2>&1
+	say $? "toll run"
+fi
+"$build/toll" report "$result" -o "$work/out" >"$work/report.log" 2>&1
+say $? "toll report"
+page=$(find "$work/out" -name '*.html')
+[ -s "$page" ]
+say $? "there is a page"
+visit "$page" page
+
+[ ! -s "$work/page.requests" ]
+say $? "the page asks nothing of a network"
+[ ! -s "$work/page.console" ]
+say $? "the page has no script error"
+! grep -qi '<script' "$work/page.dom"
+say $? "the page has no script"
+if command -v gnuplot >/dev/null; then
+	[ "$(grep -o '<figure' "$work/page.dom" | wc -l)" -ge 1 ] &&
+		[ "$(grep -o '<figure' "$work/page.dom" | wc -l)" -eq "$(grep -o '<svg' "$work/page.dom" | wc -l)" ]
+	say $? "each figure holds its drawing"
+	[ "$(find "$work/out" -name '*.svg' | wc -l)" -eq "$(find "$work/out" -name '*.png' | wc -l)" ]
+	say $? "each figure is there as SVG and PNG"
+else
+	grep -q 'gnuplot is not installed' "$work/page.dom"
+	say $? "the page says why it has no figures # no gnuplot"
+fi
+[ "$(grep -o '<table' "$work/page.dom" | wc -l)" -ge 3 ]
+say $? "there are tables"
+for section in answer figures tables models crossovers missing host method; do
+	grep -q "<section id=\"$section\">" "$work/page.dom"
+	say $? "section $section"
+done
+# every identifier once, or drawings borrow each other's symbols
+! grep -oE ' id="[^"]*"' "$work/page.dom" | sort | uniq -d | grep -q .
+say $? "identifiers are unique"
+
+echo "1..$number"
+if [ $failed -ne 0 ]; then
+	for log in run.log report.log page.console page.requests; do
+		[ ! -s "$work/$log" ] || sed "s/^/# $log: /" "$work/$log"
+	done
+fi
+exit $failed
