@@ -177,8 +177,8 @@ struct toll_port {
 	char *first, *limit;           /* ends of all instances; limit NULL: there is one */
 	size_t stride;                 /* bytes to the next instance's end; 0: stay */
 	struct toll_peer *peer;
-	uint64_t sequence;             /* of the next message */
-	uint64_t producer;             /* bits 48–59 of every header this port writes */
+	uint64_t sequence;             /* of the next message, the producer's number in bits 48–59: its header */
+	uint64_t producer;             /* these bits alone */
 	size_t len;                    /* a message of this cell, bytes */
 	size_t touched;                /* its bytes that are written and read */
 	unsigned sleep;                /* TOLL_SLEEP when the first call may sleep (block), else 0 */
@@ -636,7 +636,7 @@ static TOLL_HOT bool toll_send_flagged(const struct toll_code code, struct toll_
 
 	if (TOLL_UNLIKELY(room == NULL))
 		return false;
-	toll_write(code, port, room, toll_header(port->producer, port->sequence, flags), len);
+	toll_write(code, port, room, port->sequence | (uint64_t)flags << 60, len);
 	port->sequence++;
 	return toll_commit(code, port, len);
 }
@@ -651,7 +651,7 @@ static TOLL_HOT bool toll_send(const struct toll_code code, struct toll_port *po
 static TOLL_HOT void toll_accept(const struct toll_code code, struct toll_port *port, const void *message,
                                  size_t len, unsigned flags)
 {
-	uint64_t header = toll_header(port->producer, port->sequence, flags);
+	uint64_t header = port->sequence | (uint64_t)flags << 60;
 
 	if (code.mechanism->lossy && len >= TOLL_HEADER) {
 		uint64_t ahead = (*(const toll_word *)message - header) & 0xffffffffffffULL;
@@ -659,7 +659,7 @@ static TOLL_HOT void toll_accept(const struct toll_code code, struct toll_port *
 		if (ahead < 1ULL << 47) {
 			port->lost += ahead;
 			port->sequence += ahead;
-			header = toll_header(port->producer, port->sequence, flags);
+			header = port->sequence | (uint64_t)flags << 60;
 		}
 	}
 	if (TOLL_UNLIKELY(!toll_reads_as(code, port, message, header, len)))
@@ -677,7 +677,7 @@ static TOLL_HOT bool toll_receive(const struct toll_code code, struct toll_port 
 	if (TOLL_UNLIKELY(message == NULL))
 		return false;
 	if (!code.mechanism->bytes_only && TOLL_UNLIKELY(len != wanted))
-		toll_broken(port, message, len, toll_header(port->producer, port->sequence, 0));
+		toll_broken(port, message, len, port->sequence);
 	toll_accept(code, port, message, wanted, 0);
 	return true;
 }

@@ -26,30 +26,32 @@ static void pipeline_prepare(struct toll_peer *peer)
 
 static TOLL_HOT bool pipeline_run(const struct toll_code code, struct toll_peer *peer)
 {
+	struct toll_port *const out = peer->out, *const in = peer->in;
+
 	for (unsigned phase = 0; phase < 2; phase++) {
 		toll_lap(peer);
 		/* one deadline a phase: each look at the clock would cost as much as a message */
 		peer->deadline = peer->lap[1] + peer->option[0];
 		if (peer->ins == 0) {
 			for (uint64_t left = peer->count[phase]; left > 0; left--) {
-				if (!toll_send(code, &peer->out[0]))
+				if (!toll_send(code, out))
 					return false;
 			}
 		} else if (peer->outs == 0) {
 			for (uint64_t left = peer->count[phase]; left > 0; left--) {
-				if (!toll_receive(code, &peer->in[0]))
+				if (!toll_receive(code, in))
 					return false;
 			}
 		} else {
 			for (uint64_t left = peer->count[phase]; left > 0; left--) {
-				if (!toll_receive(code, &peer->in[0]) || !toll_send(code, &peer->out[0]))
+				if (!toll_receive(code, in) || !toll_send(code, out))
 					return false;
 			}
 		}
 	}
 	toll_lap(peer);
 	peer->deadline = 0;
-	return peer->outs == 0 || toll_flush(code, &peer->out[0]);
+	return peer->outs == 0 || toll_flush(code, out);
 }
 
 TOLL_PATTERN(pipeline, .about = "a chain of stages, each passes items on; with a deadline",

@@ -10,11 +10,13 @@ static unsigned self_graph(unsigned peers, struct toll_edge edges[])
 
 static TOLL_HOT bool self_run(const struct toll_code code, struct toll_peer *peer)
 {
+	struct toll_port *const out = peer->out, *const in = peer->in;
+
 	for (unsigned phase = 0; phase < 2; phase++) {
 		toll_lap(peer);
 		for (uint64_t left = peer->count[phase]; left > 0; left--) {
-			if (!toll_send(code, &peer->out[0]) || !toll_flush(code, &peer->out[0]) ||
-			    !toll_receive(code, &peer->in[0]))
+			if (!toll_send(code, out) || !toll_flush(code, out) ||
+			    !toll_receive(code, in))
 				return false;
 		}
 	}

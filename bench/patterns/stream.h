@@ -18,19 +18,21 @@ static unsigned stream_timer(unsigned peers)
 
 static TOLL_HOT bool stream_run(const struct toll_code code, struct toll_peer *peer)
 {
+	struct toll_port *const out = peer->out, *const in = peer->in;
+
 	if (peer->index == 0) {
 		for (uint64_t left = peer->count[0] + peer->count[1]; left > 0; left--) {
-			if (!toll_send(code, &peer->out[0]))
+			if (!toll_send(code, out))
 				return false;
 		}
-		return toll_flush(code, &peer->out[0]);
+		return toll_flush(code, out);
 	}
 	for (unsigned phase = 0; phase < 2; phase++) {
 		toll_lap(peer);
 		uint64_t since = peer->lap[1];
 
 		for (uint64_t left = peer->count[phase]; left > 0; left--) {
-			if (!toll_receive(code, &peer->in[0]))
+			if (!toll_receive(code, in))
 				return false;
 			if (phase == 1)
 				toll_stamp(code, peer, &since);

@@ -234,7 +234,7 @@ bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, ch
 
 	layout->ends_bytes = round_up(peers * round_up(sizeof(struct toll_peer) + TOLL_LINE, TOLL_LINE) +
 	                                      peers * TOLL_LINE + ports * sizeof(struct toll_port) +
-	                                      layout->channels * TOLL_LINE + sequences + TOLL_LINE +
+	                                      2 * layout->channels * TOLL_LINE + sequences + TOLL_LINE +
 	                                      (size_t)ends * layout->instances * layout->end_stride,
 	                              PAGE_BYTES);
 	layout->ends = mmap(NULL, layout->ends_bytes, PROT_READ | PROT_WRITE,
@@ -286,7 +286,7 @@ bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, ch
 	}
 	for (unsigned i = 0; i < layout->channels; i++) {
 		layout->channel[i].credit = (struct toll_credit *)(void *)own;
-		own += TOLL_LINE;
+		own += 2 * TOLL_LINE;
 	}
 	for (unsigned i = 0; i < peers; i++) {
 		struct toll_peer *peer = &layout->peer[i];
@@ -401,11 +401,20 @@ static bool port_make(struct layout *layout, struct toll_port *port, struct toll
 			return false;
 	}
 	if (c->credit_edge) {
-		port->credit = c->credit;
+		/* one end both ways: each way has its own, for it has one writer */
+		bool sends = port >= peer->out && port < peer->out + peer->outs;
+		bool back = c->both && sends != (c->producers >> peer->index & 1);
+
+		port->credit = (struct toll_credit *)(void *)((char *)c->credit + (back ? TOLL_LINE : 0));
 		port->depth = (uint32_t)wish->depth;
 		port->quarter = wish->depth <= 4 ? 1 : (uint32_t)wish->depth / 4;
 	}
 	return true;
+}
+
+static void port_number(struct toll_port *port, uint64_t producer)
+{
+	port->producer = port->sequence = producer;
 }
 
 static bool attach_one(struct layout *layout, unsigned channel, unsigned index, enum toll_side side,
@@ -463,9 +472,9 @@ bool layout_attach(struct layout *layout, unsigned index, bool touch_all, uint64
 			uint64_t other = (uint64_t)(unsigned)__builtin_ctz(produces ? c->consumers : c->producers) << 48;
 
 			made &= port_make(layout, &peer->out[out], peer, c, TOLL_BOTH, ends, touch_all, &seed);
-			peer->out[out++].producer = (uint64_t)index << 48;
+			port_number(&peer->out[out++], (uint64_t)index << 48);
 			made &= port_make(layout, &peer->in[in], peer, c, TOLL_BOTH, ends, touch_all, &seed);
-			peer->in[in++].producer = other;
+			port_number(&peer->in[in++], other);
 			continue;
 		}
 		if (produces) {
@@ -478,14 +487,14 @@ bool layout_attach(struct layout *layout, unsigned index, bool touch_all, uint64
 			                &ends, why, bytes))
 				return false;
 			made &= port_make(layout, &peer->out[out], peer, c, TOLL_PRODUCER, ends, touch_all, &seed);
-			peer->out[out++].producer = (uint64_t)index << 48;
+			port_number(&peer->out[out++], (uint64_t)index << 48);
 		}
 		if (consumes) {
 			if (!attach_one(layout, i, index, TOLL_CONSUMER, nth_of(c->consumers, index), &seed, buffer_offset,
 			                &ends, why, bytes))
 				return false;
 			made &= port_make(layout, &peer->in[in], peer, c, TOLL_CONSUMER, ends, touch_all, &seed);
-			peer->in[in++].producer = c->producer_id;
+			port_number(&peer->in[in++], c->producer_id);
 		}
 	}
 	if (!made)

@@ -120,7 +120,7 @@ void toll_broken(const struct toll_port *port, const void *message, size_t len, 
 		expected &= (1ULL << 8 * len) - 1;
 	if (got == expected && len >= sizeof(got))
 		worker_failed(mine->page, mine->worker, "peer %u: the content of message %llu changed on its way",
-		              mine->peer->index, (unsigned long long)port->sequence);
+		              mine->peer->index, (unsigned long long)(port->sequence & 0xffffffffffffULL));
 	else
 		worker_failed(mine->page, mine->worker,
 		              "peer %u: a message was lost, doubled or out of order (got %#llx, expected %#llx, %zu B)",

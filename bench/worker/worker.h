@@ -81,7 +81,7 @@ struct channel {                       /* one edge, or a pair's share of it, in 
 	uint32_t producers, consumers; /* bits of peers */
 	bool both;
 	bool credit_edge;
-	struct toll_credit *credit;    /* a line */
+	struct toll_credit *credit;    /* a line each way */
 	uint64_t producer_id;          /* of its first producer, as in the header */
 };
 

@@ -4,9 +4,8 @@
 
 bats_require_minimum_version 1.5.0
 
-# Operations of a turn that takes some 5 ms, so that whoever is hit is hit within one; the visit of two
-# cells takes half a second.
-LONG=2000
+# Operations of a turn that takes some 10 ms; a visit of one cell takes half a second.
+LONG=4000
 
 setup() {
 	local root=$BATS_TEST_DIRNAME/../..
@@ -29,10 +28,10 @@ teardown() {
 	done
 }
 
-# A configuration: one block of two cells a round, unless the lines say otherwise.
+# A configuration: two blocks of one cell a round, unless the lines say otherwise.
 grid() { # ROUNDS LINE…
 	local rounds=$1 line key
-	local -A keys=([mechanism]="pipe, futex" [pattern]=pingpong [placement]=same-cpu [size]=64 [wait]=block)
+	local -A keys=([mechanism]=pipe [pattern]=pingpong [placement]=same-cpu [size]="64, 128" [wait]=block)
 	shift
 	for line in "$@"; do
 		key=${line%% *}
@@ -79,13 +78,14 @@ resume() { # OPTION…
 
 # Waits up to 30 s.
 until_true() { # COMMAND…
-	local tries
-	for ((tries = 0; tries < 3000; tries++)); do
-		"$@" && return
+	local start=$SECONDS
+	until "$@"; do
+		if [ $((SECONDS - start)) -gt 30 ]; then
+			echo "in vain: $*"
+			return 1
+		fi
 		sleep 0.01
 	done
-	echo "in vain: $*"
-	return 1
 }
 
 # --- processes ---------------------------------------------------------------------------------
@@ -102,18 +102,15 @@ ours() {
 	true
 }
 
-parent() { # PID
-	sed -n 's/^PPid:\t//p' "/proc/$1/status" 2>/dev/null
-}
-
-state() { # PID
-	sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null
-}
-
-children() { # PID
-	local pid
-	for pid in $(ours); do
-		[ "$(parent "$pid")" != "$1" ] || echo "$pid"
+# Child processes, without a process of its own: a turn does not wait.
+children() { # PID VARIABLE
+	local -n found=$2
+	local stat line
+	found=()
+	for stat in /proc/[0-9]*/stat; do
+		# field 4, behind the name in brackets and the state
+		{ read -r line <"$stat"; } 2>/dev/null || continue
+		[[ ${line##*) } != ?" $1 "* ]] || found+=("${line%% *}")
 	done
 }
 
@@ -132,21 +129,23 @@ measured() {
 	[ -e x.ndjson ] && [ "$(grep -c '"kind":"worker"' x.ndjson)" -ge "$1" ]
 }
 
-# Sets WORKER and its PEERS, of a worker whose peers are at their turn now.
+# Sets WORKER and its PEERS, of a worker that is being measured; when it is alone in its block, it is at
+# its turn.
 catch_a_turn() {
+	WORKER=
 	until_true at_its_turn
+	[ "$WORKER" ]
 }
 
 at_its_turn() {
-	local worker peers pid before
-	for worker in $(children "$RUN"); do
-		mapfile -t peers < <(children "$worker")
-		[ "${#peers[@]}" -ge 2 ] || continue
-		before=$(cpu_time "${peers[0]}")
-		sleep 0.004
+	local workers worker
+	[ -d "/proc/$RUN" ] || return 0
+	children "$RUN" workers
+	for worker in "${workers[@]}"; do
+		children "$worker" PEERS
 		# what starting took is far less
-		if [ "$before" -gt 10000000 ] && [ "$(cpu_time "${peers[0]}")" -gt "$before" ]; then
-			WORKER=$worker PEERS=("${peers[@]}")
+		if [ ${#PEERS[@]} -ge 2 ] && [ "$(cpu_time "${PEERS[0]}")" -gt 10000000 ]; then
+			WORKER=$worker
 			return
 		fi
 	done

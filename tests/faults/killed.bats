@@ -28,6 +28,16 @@ no_zombie() {
 	nothing_left
 }
 
+@test "SIGKILL of a peer: those beside it in the block are measured again" {
+	grid 3 "mechanism = pipe, futex" "size = 64"
+	begin --operations $((LONG / 2))
+	catch_a_turn
+	kill -KILL "${PEERS[0]}"
+	ends_with 0
+	lost_one "peer 0 died: Killed"
+	nothing_left
+}
+
 @test "SIGKILL of a worker: one line says so, the run goes on" {
 	begin --operations $LONG
 	catch_a_turn
@@ -42,8 +52,8 @@ no_zombie() {
 	begin --operations $LONG
 	until_measured 2
 
-	until_true eval 'WORKER=$(children "$RUN" | head -1); [ "$WORKER" ]'
-	kill -KILL "$WORKER"
+	children "$RUN" workers
+	kill -KILL "${workers[0]}"
 	ends_with 0
 	lost_one "its worker died: Killed"
 	nothing_left
@@ -57,7 +67,6 @@ no_zombie() {
 	ends_with 137
 	# all die with it, not with the next run
 	until_true no_process
-	[ "$(lines worker | wc -l)" -ge 2 ]
 	completes 2 3 --operations $LONG
 }
 
@@ -83,11 +92,12 @@ no_zombie() {
 
 @test "SIGKILL of the controller while it keeps CPUs awake" {
 	[ "$(nproc)" -ge 2 ] || skip "one CPU only"
-	grid 1 "placement = across" "mechanism = pipe"
+	grid 1 "placement = across" "size = 64"
 	begin --operations $LONG
 	catch_a_turn
 	# its children are the workers and, by its own name, those that spin
-	[ "$(grep -lx toll $(children "$RUN" | sed 's,.*,/proc/&/comm,') | wc -l)" -eq 2 ]
+	children "$RUN" workers
+	[ "$(cat "${workers[@]/*//proc/&/comm}" | grep -cx toll)" -eq 2 ]
 	kill -KILL "$RUN"
 	ends_with 137
 	until_true no_process
@@ -104,7 +114,7 @@ no_zombie() {
 }
 
 @test "a peer stopped beyond its pattern's deadline: the run goes on" {
-	grid 2 "pattern = pipeline:deadline=1s" "mechanism = pipe"
+	grid 2 "pattern = pipeline:deadline=1s" "size = 64"
 	begin --operations $LONG
 	catch_a_turn
 	kill -STOP "${PEERS[1]}"

@@ -38,12 +38,10 @@ static void bare_register(const struct toll_unit *given, const char *name)
 	toll_register(&unit);
 }
 
-static TOLL_HOT void bare_check(const struct toll_port *port, const void *message, uint64_t sequence, size_t len)
+static TOLL_HOT void bare_check(const struct toll_port *port, const void *message, uint64_t expected, size_t len)
 {
-	uint64_t header = toll_header(port->producer, sequence, 0);
-
-	if (TOLL_UNLIKELY(!toll_same(message, header, len)))
-		toll_broken(port, message, len, header);
+	if (TOLL_UNLIKELY(!toll_same(message, expected, len)))
+		toll_broken(port, message, len, expected);
 }
 
 /* Runs BODY for the operations of both phases, with the clock read as pingpong does. */

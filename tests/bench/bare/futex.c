@@ -17,13 +17,13 @@ static bool bare_run(struct toll_peer *peer)
 {
 	struct toll_port *out = &peer->out[0], *in = &peer->in[0];
 	char *end = (char *)out->end;
-	uint64_t sequence = out->sequence;
+	uint64_t next = out->sequence, expected = in->sequence;
 
 #define LINE ((struct toll_end *)(void *)end)
 #define SEND                                                                                       \
 	{                                                                                          \
 		struct toll_shared *slot = LINE->shared;                                           \
-		toll_fill(slot->message, toll_header(out->producer, sequence, 0), LEN);            \
+		toll_fill(slot->message, next, LEN);            \
 		slot->len = LEN;                                                                   \
 		__atomic_store_n(&slot->turn, LINE->mine + 1, __ATOMIC_RELEASE);                   \
 		LINE->mine += 2;                                                                   \
@@ -35,11 +35,11 @@ static bool bare_run(struct toll_peer *peer)
 		uint32_t turn;                                                                     \
 		while ((turn = __atomic_load_n(&slot->turn, __ATOMIC_ACQUIRE)) != LINE->mine)      \
 			syscall(SYS_futex, &slot->turn, FUTEX_WAIT, turn, NULL, NULL, 0);          \
-		bare_check(in, slot->message, sequence, LEN);                                      \
+		bare_check(in, slot->message, expected, LEN);                                      \
 	}
 #define NEXT                                                                                       \
 	{                                                                                          \
-		sequence++;                                                                        \
+		next++; expected++;                                                                        \
 		end += out->stride;                                                                \
 		if (end == out->limit)                                                             \
 			end = out->first;                                                          \
@@ -48,7 +48,8 @@ static bool bare_run(struct toll_peer *peer)
 		BARE_TURNS(peer, { SEND RECEIVE NEXT });
 	else
 		BARE_TURNS(peer, { RECEIVE SEND NEXT });
-	out->sequence = in->sequence = sequence;
+	out->sequence = next;
+	in->sequence = expected;
 	out->end = in->end = LINE;
 	return true;
 }

@@ -13,14 +13,14 @@ static bool bare_run(struct toll_peer *peer)
 {
 	struct toll_port *out = &peer->out[0], *in = &peer->in[0];
 	char *end = (char *)out->end;
-	uint64_t sequence = out->sequence;
+	uint64_t next = out->sequence, expected = in->sequence;
 	
 
 #define LINE ((struct toll_end *)(void *)end)
 #define SEND                                                                                       \
 	{                                                                                          \
 		struct toll_shared *line = LINE->shared;                                           \
-		toll_fill(line->message, toll_header(out->producer, sequence, 0), LEN);        \
+		toll_fill(line->message, next, LEN);        \
 		line->len = LEN;                                                         \
 		__atomic_store_n(&line->turn, LINE->mine + 1, __ATOMIC_RELEASE);                   \
 		LINE->mine += 2;                                                                   \
@@ -28,15 +28,14 @@ static bool bare_run(struct toll_peer *peer)
 #define RECEIVE                                                                                    \
 	{                                                                                          \
 		struct toll_shared *line = LINE->shared;                                           \
-		uint64_t header = toll_header(in->producer, sequence, 0);                          \
 		while (__atomic_load_n(&line->turn, __ATOMIC_ACQUIRE) != LINE->mine)               \
 			;                                                                          \
-		if (TOLL_UNLIKELY(!toll_same(line->message, header, LEN)))                     \
-			toll_broken(in, line->message, LEN, header);                               \
+		if (TOLL_UNLIKELY(!toll_same(line->message, expected, LEN)))                     \
+			toll_broken(in, line->message, LEN, expected);                               \
 	}
 #define NEXT                                                                                       \
 	{                                                                                          \
-		sequence++;                                                                        \
+		next++; expected++;                                                                        \
 		end += out->stride;                                                                \
 		if (end == out->limit)                                                             \
 			end = out->first;                                                          \
@@ -45,7 +44,8 @@ static bool bare_run(struct toll_peer *peer)
 		BARE_TURNS(peer, { SEND RECEIVE NEXT });
 	else
 		BARE_TURNS(peer, { RECEIVE SEND NEXT });
-	out->sequence = in->sequence = sequence;
+	out->sequence = next;
+	in->sequence = expected;
 	out->end = in->end = LINE;
 	return true;
 }

@@ -13,7 +13,7 @@ static bool bare_run(struct toll_peer *peer)
 {
 	struct toll_port *out = &peer->out[0], *in = &peer->in[0];
 	struct toll_end to = *out->end, from = *in->end;
-	uint64_t sequence = out->sequence;
+	uint64_t next = out->sequence, expected = in->sequence;
 
 #define STEP(e)                                                                                    \
 	{                                                                                          \
@@ -26,7 +26,7 @@ static bool bare_run(struct toll_peer *peer)
 	{                                                                                          \
 		while (to.next - 1 - to.returned == to.depth)                                      \
 			to.returned = __atomic_load_n(&to.shared->returned, __ATOMIC_ACQUIRE);     \
-		toll_fill(to.slot + RING_WORD, toll_header(out->producer, sequence, 0), LEN);      \
+		toll_fill(to.slot + RING_WORD, next, LEN);      \
 		__atomic_store_n((uint64_t *)(void *)to.slot, (uint64_t)LEN << 32 | to.next, __ATOMIC_RELEASE); \
 		STEP(to)                                                                           \
 	}
@@ -34,7 +34,7 @@ static bool bare_run(struct toll_peer *peer)
 	{                                                                                          \
 		while ((uint32_t)__atomic_load_n((uint64_t *)(void *)from.slot, __ATOMIC_ACQUIRE) != from.next) \
 			;                                                                          \
-		bare_check(in, from.slot + RING_WORD, sequence, LEN);                              \
+		bare_check(in, from.slot + RING_WORD, expected, LEN);                              \
 		STEP(from)                                                                         \
 		if (from.next - 1 - from.returned >= from.quarter) {                               \
 			from.returned = from.next - 1;                                             \
@@ -42,11 +42,12 @@ static bool bare_run(struct toll_peer *peer)
 		}                                                                                  \
 	}
 	if (peer->index == 0)
-		BARE_TURNS(peer, { SEND RECEIVE sequence++; });
+		BARE_TURNS(peer, { SEND RECEIVE next++; expected++; });
 	else
-		BARE_TURNS(peer, { RECEIVE SEND sequence++; });
+		BARE_TURNS(peer, { RECEIVE SEND next++; expected++; });
 	*out->end = to;
 	*in->end = from;
-	out->sequence = in->sequence = sequence;
+	out->sequence = next;
+	in->sequence = expected;
 	return true;
 }

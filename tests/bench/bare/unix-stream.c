@@ -13,11 +13,11 @@ static bool bare_run(struct toll_peer *peer)
 	struct toll_port *out = &peer->out[0], *in = &peer->in[0];
 	int to = out->end->fd, from = in->end->fd;
 	unsigned char *send_buf = out->end->out, *receive_buf = in->end->in;
-	uint64_t sequence = out->sequence;
+	uint64_t next = out->sequence, expected = in->sequence;
 
 #define SEND                                                                                       \
 	{                                                                                          \
-		toll_fill(send_buf, toll_header(out->producer, sequence, 0), LEN);                 \
+		toll_fill(send_buf, next, LEN);                 \
 		if (send(to, send_buf, LEN, MSG_NOSIGNAL) != LEN)                                               \
 			toll_fail("send");                                                        \
 	}
@@ -25,12 +25,13 @@ static bool bare_run(struct toll_peer *peer)
 	{                                                                                          \
 		if (recv(from, receive_buf, LEN, 0) != LEN)                                           \
 			toll_fail("recv");                                                         \
-		bare_check(in, receive_buf, sequence, LEN);                                        \
+		bare_check(in, receive_buf, expected, LEN);                                        \
 	}
 	if (peer->index == 0)
-		BARE_TURNS(peer, { SEND RECEIVE sequence++; });
+		BARE_TURNS(peer, { SEND RECEIVE next++; expected++; });
 	else
-		BARE_TURNS(peer, { RECEIVE SEND sequence++; });
-	out->sequence = in->sequence = sequence;
+		BARE_TURNS(peer, { RECEIVE SEND next++; expected++; });
+	out->sequence = next;
+	in->sequence = expected;
 	return true;
 }
