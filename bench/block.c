@@ -93,7 +93,7 @@ void block_clock(double *ticks_per_ns, double *cost_ns, double *step_ns)
 /* ---- signals ---- */
 
 static const int endings[] = { SIGINT, SIGTERM, SIGHUP };
-static sigset_t caught;                /* those of them that are */
+static sigset_t caught; /* those of them that are */
 static volatile sig_atomic_t signalled;
 
 static void on_signal(int number)
@@ -139,7 +139,8 @@ int block_signal(void)
 
 	if (!signalled && sigpending(&pending) == 0) {
 		for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
-			if (sigismember(&caught, endings[i]) == 1 && sigismember(&pending, endings[i]) == 1)
+			if (sigismember(&caught, endings[i]) == 1 &&
+			    sigismember(&pending, endings[i]) == 1)
 				signalled = endings[i];
 		}
 	}
@@ -660,8 +661,10 @@ static void end_all(struct block *b)
 			break;
 		if (!killed && now_ms() - start > LEAVE_MS) {
 			for (unsigned i = 0; i < b->workers; i++) {
-				if (b->worker[i].running)
-					kill(b->worker[i].pid, SIGKILL);
+				if (!b->worker[i].running)
+					continue;
+				fail_worker(b, i, "its worker did not leave within 4 s; killed");
+				kill(b->worker[i].pid, SIGKILL);
 			}
 			killed = true;
 		}

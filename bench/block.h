@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* block.h - one block visit: workers started, fitted, played side by side turn by turn, and ended.
  *
- * The method is that of the shared statistics page: no controller in the loop, turns handed from peer to
- * peer on the same CPU, every worker once in each cycle in random order. */
+ * The method is that of the shared statistics page: no controller in the loop, turns handed from
+ * peer to peer on the same CPU, every worker once in each cycle in random order. */
 #ifndef BLOCK_H
 #define BLOCK_H
 
@@ -13,14 +13,16 @@
 struct block_options {
 	const struct registry *registry;
 	double ticks_per_ns;
-	uint64_t seed;                 /* of the order and of each worker's random offsets */
-	unsigned cycles;               /* turns of each worker; at most BLOCK_MOST_CYCLES */
-	double turn_ns;                /* counted time of a turn the pilot aims at */
-	double seconds;                /* time for all turns, looked at when a cycle ends; 0: none */
-	unsigned long operations;      /* counted in a turn; 0: the pilot fits them, variant by variant */
-	bool canary;                   /* measure one line's round trip meanwhile (two CPUs or more) */
-	bool tails;                    /* stamp each operation */
-	/* called when all is ready to start, with the peers' ids (of processes or threads); may be NULL */
+	uint64_t seed;   /* of the order and of each worker's random offsets */
+	unsigned cycles; /* turns of each worker; at most BLOCK_MOST_CYCLES */
+	double turn_ns;  /* counted time of a turn the pilot aims at */
+	double seconds;  /* time for all turns, looked at when a cycle ends; 0: none */
+	unsigned long
+		operations; /* counted in a turn; 0: the pilot fits them, variant by variant */
+	bool canary;        /* measure one line's round trip meanwhile (two CPUs or more) */
+	bool tails;         /* stamp each operation */
+	/* called when all is ready to start, with the peers' ids (of processes or threads); may be
+	 * NULL */
 	void (*started)(const int pids[], size_t count, void *context);
 	void *context;
 };
@@ -29,41 +31,42 @@ enum { BLOCK_MOST_CELLS = 15, BLOCK_MOST_CYCLES = 2048 };
 
 enum block_state {
 	BLOCK_OK,
-	BLOCK_FAILED,                  /* this worker failed; reason says why */
-	BLOCK_BROKEN                   /* it was fine, but another's failure ended the visit early */
+	BLOCK_FAILED, /* this worker failed; reason says why */
+	BLOCK_BROKEN  /* it was fine, but another's failure ended the visit early */
 };
 
-struct block_disturbance {             /* NaN: not known */
+struct block_disturbance { /* NaN: not known */
 	double run_delay_ns, switches, involuntary, migrations;
 	double gap_ns, gap_watch_ns, gap_most_ns, steal_ns;
 };
 
-struct outcome {                       /* of one worker; free with outcome_free() */
+struct outcome { /* of one worker; free with outcome_free() */
 	enum block_state state;
 	char reason[256];
 	unsigned long operations, uncounted, capacity;
 	size_t turns;
-	double *batch_ns;              /* per counted operation, in cycle order */
-	double *versus_ns;             /* the same for the second variant's loop, or NULL */
-	double canary_ns;              /* NaN: none */
+	double *batch_ns;  /* per counted operation, in cycle order */
+	double *versus_ns; /* the same for the second variant's loop, or NULL */
+	double canary_ns;  /* NaN: none */
 	unsigned peers;
 	double cpu_ns[CELL_MOST_PEERS]; /* per message */
 	struct block_disturbance disturbance[CELL_MOST_PEERS];
 	unsigned environment_bytes, stack_bytes, buffer_bytes, line_offset;
 	double lost;
 	bool settled;
-	json_t *histogram;             /* reports/schema.md, or NULL */
+	json_t *histogram; /* reports/schema.md, or NULL */
 };
 
-/* Measures n cells side by side. versus[i], when versus is given and versus[i] not NULL, is a second
- * variant whose loops play over the same ends in turns of their own. 0: outcomes are there (each with its
- * state); −1 after say_error(): nothing could be started; 1: interrupted (block_interrupt()). */
+/* Measures n cells side by side. versus[i], when versus is given and versus[i] not NULL, is a
+ * second variant whose loops play over the same ends in turns of their own. 0: outcomes are there
+ * (each with its state); −1 after say_error(): nothing could be started; 1: interrupted
+ * (block_interrupt()). */
 int block_run(const struct block_options *options, const struct cell *const cells[],
-              const char *const versus[], unsigned n, struct outcome outcomes[]);
+	      const char *const versus[], unsigned n, struct outcome outcomes[]);
 void outcome_free(struct outcome *outcome);
 
-/* Catches SIGINT, SIGTERM and SIGHUP from now on, but those that are ignored (nohup); they end the visit
- * under way. */
+/* Catches SIGINT, SIGTERM and SIGHUP from now on, but those that are ignored (nohup); they end the
+ * visit under way. */
 void block_catch_signals(void);
 /* From now on they end toll at once; one that has come already does not. */
 void block_release_signals(void);

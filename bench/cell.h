@@ -17,33 +17,41 @@
 
 enum { CELL_MOST_PEERS = 16, CELL_NAME = 32, CELL_OPTIONS = 96, CELL_KEY = 512 };
 
-enum cell_wait { WAIT_SPIN, WAIT_PAUSE, WAIT_YIELD, WAIT_BLOCK, WAIT_POLL, WAIT_HYBRID, WAIT_COUNT };
+enum cell_wait {
+	WAIT_SPIN,
+	WAIT_PAUSE,
+	WAIT_YIELD,
+	WAIT_BLOCK,
+	WAIT_POLL,
+	WAIT_HYBRID,
+	WAIT_COUNT
+};
 enum cell_idle { IDLE_NONE, IDLE_AWAKE, IDLE_SLEEP };
 
 struct cell {
-	unsigned id;                   /* its place in the plan, from 0 */
+	unsigned id; /* its place in the plan, from 0 */
 	char mechanism[CELL_NAME];
-	char options[CELL_OPTIONS];    /* "layout=slot,bytes=4K"; "" when none were given */
+	char options[CELL_OPTIONS]; /* "layout=slot,bytes=4K"; "" when none were given */
 	char pattern[CELL_NAME];
 	char pattern_options[CELL_OPTIONS];
-	char placement[CELL_NAME];     /* a placement's name, or "cpus" when --cpus said it outright */
-	unsigned peers;                /* 0 in a parsed key that does not name them: the pattern's own */
-	int cpus[CELL_MOST_PEERS];     /* the CPU (as the system numbers it) of each peer */
-	uint64_t size;                 /* bytes handed to reserve, toll's header included */
-	int depth;                     /* messages in flight asked for with --depth; -1: the channel's own */
+	char placement[CELL_NAME]; /* a placement's name, or "cpus" when --cpus said it outright */
+	unsigned peers; /* 0 in a parsed key that does not name them: the pattern's own */
+	int cpus[CELL_MOST_PEERS]; /* the CPU (as the system numbers it) of each peer */
+	uint64_t size;             /* bytes handed to reserve, toll's header included */
+	int depth; /* messages in flight asked for with --depth; -1: the channel's own */
 	enum cell_wait wait;
-	uint64_t hybrid_ns;            /* WAIT_HYBRID: spin this long before sleeping */
-	enum cell_idle idle;           /* sleeping waits across CPUs only */
-	bool peers_named;              /* they differ from the pattern's own count, so the key says them */
-	bool copy;                     /* in-place mechanisms copy in and out as well */
-	bool touch_all;                /* the whole payload is written and read (default), else the header */
-	bool threads;                  /* the peers are threads of one process */
-	unsigned replica;              /* tells identical cells apart (A/A); 0 for the first */
+	uint64_t hybrid_ns;  /* WAIT_HYBRID: spin this long before sleeping */
+	enum cell_idle idle; /* sleeping waits across CPUs only */
+	bool peers_named;    /* they differ from the pattern's own count, so the key says them */
+	bool copy;           /* in-place mechanisms copy in and out as well */
+	bool touch_all;      /* the whole payload is written and read (default), else the header */
+	bool threads;        /* the peers are threads of one process */
+	unsigned replica;    /* tells identical cells apart (A/A); 0 for the first */
 
 	/* learnt from toll-worker --examine, and decided by the plan */
-	unsigned slots;                /* depth the channel is opened with */
-	uint64_t memory;               /* bytes of shared memory a worker of it maps */
-	bool sequential;               /* measured one after the other, not side by side */
+	unsigned slots;  /* depth the channel is opened with */
+	uint64_t memory; /* bytes of shared memory a worker of it maps */
+	bool sequential; /* measured one after the other, not side by side */
 };
 
 /* The cell's key into buffer (CELL_KEY bytes suffice for every valid cell); returns buffer. */

@@ -13,6 +13,7 @@ json_t *host_read(const struct place *place);
 /* The first environment key (as "kernel" or "limits.nofile") in which two hosts differ, into buffer
  * with both values ("kernel: 6.1.0 here, 6.12.0 in the file"); false when they agree. boot_id and
  * name are compared only when same_boot is true. */
-bool host_differs(const json_t *here, const json_t *there, bool same_boot, char *buffer, size_t bytes);
+bool host_differs(const json_t *here, const json_t *there, bool same_boot, char *buffer,
+		  size_t bytes);
 
 #endif

@@ -11,24 +11,25 @@
 struct result_file {
 	char path[4096];
 	int fd;
-	off_t end;                     /* behind the last whole line */
-	bool failed;                   /* a line could not be written */
+	off_t end;   /* behind the last whole line */
+	bool failed; /* a line could not be written */
 };
 
 /* Makes a new file; never overwrites. false after say_error(). */
 bool result_create(struct result_file *file, const char *path);
-/* Opens a file to go on, and changes nothing yet: it may be none of toll's. false after say_error(). */
+/* Opens a file to go on, and changes nothing yet: it may be none of toll's. false after
+ * say_error(). */
 bool result_continue(struct result_file *file, const char *path);
 /* Takes away a line cut at its end. false after say_error(). */
 bool result_mend(struct result_file *file);
-/* Appends lines, all or none: what does not fit (disk full) is taken away again, so the file stays whole.
- * Takes the references of objects. false after say_error(). */
+/* Appends lines, all or none: what does not fit (disk full) is taken away again, so the file stays
+ * whole. Takes the references of objects. false after say_error(). */
 bool result_append(struct result_file *file, json_t *objects[], size_t n);
 /* fdatasync. false after say_error(). */
 bool result_sync(struct result_file *file);
 void result_close(struct result_file *file);
 
-struct result_place {                  /* where in the run a worker stood */
+struct result_place { /* where in the run a worker stood */
 	unsigned cell, round, block;
 	unsigned long visit;
 	bool reference;

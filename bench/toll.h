@@ -2,10 +2,10 @@
 /* toll.h - the one header that a mechanism or a pattern includes.
  *
  * A mechanism is a way to move a message (mechanisms/NAME.c): it fills in a constant
- * struct toll_mechanism and ends with TOLL_MECHANISM(...). A pattern is a choreography of peers over
- * channels (bench/patterns/NAME.h): an always-inline function of that constant. TOLL_MECHANISM
- * compiles every pattern inside the mechanism's file, so the compiler reads the pointers and inlines
- * the verbs: no measured loop holds an indirect call, and there is one source of each loop.
+ * struct toll_mechanism and ends with TOLL_MECHANISM(...). A pattern is a choreography of peers
+ * over channels (bench/patterns/NAME.h): an always-inline function of that constant. TOLL_MECHANISM
+ * compiles every pattern inside the mechanism's file, so the compiler reads the pointers and
+ * inlines the verbs: no measured loop holds an indirect call, and there is one source of each loop.
  *
  * The same file is linked into toll-worker or built as a shared object and loaded with -m:
  *
@@ -27,9 +27,9 @@
 
 enum {
 	TOLL_MOST_PEERS = 16,
-	TOLL_LINE = 128,               /* fields of two writers lie this far apart: a line and its neighbour,
-	                                * which the adjacent-line prefetcher fetches with it */
-	TOLL_HEADER = 8,               /* bytes of a message that are toll's: see toll_header() */
+	TOLL_LINE = 128, /* fields of two writers lie this far apart: a line and its neighbour,
+			  * which the adjacent-line prefetcher fetches with it */
+	TOLL_HEADER = 8, /* bytes of a message that are toll's: see toll_header() */
 };
 
 /* The hot path: verbs, patterns and what they call. Write `static TOLL_HOT bool pipe_commit(…)`. */
@@ -44,11 +44,11 @@ enum {
 
 /* One end of a channel moves messages with five verbs. Every verb tries once and may say "not yet"
  * for no reason. With TOLL_SLEEP it may first sleep, and says "not yet" when a signal interrupts it
- * (a call that cannot be interrupted sleeps at most 10 ms at a time). That one rule gives time-outs,
- * stopping and dead peers to all mechanisms. No verb knows time. */
+ * (a call that cannot be interrupted sleeps at most 10 ms at a time). That one rule gives
+ * time-outs, stopping and dead peers to all mechanisms. No verb knows time. */
 enum {
-	TOLL_SLEEP = 1,                /* this call may sleep */
-	TOLL_WAKE = 2                  /* the other end may be asleep: wake it */
+	TOLL_SLEEP = 1, /* this call may sleep */
+	TOLL_WAKE = 2   /* the other end may be asleep: wake it */
 };
 enum toll_side { TOLL_PRODUCER = 1, TOLL_CONSUMER = 2, TOLL_BOTH = 3 };
 enum toll_memory { TOLL_SHARED = 1, TOLL_PRIVATE = 2 };
@@ -56,11 +56,11 @@ enum toll_memory { TOLL_SHARED = 1, TOLL_PRIVATE = 2 };
 /* How an end waits. The first three spin, the others sleep; the two classes are compiled apart. */
 enum toll_wait {
 	TOLL_WAIT_SPIN,
-	TOLL_WAIT_PAUSE,               /* spin with the CPU's pause instruction */
-	TOLL_WAIT_YIELD,               /* spin with sched_yield() */
-	TOLL_WAIT_BLOCK,               /* the verb's own system call sleeps */
-	TOLL_WAIT_POLL,                /* poll() on the descriptor, then try */
-	TOLL_WAIT_HYBRID,              /* spin for a time, then as block */
+	TOLL_WAIT_PAUSE,  /* spin with the CPU's pause instruction */
+	TOLL_WAIT_YIELD,  /* spin with sched_yield() */
+	TOLL_WAIT_BLOCK,  /* the verb's own system call sleeps */
+	TOLL_WAIT_POLL,   /* poll() on the descriptor, then try */
+	TOLL_WAIT_HYBRID, /* spin for a time, then as block */
 	TOLL_WAIT_COUNT
 };
 #define TOLL_SPIN (1u << TOLL_WAIT_SPIN)
@@ -69,78 +69,89 @@ enum toll_wait {
 #define TOLL_BLOCK (1u << TOLL_WAIT_BLOCK)
 #define TOLL_HYBRID (1u << TOLL_WAIT_HYBRID)
 #define TOLL_SPINNING (TOLL_SPIN | TOLL_PAUSE | TOLL_YIELD)
-#define TOLL_ANY_WAIT (TOLL_SPINNING | TOLL_BLOCK | TOLL_HYBRID) /* poll follows from descriptor */
+#define TOLL_ANY_WAIT                                                                              \
+	(TOLL_SPINNING | TOLL_BLOCK | TOLL_HYBRID) /* poll follows from descriptor                 \
+						    */
 
 /* Why toll_reserve, toll_commit, toll_peek and toll_peek_any gave up: port->why. */
 enum toll_why {
 	TOLL_NOTHING,
-	TOLL_DEADLINE,                 /* peer->deadline passed; the port is still good */
-	TOLL_DEAD,                     /* another peer died: peer->dead says which */
-	TOLL_STOP                      /* the run is being ended */
+	TOLL_DEADLINE, /* peer->deadline passed; the port is still good */
+	TOLL_DEAD,     /* another peer died: peer->dead says which */
+	TOLL_STOP      /* the run is being ended */
 };
 
-struct toll_shared;                    /* what all ends of a channel share, and what one end keeps to */
-struct toll_end;                       /* itself: each mechanism's file defines its own two */
+struct toll_shared; /* what all ends of a channel share, and what one end keeps to */
+struct toll_end;    /* itself: each mechanism's file defines its own two */
 struct toll_values;
 
 /* An option of a mechanism or a pattern. The last of a list has no name. */
 struct toll_option {
 	const char *name;
-	const char *value;             /* its default */
-	const char *values;            /* what it takes, for people: "slot, shared-line", "4K … 1M" */
+	const char *value;  /* its default */
+	const char *values; /* what it takes, for people: "slot, shared-line", "4K … 1M" */
 	const char *about;
 };
 
-struct toll_channel {                  /* made by the harness, the same in all peers */
-	struct toll_shared *shared;    /* zeroed, same address in every peer; numbers of kernel objects live here */
-	const struct toll_values *values; /* the options: toll_value(channel, "bytes"), for every cold function */
-	size_t most;                   /* longest message of this cell, bytes */
-	unsigned depth;                /* messages in flight it must hold; the plan bounds it by memory */
+struct toll_channel {               /* made by the harness, the same in all peers */
+	struct toll_shared *shared; /* zeroed, same address in every peer; numbers of kernel objects
+				       live here */
+	const struct toll_values
+		*values; /* the options: toll_value(channel, "bytes"), for every cold function */
+	size_t most;     /* longest message of this cell, bytes */
+	unsigned depth;  /* messages in flight it must hold; the plan bounds it by memory */
 	unsigned producers, consumers;
 	enum toll_wait wait;
-	bool threads;                  /* ends share an address space */
+	bool threads; /* ends share an address space */
 };
 
 struct toll_mechanism {
-	unsigned abi, size;            /* TOLL_MECHANISM fills these in */
+	unsigned abi, size; /* TOLL_MECHANISM fills these in */
 	const char *name, *about;
-	const char *when;              /* option values this constant stands for ("layout=slot"): an option that
-	                                * changes the loop is a constant of its own; NULL: none */
+	const char *when; /* option values this constant stands for ("layout=slot"): an option that
+			   * changes the loop is a constant of its own; NULL: none */
 	const struct toll_option *options; /* the others */
-	unsigned waits;                /* bits; poll follows from descriptor */
-	unsigned producers, consumers; /* most of each; beyond, the harness makes a channel a pair. 0: any */
-	unsigned most_depth;           /* 0: any; futex and mailbox: 1 */
-	bool in_place;                 /* reserve() and peek() point into shared memory */
-	bool bytes_only;               /* no boundaries: peek() gives what was asked */
-	bool duplex;                   /* one object both ways, attach(…, TOLL_BOTH), for patterns that strictly
-	                                * alternate: commit passes the turn, release stores nothing */
-	bool both;                     /* this constant serves TOLL_BOTH only; a twin of the same name one-way */
-	bool to_all;                   /* each consumer gets each message; else one of them does */
-	bool slots;                    /* holds exactly depth messages itself */
-	bool lossy;                    /* may drop: gaps are counted beside every figure, not void */
-	bool self_only;                /* no synchronisation at all: one peer plays both ends (null) */
+	unsigned waits;                    /* bits; poll follows from descriptor */
+	unsigned producers,
+		consumers;   /* most of each; beyond, the harness makes a channel a pair. 0: any */
+	unsigned most_depth; /* 0: any; futex and mailbox: 1 */
+	bool in_place;       /* reserve() and peek() point into shared memory */
+	bool bytes_only;     /* no boundaries: peek() gives what was asked */
+	bool duplex;    /* one object both ways, attach(…, TOLL_BOTH), for patterns that strictly
+			 * alternate: commit passes the turn, release stores nothing */
+	bool both;      /* this constant serves TOLL_BOTH only; a twin of the same name one-way */
+	bool to_all;    /* each consumer gets each message; else one of them does */
+	bool slots;     /* holds exactly depth messages itself */
+	bool lossy;     /* may drop: gaps are counted beside every figure, not void */
+	bool self_only; /* no synchronisation at all: one peer plays both ends (null) */
 
-	/* Cold: 0, or −1 with errno. Order: absent, most_bytes, bytes, (memory mapped), open, fork, attach of
-	 * all, meet, gate, close. May be NULL: absent … bytes, meet … close. */
-	const char *(*absent)(const struct toll_channel *);  /* why not here, with this wait and options */
-	size_t (*most_bytes)(const struct toll_channel *);   /* longest message this machine allows */
-	size_t (*bytes)(const struct toll_channel *, enum toll_memory); /* shared or private memory wanted */
-	int (*open)(struct toll_channel *);                  /* in the worker, before any peer */
-	int (*attach)(struct toll_end *, const struct toll_channel *, enum toll_side, unsigned index,
-	              void *buf);      /* buf: the private memory asked for */
-	int (*meet)(struct toll_end *, const struct toll_channel *); /* after ALL ends have attached */
-	int (*descriptor)(const struct toll_end *, enum toll_side);  /* what poll() would watch */
-	int (*pass)(struct toll_end *, int fd);              /* send a descriptor */
-	int (*take)(struct toll_end *);                      /* receive one */
-	void (*close)(struct toll_channel *);                /* in the worker, even when a peer died */
+	/* Cold: 0, or −1 with errno. Order: absent, most_bytes, bytes, (memory mapped), open, fork,
+	 * attach of all, meet, gate, close. May be NULL: absent … bytes, meet … close. */
+	const char *(*absent)(
+		const struct toll_channel *); /* why not here, with this wait and options */
+	size_t (*most_bytes)(const struct toll_channel *); /* longest message this machine allows */
+	size_t (*bytes)(const struct toll_channel *,
+			enum toll_memory);  /* shared or private memory wanted */
+	int (*open)(struct toll_channel *); /* in the worker, before any peer */
+	int (*attach)(struct toll_end *, const struct toll_channel *, enum toll_side,
+		      unsigned index, void *buf); /* buf: the private memory asked for */
+	int (*meet)(struct toll_end *,
+		    const struct toll_channel *); /* after ALL ends have attached */
+	int (*descriptor)(const struct toll_end *, enum toll_side); /* what poll() would watch */
+	int (*pass)(struct toll_end *, int fd);                     /* send a descriptor */
+	int (*take)(struct toll_end *);                             /* receive one */
+	void (*close)(struct toll_channel *); /* in the worker, even when a peer died */
 
-	/* Hot: true, or not NULL, is done; hard failures end the cell through toll_fail("write"). */
-	void *(*reserve)(struct toll_end *, size_t len, unsigned how);     /* room for a message */
-	bool (*commit)(struct toll_end *, size_t len, unsigned how);       /* send; false: call again, progress is kept */
-	bool (*flush)(struct toll_end *, unsigned how);                    /* optional: commits may have queued */
-	const void *(*peek)(struct toll_end *, size_t *len, unsigned how); /* in: bytes wanted, out: bytes there, unchanged
-	                                                                    * when NULL; bytes_only may ask for more */
-	void (*release)(struct toll_end *, unsigned how);                  /* give its room back */
+	/* Hot: true, or not NULL, is done; hard failures end the cell through toll_fail("write").
+	 */
+	void *(*reserve)(struct toll_end *, size_t len, unsigned how); /* room for a message */
+	bool (*commit)(struct toll_end *, size_t len,
+		       unsigned how); /* send; false: call again, progress is kept */
+	bool (*flush)(struct toll_end *, unsigned how); /* optional: commits may have queued */
+	const void *(*peek)(struct toll_end *, size_t *len,
+			    unsigned how); /* in: bytes wanted, out: bytes there, unchanged
+					    * when NULL; bytes_only may ask for more */
+	void (*release)(struct toll_end *, unsigned how); /* give its room back */
 };
 
 /* Value of an option as text, never NULL for one that the mechanism declares. */
@@ -148,12 +159,13 @@ TOLL_EXPORT const char *toll_value(const struct toll_channel *channel, const cha
 /* The same as bytes or a count (K, M, G are powers of two). The harness has checked that it is one
  * when the option's default is. */
 TOLL_EXPORT uint64_t toll_value_size(const struct toll_channel *channel, const char *name);
-/* Ends the cell: WHAT and errno become the reason in the result. For the hot path's hard failures. */
+/* Ends the cell: WHAT and errno become the reason in the result. For the hot path's hard failures.
+ */
 TOLL_EXPORT _Noreturn void toll_fail(const char *what);
-/* Call BEFORE a kernel object is made that outlives its processes, so that the next run can sweep it.
- * kind: "shm", "mqueue" (names, "/toll-…"), "sysv-shm", "sysv-msg", "sysv-sem" (key in hex; a random
- * one with IPC_EXCL, never IPC_PRIVATE), "file" (absolute path, its last part "toll-…"). 0, or −1
- * with errno: then do not make the object. */
+/* Call BEFORE a kernel object is made that outlives its processes, so that the next run can sweep
+ * it. kind: "shm", "mqueue" (names, "/toll-…"), "sysv-shm", "sysv-msg", "sysv-sem" (key in hex; a
+ * random one with IPC_EXCL, never IPC_PRIVATE), "file" (absolute path, its last part "toll-…"). 0,
+ * or −1 with errno: then do not make the object. */
 TOLL_EXPORT int toll_journal(const char *kind, const char *id);
 
 /* ---- futex, for those who need it ----------------------------------------------------------- */
@@ -173,63 +185,70 @@ struct toll_credit {
 };
 
 struct toll_port {
-	_Alignas(TOLL_LINE) struct toll_end *end;          /* of the instance in turn */
-	char *first, *limit;           /* ends of all instances; limit NULL: there is one */
-	size_t stride;                 /* bytes to the next instance's end; 0: stay */
+	_Alignas(TOLL_LINE) struct toll_end *end; /* of the instance in turn */
+	char *first, *limit; /* ends of all instances; limit NULL: there is one */
+	size_t stride;       /* bytes to the next instance's end; 0: stay */
 	struct toll_peer *peer;
-	uint64_t sequence;             /* of the next message, the producer's number in bits 48–59: its header */
-	uint64_t producer;             /* these bits alone */
-	size_t len;                    /* a message of this cell, bytes */
-	size_t touched;                /* its bytes that are written and read */
-	unsigned sleep;                /* TOLL_SLEEP when the first call may sleep (block), else 0 */
+	uint64_t sequence; /* header of the next message: number, producer in bits 48–59 */
+	uint64_t producer; /* these bits alone */
+	size_t len;        /* a message of this cell, bytes */
+	size_t touched;    /* its bytes that are written and read */
+	unsigned sleep;    /* TOLL_SLEEP when the first call may sleep (block), else 0 */
 	enum toll_why why;
 	enum toll_side side;
-	int descriptor;                /* −1: none */
-	void *copy;                    /* private memory, with --copy */
-	uint32_t *bell;                /* rung after commit for a consumer with many inputs and no descriptors */
+	int descriptor; /* −1: none */
+	void *copy;     /* private memory, with --copy */
+	uint32_t *bell; /* rung after commit for a consumer with many inputs and no descriptors */
 	struct toll_credit *credit;
-	uint32_t depth, quarter;       /* credit: messages in flight, and how many are given back together */
-	uint32_t moved, known;         /* credit: messages moved, and known or told to be given back */
-	uint64_t *sequences;           /* of each producer, where one channel has several */
-	uint64_t lost;                 /* gaps seen (lossy mechanisms) */
-	size_t room;                   /* bytes from one instance's end to the next's, and all instances of */
-	unsigned instances;            /* them; used between turns */
-	uint64_t spare[8];             /* ports lie in arrays: their size never changes */
+	uint32_t depth,
+		quarter; /* credit: messages in flight, and how many are given back together */
+	uint32_t moved, known; /* credit: messages moved, and known or told to be given back */
+	uint64_t *sequences;   /* of each producer, where one channel has several */
+	uint64_t lost;         /* gaps seen (lossy mechanisms) */
+	size_t room;        /* bytes from one instance's end to the next's, and all instances of */
+	unsigned instances; /* them; used between turns */
+	uint64_t spare[8];  /* ports lie in arrays: their size never changes */
 };
 _Static_assert(sizeof(struct toll_port) == 2 * TOLL_LINE, "frozen with ABI 1");
 
 enum { TOLL_HISTOGRAM_STEPS = 128, TOLL_HISTOGRAM = 48 * TOLL_HISTOGRAM_STEPS };
 
 struct toll_peer {
-	unsigned size;                 /* of this struct: it only grows */
+	unsigned size; /* of this struct: it only grows */
 	unsigned index, peers;
-	uint32_t pace;                 /* bits TOLL_PACE_…, set by signals and the supervisor */
-	uint64_t count[2];             /* operations of this turn: not counted, then counted */
-	uint64_t counted;              /* set by a pattern whose timed operations are not count[1] */
-	uint64_t lap[2];               /* the last two readings of toll_lap() */
-	uint64_t deadline;             /* ticks; 0: none */
+	uint32_t pace;     /* bits TOLL_PACE_…, set by signals and the supervisor */
+	uint64_t count[2]; /* operations of this turn: not counted, then counted */
+	uint64_t counted;  /* set by a pattern whose timed operations are not count[1] */
+	uint64_t lap[2];   /* the last two readings of toll_lap() */
+	uint64_t deadline; /* ticks; 0: none */
 	unsigned ins, outs;
 	struct toll_port *in, *out;
-	uint64_t option[8];            /* a pattern's own numbers, set in its prepare() */
+	uint64_t option[8]; /* a pattern's own numbers, set in its prepare() */
 	const struct toll_values *values;
-	uint64_t *histogram;           /* TOLL_HISTOGRAM counts, with --tails */
-	uint32_t dead;                 /* which peer died, with TOLL_DEAD */
+	uint64_t *histogram; /* TOLL_HISTOGRAM counts, with --tails */
+	uint32_t dead;       /* which peer died, with TOLL_DEAD */
 	uint64_t hybrid_ticks;
 	enum toll_wait wait;
-	uint32_t *bell;                /* this peer's own bell */
+	uint32_t *bell; /* this peer's own bell */
 	double ticks_per_ns;
-	void *harness;                 /* the worker's own */
+	void *harness; /* the worker's own */
 };
 
-enum { TOLL_PACE_PAUSE = 1, TOLL_PACE_YIELD = 2, TOLL_PACE_LOOK = 4, TOLL_PACE_STOP = 8, TOLL_PACE_DEAD = 16 };
+enum {
+	TOLL_PACE_PAUSE = 1,
+	TOLL_PACE_YIELD = 2,
+	TOLL_PACE_LOOK = 4,
+	TOLL_PACE_STOP = 8,
+	TOLL_PACE_DEAD = 16
+};
 
 /* What is known when a loop is compiled. Patterns pass it on as it is. The loops with a credit edge
  * learn only as they run whether to copy, those of tail mode both. */
 struct toll_code {
 	const struct toll_mechanism *mechanism;
-	bool sleeps;                   /* waits of the sleeping class */
-	size_t size;                   /* of every message; 0: known at run time only */
-	unsigned bits;                 /* one of TOLL_COPY … or 0 */
+	bool sleeps;   /* waits of the sleeping class */
+	size_t size;   /* of every message; 0: known at run time only */
+	unsigned bits; /* one of TOLL_COPY … or 0 */
 };
 enum { TOLL_COPY = 1, TOLL_CREDIT = 2, TOLL_STAMPED = 4 };
 
@@ -240,24 +259,26 @@ struct toll_edge {
 enum { TOLL_MOST_EDGES = 2 * TOLL_MOST_PEERS };
 
 struct toll_pattern {
-	unsigned size;                 /* TOLL_PATTERN fills this in */
+	unsigned size; /* TOLL_PATTERN fills this in */
 	const char *name, *about;
 	const struct toll_option *options;
 	unsigned least_peers, most_peers, peers; /* the last is the default */
-	unsigned (*graph)(unsigned peers, struct toll_edge edges[TOLL_MOST_EDGES]); /* returns how many */
+	unsigned (*graph)(unsigned peers,
+			  struct toll_edge edges[TOLL_MOST_EDGES]); /* returns how many */
 	unsigned (*timer)(unsigned peers); /* which peer calls toll_lap(); NULL: peer 0 */
-	size_t least_size;             /* 8 where it needs the header's flags; 0: 1 */
-	bool alternates;               /* never two messages in flight: duplex objects serve two edges that
-	                                * mirror each other, and each operation uses the next instance */
-	bool fills;                    /* streams: leave out 2 × the channel's capacity, count 8 × it or more */
-	bool many_inputs;              /* uses toll_peek_any */
-	bool deadline;                 /* sets peer->deadline: a signal repeats while it waits */
-	const char *quantity;          /* "rtt_ns" or "per_message_ns": time of one counted operation */
-	double messages;               /* that cross in one operation */
-	double (*bytes)(size_t size);  /* that cross in one message on average; NULL: size */
-	const char *(*absent)(const struct toll_channel *, unsigned peers); /* why not; may be NULL */
+	size_t least_size;                 /* 8 where it needs the header's flags; 0: 1 */
+	bool alternates; /* never two messages in flight: duplex objects serve two edges that
+			  * mirror each other, and each operation uses the next instance */
+	bool fills;      /* streams: leave out 2 × the channel's capacity, count 8 × it or more */
+	bool many_inputs;     /* uses toll_peek_any */
+	bool deadline;        /* sets peer->deadline: a signal repeats while it waits */
+	const char *quantity; /* "rtt_ns" or "per_message_ns": time of one counted operation */
+	double messages;      /* that cross in one operation */
+	double (*bytes)(size_t size); /* that cross in one message on average; NULL: size */
+	const char *(*absent)(const struct toll_channel *,
+			      unsigned peers); /* why not; may be NULL */
 	void (*prepare)(struct toll_peer *); /* before the first turn: reads options; may be NULL */
-	bool together;                 /* no peer begins a turn before all have ended the one before */
+	bool together; /* no peer begins a turn before all have ended the one before */
 };
 /* The value of a pattern's option: text, bytes or count, time. For prepare(). */
 TOLL_EXPORT const char *toll_pattern_value(const struct toll_peer *peer, const char *name);
@@ -297,12 +318,14 @@ static TOLL_HOT void toll_lap(struct toll_peer *peer)
 }
 
 /* Tail mode: counts one operation's time (in ticks) in a histogram of 128 buckets an octave. */
-static TOLL_HOT void toll_stamp(const struct toll_code code, struct toll_peer *peer, uint64_t *since)
+static TOLL_HOT void toll_stamp(const struct toll_code code, struct toll_peer *peer,
+				uint64_t *since)
 {
 	if (!(code.bits & TOLL_STAMPED))
 		return;
 	uint64_t now = toll_ticks(), took = now - *since;
-	unsigned shift = took < 2 * TOLL_HISTOGRAM_STEPS ? 0 : 63 - 7 - (unsigned)__builtin_clzll(took);
+	unsigned shift =
+		took < 2 * TOLL_HISTOGRAM_STEPS ? 0 : 63 - 7 - (unsigned)__builtin_clzll(took);
 	uint64_t bucket = shift * TOLL_HISTOGRAM_STEPS + (took >> shift);
 
 	peer->histogram[bucket < TOLL_HISTOGRAM ? bucket : TOLL_HISTOGRAM - 1]++;
@@ -325,8 +348,8 @@ typedef uint64_t toll_words __attribute__((vector_size(16), aligned(1), may_alia
 typedef uint64_t toll_word __attribute__((aligned(1), may_alias));
 #define TOLL_PAYLOAD 0x9e3779b97f4a7c15ULL
 
-/* Writes a message: header, then word i = header + i × a constant, so that a word of another message
- * or of another place shows. */
+/* Writes a message: header, then word i = header + i × a constant, so that a word of another
+ * message or of another place shows. */
 static TOLL_HOT void toll_fill(void *room, uint64_t header, size_t len)
 {
 	unsigned char *byte = room;
@@ -341,7 +364,8 @@ static TOLL_HOT void toll_fill(void *room, uint64_t header, size_t len)
 	uint64_t word = header + TOLL_PAYLOAD;
 
 	if (len >= TOLL_HEADER + 2 * sizeof(toll_words)) {
-		const toll_words start = { header, header }, step = { 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
+		const toll_words start = { header, header },
+				 step = { 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
 		toll_words low = start + (toll_words){ TOLL_PAYLOAD, 2 * TOLL_PAYLOAD };
 		toll_words high = start + (toll_words){ 3 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
 
@@ -361,7 +385,8 @@ static TOLL_HOT void toll_fill(void *room, uint64_t header, size_t len)
 		byte[at] = (unsigned char)word;
 }
 
-/* true when a message is what toll_fill() wrote. All of it is read, whatever the first words say. */
+/* true when a message is what toll_fill() wrote. All of it is read, whatever the first words say.
+ */
 static TOLL_HOT bool toll_same(const void *message, uint64_t header, size_t len)
 {
 	const unsigned char *byte = message;
@@ -378,7 +403,8 @@ static TOLL_HOT bool toll_same(const void *message, uint64_t header, size_t len)
 	uint64_t word = header + TOLL_PAYLOAD;
 
 	if (len >= TOLL_HEADER + 2 * sizeof(toll_words)) {
-		const toll_words start = { header, header }, step = { 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
+		const toll_words start = { header, header },
+				 step = { 4 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
 		toll_words low = start + (toll_words){ TOLL_PAYLOAD, 2 * TOLL_PAYLOAD };
 		toll_words high = start + (toll_words){ 3 * TOLL_PAYLOAD, 4 * TOLL_PAYLOAD };
 		toll_words differ_low = { 0, 0 }, differ_high = { 0, 0 };
@@ -403,19 +429,21 @@ static TOLL_HOT bool toll_same(const void *message, uint64_t header, size_t len)
 }
 
 /* Ends the cell: a message is lost, doubled, out of order or changed. */
-TOLL_EXPORT _Noreturn void toll_broken(const struct toll_port *port, const void *message, size_t len,
-                                       uint64_t expected);
+TOLL_EXPORT _Noreturn void toll_broken(const struct toll_port *port, const void *message,
+				       size_t len, uint64_t expected);
 
 /* ---- waiting: it stands here once ------------------------------------------------------------ */
 
-/* Spinning, and peer->pace has a bit: pauses, yields, or looks at deadline and stop. false: give up. */
+/* Spinning, and peer->pace has a bit: pauses, yields, or looks at deadline and stop. false: give
+ * up. */
 TOLL_EXPORT bool toll_linger(struct toll_port *port);
 /* Sleeping: after a "not yet". Decides what the next call may do; polls. false: give up. */
 TOLL_EXPORT bool toll_sleep(struct toll_port *port, unsigned *how, uint64_t *since);
 /* Sleeping: waits until the credit's count is no longer seen. false: give up. */
 TOLL_EXPORT bool toll_credit_sleep(struct toll_port *port, uint32_t seen, uint64_t *since);
 /* Sleeping: waits until one of many inputs may have something. false: give up. */
-TOLL_EXPORT bool toll_sleep_any(struct toll_port ports[], unsigned n, uint32_t bell, uint64_t *since);
+TOLL_EXPORT bool toll_sleep_any(struct toll_port ports[], unsigned n, uint32_t bell,
+				uint64_t *since);
 
 static TOLL_HOT bool toll_hurried(struct toll_port *port)
 {
@@ -449,8 +477,8 @@ static TOLL_HOT bool toll_hurried(struct toll_port *port)
 
 static TOLL_HOT bool toll_copies(const struct toll_code code, const struct toll_port *port)
 {
-	return (code.bits & TOLL_COPY) ||
-	       ((code.bits & (TOLL_CREDIT | TOLL_STAMPED)) && code.mechanism->in_place && port->copy);
+	return (code.bits & TOLL_COPY) || ((code.bits & (TOLL_CREDIT | TOLL_STAMPED)) &&
+					   code.mechanism->in_place && port->copy);
 }
 
 static TOLL_HOT bool toll_has_credit(const struct toll_code code, const struct toll_port *port)
@@ -468,7 +496,8 @@ static TOLL_HOT void toll_step(const struct toll_code code, struct toll_port *po
 	port->end = (struct toll_end *)(next == port->limit ? port->first : next);
 }
 
-static TOLL_HOT bool toll_credit_await(const struct toll_code code, struct toll_port *port, uint32_t in_flight)
+static TOLL_HOT bool toll_credit_await(const struct toll_code code, struct toll_port *port,
+				       uint32_t in_flight)
 {
 	uint64_t since = 0;
 
@@ -502,7 +531,8 @@ static TOLL_HOT void toll_credit_return(const struct toll_code code, struct toll
 		toll_futex_wake(&port->credit->returned, 1);
 }
 
-static TOLL_HOT void *toll_reserve_room(const struct toll_code code, struct toll_port *port, size_t len)
+static TOLL_HOT void *toll_reserve_room(const struct toll_code code, struct toll_port *port,
+					size_t len)
 {
 	TOLL_AWAIT(code, port, code.mechanism->reserve(port->end, len, how));
 }
@@ -520,15 +550,16 @@ static TOLL_HOT void *toll_reserve(const struct toll_code code, struct toll_port
 	return room;
 }
 
-static TOLL_HOT bool toll_commit_room(const struct toll_code code, struct toll_port *port, size_t len)
+static TOLL_HOT bool toll_commit_room(const struct toll_code code, struct toll_port *port,
+				      size_t len)
 {
 	TOLL_AWAIT(code, port, code.mechanism->commit(port->end, len, how));
 }
 
 TOLL_EXPORT void toll_ring(struct toll_port *port, bool sleeps);
 
-/* Sends what was reserved; false with port->why: after TOLL_DEADLINE the only verb allowed on this end
- * is the same commit again. */
+/* Sends what was reserved; false with port->why: after TOLL_DEADLINE the only verb allowed on this
+ * end is the same commit again. */
 static TOLL_HOT bool toll_commit(const struct toll_code code, struct toll_port *port, size_t len)
 {
 	if (toll_copies(code, port)) {
@@ -557,19 +588,22 @@ static TOLL_HOT bool toll_flush_all(const struct toll_code code, struct toll_por
 	TOLL_AWAIT(code, port, code.mechanism->flush(port->end, how));
 }
 
-/* Sends what commits have queued. A pattern calls it before it waits for an answer and at a turn's end. */
+/* Sends what commits have queued. A pattern calls it before it waits for an answer and at a turn's
+ * end. */
 static TOLL_HOT bool toll_flush(const struct toll_code code, struct toll_port *port)
 {
 	return code.mechanism->flush == NULL || toll_flush_all(code, port);
 }
 
-static TOLL_HOT const void *toll_peek_there(const struct toll_code code, struct toll_port *port, size_t *len)
+static TOLL_HOT const void *toll_peek_there(const struct toll_code code, struct toll_port *port,
+					    size_t *len)
 {
 	TOLL_AWAIT(code, port, code.mechanism->peek(port->end, len, how));
 }
 
 /* The next message. *len in: bytes wanted (byte channels), out: its length. NULL with port->why. */
-static TOLL_HOT const void *toll_peek(const struct toll_code code, struct toll_port *port, size_t *len)
+static TOLL_HOT const void *toll_peek(const struct toll_code code, struct toll_port *port,
+				      size_t *len)
 {
 	const void *message = toll_peek_there(code, port, len);
 
@@ -594,7 +628,8 @@ static TOLL_HOT size_t toll_length(const struct toll_code code, const struct tol
 	return code.size ? code.size : port->len;
 }
 
-static TOLL_HOT size_t toll_touched(const struct toll_code code, const struct toll_port *port, size_t len)
+static TOLL_HOT size_t toll_touched(const struct toll_code code, const struct toll_port *port,
+				    size_t len)
 {
 	return code.size ? len : len < port->touched ? len : port->touched;
 }
@@ -606,13 +641,14 @@ __attribute__((noinline, unused)) static void toll_fill_any(void *room, uint64_t
 	toll_fill(room, header, len);
 }
 
-__attribute__((noinline, unused)) static bool toll_same_any(const void *message, uint64_t header, size_t len)
+__attribute__((noinline, unused)) static bool toll_same_any(const void *message, uint64_t header,
+							    size_t len)
 {
 	return toll_same(message, header, len);
 }
 
-static TOLL_HOT void toll_write(const struct toll_code code, const struct toll_port *port, void *room,
-                                uint64_t header, size_t len)
+static TOLL_HOT void toll_write(const struct toll_code code, const struct toll_port *port,
+				void *room, uint64_t header, size_t len)
 {
 	if (code.size)
 		toll_fill(room, header, code.size);
@@ -621,7 +657,7 @@ static TOLL_HOT void toll_write(const struct toll_code code, const struct toll_p
 }
 
 static TOLL_HOT bool toll_reads_as(const struct toll_code code, const struct toll_port *port,
-                                   const void *message, uint64_t header, size_t len)
+				   const void *message, uint64_t header, size_t len)
 {
 	if (code.size)
 		return toll_same(message, header, code.size);
@@ -629,8 +665,8 @@ static TOLL_HOT bool toll_reads_as(const struct toll_code code, const struct tol
 }
 
 /* Sends one message of len bytes with flags: reserve, fill, commit. */
-static TOLL_HOT bool toll_send_flagged(const struct toll_code code, struct toll_port *port, size_t len,
-                                       unsigned flags)
+static TOLL_HOT bool toll_send_flagged(const struct toll_code code, struct toll_port *port,
+				       size_t len, unsigned flags)
 {
 	void *room = toll_reserve(code, port, len);
 
@@ -648,8 +684,8 @@ static TOLL_HOT bool toll_send(const struct toll_code code, struct toll_port *po
 }
 
 /* Checks a message of a port with one producer and gives its room back. */
-static TOLL_HOT void toll_accept(const struct toll_code code, struct toll_port *port, const void *message,
-                                 size_t len, unsigned flags)
+static TOLL_HOT void toll_accept(const struct toll_code code, struct toll_port *port,
+				 const void *message, size_t len, unsigned flags)
 {
 	uint64_t header = port->sequence | (uint64_t)flags << 60;
 
@@ -668,7 +704,8 @@ static TOLL_HOT void toll_accept(const struct toll_code code, struct toll_port *
 	toll_release(code, port);
 }
 
-/* Receives one message of the cell's size and checks it: sequence always, payload with touch=all. */
+/* Receives one message of the cell's size and checks it: sequence always, payload with touch=all.
+ */
 static TOLL_HOT bool toll_receive(const struct toll_code code, struct toll_port *port)
 {
 	size_t wanted = toll_length(code, port), len = wanted;
@@ -682,10 +719,10 @@ static TOLL_HOT bool toll_receive(const struct toll_code code, struct toll_port 
 	return true;
 }
 
-/* The next message of many inputs, without favour: *which starts behind the one last served. NULL with
- * ports[0].why. *len as in toll_peek. */
-static TOLL_HOT const void *toll_peek_any(const struct toll_code code, struct toll_port ports[], unsigned n,
-                                          unsigned *which, size_t *len)
+/* The next message of many inputs, without favour: *which starts behind the one last served. NULL
+ * with ports[0].why. *len as in toll_peek. */
+static TOLL_HOT const void *toll_peek_any(const struct toll_code code, struct toll_port ports[],
+					  unsigned n, unsigned *which, size_t *len)
 {
 	if (n == 1) {
 		*which = 0;
@@ -694,14 +731,16 @@ static TOLL_HOT const void *toll_peek_any(const struct toll_code code, struct to
 	uint64_t since = 0;
 
 	for (;;) {
-		/* acquire: the bell is read before the inputs are tried, so a message that comes after the
-		 * tries changes it */
-		uint32_t bell = code.sleeps ? __atomic_load_n(ports[0].peer->bell, __ATOMIC_ACQUIRE) : 0;
+		/* acquire: the bell is read before the inputs are tried, so a message that comes
+		 * after the tries changes it */
+		uint32_t bell =
+			code.sleeps ? __atomic_load_n(ports[0].peer->bell, __ATOMIC_ACQUIRE) : 0;
 
 		for (unsigned tried = 0; tried < n; tried++) {
 			*which = *which + 1 < n ? *which + 1 : 0;
 			struct toll_port *port = &ports[*which];
-			const void *message = code.mechanism->peek(port->end, len, code.sleeps ? TOLL_WAKE : 0);
+			const void *message =
+				code.mechanism->peek(port->end, len, code.sleeps ? TOLL_WAKE : 0);
 
 			if (message == NULL)
 				continue;
@@ -722,13 +761,13 @@ static TOLL_HOT const void *toll_peek_any(const struct toll_code code, struct to
 
 /* ---- registration ---------------------------------------------------------------------------- */
 
-struct toll_instance {                 /* one compiled loop */
+struct toll_instance { /* one compiled loop */
 	bool sleeps;
 	unsigned bits;
 	size_t size;
 	bool (*run)(struct toll_peer *);
 };
-struct toll_binding {                  /* a pattern as compiled into a mechanism's file */
+struct toll_binding { /* a pattern as compiled into a mechanism's file */
 	const struct toll_pattern *pattern;
 	const struct toll_instance *instances;
 	unsigned count;
@@ -739,7 +778,8 @@ struct toll_unit {
 	size_t end_bytes;
 	const struct toll_binding *bindings;
 	unsigned count;
-	unsigned pattern_bytes, instance_bytes, binding_bytes, option_bytes; /* sizes its headers knew */
+	unsigned pattern_bytes, instance_bytes, binding_bytes,
+		option_bytes; /* sizes its headers knew */
 };
 TOLL_EXPORT void toll_register(const struct toll_unit *unit);
 
@@ -774,32 +814,33 @@ TOLL_EXPORT void toll_register(const struct toll_unit *unit);
 #define TOLL_INSTANCE_LOOP(m, p, form, asleep, bytes, flags)                                       \
 	static TOLL_LOOP bool toll_run_##m##_##p##_##form(struct toll_peer *peer)                  \
 	{                                                                                          \
-		if (((flags) & TOLL_COPY) && !toll_mechanism_##m.in_place)                         \
+		if (((flags)&TOLL_COPY) && !toll_mechanism_##m.in_place)                           \
 			toll_fail("copy"); /* the harness takes the plain loop: nothing to copy */ \
 		return p##_run((struct toll_code){ &toll_mechanism_##m, asleep, bytes, flags },    \
-		               peer);                                                              \
+			       peer);                                                              \
 	}
 #define TOLL_INSTANCE_ROW(m, p, form, asleep, bytes, flags)                                        \
 	{ .sleeps = asleep, .bits = flags, .size = bytes, .run = toll_run_##m##_##p##_##form },
 
 #define TOLL_COMPILE(p, m)                                                                         \
-	TOLL_FORMS_##p(TOLL_INSTANCE_LOOP, m, p)                                                   \
-	static const struct toll_instance toll_instances_##m##_##p[] = { TOLL_FORMS_##p(           \
-		TOLL_INSTANCE_ROW, m, p) };
+	TOLL_FORMS_##p(TOLL_INSTANCE_LOOP, m,                                                      \
+		       p) static const struct toll_instance toll_instances_##m##_##p[] = {         \
+		TOLL_FORMS_##p(TOLL_INSTANCE_ROW, m, p)                                            \
+	};
 #define TOLL_BIND(p, m)                                                                            \
 	{ .pattern = &toll_pattern_##p,                                                            \
 	  .instances = toll_instances_##m##_##p,                                                   \
 	  .count = sizeof(toll_instances_##m##_##p) / sizeof(struct toll_instance) },
 
-/* TOLL_MECHANISM(ident, .name = "pipe", .about = …): declares the mechanism, compiles every pattern for
- * it and registers it. ident tells several of one file apart. */
+/* TOLL_MECHANISM(ident, .name = "pipe", .about = …): declares the mechanism, compiles every pattern
+ * for it and registers it. ident tells several of one file apart. */
 #define TOLL_MECHANISM(ident, ...)                                                                 \
 	static const struct toll_mechanism toll_mechanism_##ident = {                              \
 		.abi = TOLL_ABI, .size = sizeof(struct toll_mechanism), __VA_ARGS__                \
 	};                                                                                         \
 	TOLL_EACH_PATTERN(TOLL_COMPILE, ident)                                                     \
 	static const struct toll_binding toll_bindings_##ident[] = { TOLL_EACH_PATTERN(TOLL_BIND,  \
-		                                                                       ident) };   \
+										       ident) };   \
 	static const struct toll_unit toll_unit_##ident = {                                        \
 		.abi = TOLL_ABI,                                                                   \
 		.size = sizeof(struct toll_unit),                                                  \

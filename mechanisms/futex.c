@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* futex.c - a slot handed over by FUTEX_WAIT and FUTEX_WAKE (futex(2)): the least that two processes
- * need to sleep for each other. The message lies behind the word. */
+/* futex.c - a slot handed over by FUTEX_WAIT and FUTEX_WAKE (futex(2)): the least that two
+ * processes need to sleep for each other. The message lies behind the word. */
 #include "toll.h"
 
-struct toll_shared {                   /* written by whoever has the turn */
-	uint32_t turn;                 /* even: the first side's (one-way: the producer's); odd: the other's */
+struct toll_shared {   /* written by whoever has the turn */
+	uint32_t turn; /* even: the first side's (one-way: the producer's); odd: the other's */
 	uint32_t len;
 	unsigned char message[];
 };
 
 struct toll_end {
 	struct toll_shared *shared;
-	uint32_t mine;                 /* the turn at which this end may act */
+	uint32_t mine; /* the turn at which this end may act */
 };
 
 static size_t futex_bytes(const struct toll_channel *channel, enum toll_memory memory)
@@ -22,11 +22,11 @@ static size_t futex_bytes(const struct toll_channel *channel, enum toll_memory m
 static size_t futex_most(const struct toll_channel *channel)
 {
 	(void)channel;
-	return UINT32_MAX;             /* len has 32 bits */
+	return UINT32_MAX; /* len has 32 bits */
 }
 
-static int futex_attach(struct toll_end *end, const struct toll_channel *channel, enum toll_side side,
-                        unsigned index, void *buf)
+static int futex_attach(struct toll_end *end, const struct toll_channel *channel,
+			enum toll_side side, unsigned index, void *buf)
 {
 	(void)buf;
 	end->shared = channel->shared;
@@ -96,4 +96,4 @@ static TOLL_HOT void futex_keep(struct toll_end *end, unsigned how)
 
 TOLL_MECHANISM(futex, FUTEX, .reserve = futex_reserve, .release = futex_pass)
 TOLL_MECHANISM(futex_duplex, FUTEX, .duplex = true, .both = true, .reserve = futex_reserve_turn,
-               .release = futex_keep)
+	       .release = futex_keep)

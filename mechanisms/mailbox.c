@@ -5,8 +5,8 @@
 
 enum { MAILBOX_LINE = 64, MAILBOX_MOST = 56 };
 
-struct toll_shared {                   /* written by whoever has the turn */
-	uint32_t turn;                 /* even: the first side's (one-way: the producer's); odd: the other's */
+struct toll_shared {   /* written by whoever has the turn */
+	uint32_t turn; /* even: the first side's (one-way: the producer's); odd: the other's */
 	uint32_t len;
 	unsigned char message[MAILBOX_MOST];
 };
@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct toll_shared) == MAILBOX_LINE, "one line");
 
 struct toll_end {
 	struct toll_shared *shared;
-	uint32_t mine;                 /* the turn at which this end may act */
+	uint32_t mine; /* the turn at which this end may act */
 };
 
 static size_t mailbox_most(const struct toll_channel *channel)
@@ -29,8 +29,8 @@ static size_t mailbox_bytes(const struct toll_channel *channel, enum toll_memory
 	return memory == TOLL_SHARED ? sizeof(struct toll_shared) : 0;
 }
 
-static int mailbox_attach(struct toll_end *end, const struct toll_channel *channel, enum toll_side side,
-                          unsigned index, void *buf)
+static int mailbox_attach(struct toll_end *end, const struct toll_channel *channel,
+			  enum toll_side side, unsigned index, void *buf)
 {
 	(void)buf;
 	end->shared = channel->shared;
@@ -99,4 +99,4 @@ static TOLL_HOT void mailbox_keep(struct toll_end *end, unsigned how)
 
 TOLL_MECHANISM(mailbox, MAILBOX, .reserve = mailbox_reserve, .release = mailbox_release)
 TOLL_MECHANISM(mailbox_duplex, MAILBOX, .duplex = true, .both = true,
-               .reserve = mailbox_reserve_turn, .release = mailbox_keep)
+	       .reserve = mailbox_reserve_turn, .release = mailbox_keep)

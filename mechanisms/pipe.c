@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pipe.c - pipe(7). Each end has two open descriptions: tries use the non-blocking one, calls that may
- * sleep the other, so that a blocking wait costs one system call a message. */
+/* pipe.c - pipe(7). Each end has two open descriptions: tries use the non-blocking one, calls that
+ * may sleep the other, so that a blocking wait costs one system call a message. */
 #include "toll.h"
 
 #include <errno.h>
@@ -14,12 +14,13 @@ struct toll_shared {
 
 struct toll_end {
 	int tries, sleeps;
-	size_t done;                   /* bytes of the message in hand that have been moved */
+	size_t done; /* bytes of the message in hand that have been moved */
 	unsigned char *buf;
 };
 
 static const struct toll_option pipe_options[] = {
-	{ "capacity", "64K", "4K … /proc/sys/fs/pipe-max-size", "bytes the kernel buffers (F_SETPIPE_SZ)" },
+	{ "capacity", "64K", "4K … /proc/sys/fs/pipe-max-size",
+	  "bytes the kernel buffers (F_SETPIPE_SZ)" },
 	{ 0 },
 };
 
@@ -44,8 +45,8 @@ static int pipe_open(struct toll_channel *channel)
 	return got < 0 ? -1 : 0;
 }
 
-static int pipe_attach(struct toll_end *end, const struct toll_channel *channel, enum toll_side side,
-                       unsigned index, void *buf)
+static int pipe_attach(struct toll_end *end, const struct toll_channel *channel,
+		       enum toll_side side, unsigned index, void *buf)
 {
 	int keep = side == TOLL_PRODUCER ? 1 : 0;
 	char path[32];
@@ -124,7 +125,7 @@ static TOLL_HOT void pipe_release(struct toll_end *end, unsigned how)
 }
 
 TOLL_MECHANISM(pipe, .name = "pipe", .about = "pipe(7): the kernel copies bytes in and out",
-               .options = pipe_options, .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1,
-               .bytes_only = true, .bytes = pipe_bytes, .open = pipe_open, .attach = pipe_attach,
-               .descriptor = pipe_descriptor, .close = pipe_close, .reserve = pipe_reserve,
-               .commit = pipe_commit, .peek = pipe_peek, .release = pipe_release)
+	       .options = pipe_options, .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1,
+	       .bytes_only = true, .bytes = pipe_bytes, .open = pipe_open, .attach = pipe_attach,
+	       .descriptor = pipe_descriptor, .close = pipe_close, .reserve = pipe_reserve,
+	       .commit = pipe_commit, .peek = pipe_peek, .release = pipe_release)

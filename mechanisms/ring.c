@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* ring.c - a ring of slots in shared memory, one producer, one consumer. Each slot carries its own
- * sequence, so a message is one store away from its reader and there is one regime only; room is given
- * back every quarter of the ring.
+ * sequence, so a message is one store away from its reader and there is one regime only; room is
+ * given back every quarter of the ring.
  *
- * layout=slot keeps what each side writes on lines of its own. layout=shared-line is its false-sharing
- * twin: the same ring, but both cursors and the credit lie on one line and are stored for each message. */
+ * layout=slot keeps what each side writes on lines of its own. layout=shared-line is its
+ * false-sharing twin: the same ring, but both cursors and the credit lie on one line and are stored
+ * for each message. */
 #include "toll.h"
 
-enum { RING_WORD = 8 };                /* before each message: sequence (low 32 bits), length (high) */
+enum { RING_WORD = 8 }; /* before each message: sequence (low 32 bits), length (high) */
 
 struct toll_shared {
-	uint32_t returned;             /* slots given back; written by the consumer */
-	uint32_t head, tail;           /* shared-line: cursors of producer and consumer */
+	uint32_t returned;   /* slots given back; written by the consumer */
+	uint32_t head, tail; /* shared-line: cursors of producer and consumer */
 	char apart1[TOLL_LINE - 12];
-	uint32_t asleep[2];            /* producer, consumer: it may sleep; written by that side alone */
+	uint32_t asleep[2]; /* producer, consumer: it may sleep; written by that side alone */
 	char apart2[TOLL_LINE - 8];
 	unsigned char slots[];
 };
@@ -22,8 +23,8 @@ struct toll_end {
 	struct toll_shared *shared;
 	unsigned char *slot, *first, *limit;
 	size_t stride;
-	uint32_t next;                 /* sequence of the next message, from 1 */
-	uint32_t returned;             /* producer: slots known to be free again; consumer: told to be */
+	uint32_t next;     /* sequence of the next message, from 1 */
+	uint32_t returned; /* producer: slots known to be free again; consumer: told to be */
 	uint32_t depth, quarter;
 };
 
@@ -45,8 +46,8 @@ static size_t ring_most(const struct toll_channel *channel)
 	return UINT32_MAX - RING_WORD; /* the length has 32 bits */
 }
 
-static int ring_attach(struct toll_end *end, const struct toll_channel *channel, enum toll_side side,
-                       unsigned index, void *buf)
+static int ring_attach(struct toll_end *end, const struct toll_channel *channel,
+		       enum toll_side side, unsigned index, void *buf)
 {
 	(void)side, (void)index, (void)buf;
 	end->shared = channel->shared;
@@ -67,9 +68,10 @@ static TOLL_HOT void ring_advance(struct toll_end *end)
 		end->slot = end->first;
 }
 
-/* Sleeps while *word == seen. Between the mark and the look at the word stands a full fence, as between
- * the other side's store and its look at the mark: one of the two sees the other. The sleeper takes its
- * mark back itself: cleared by the other side it could be the mark of the next sleep. */
+/* Sleeps while *word == seen. Between the mark and the look at the word stands a full fence, as
+ * between the other side's store and its look at the mark: one of the two sees the other. The
+ * sleeper takes its mark back itself: cleared by the other side it could be the mark of the next
+ * sleep. */
 static inline void ring_sleep(uint32_t *asleep, const uint32_t *word, uint32_t seen)
 {
 	__atomic_store_n(asleep, 1, __ATOMIC_RELAXED);
@@ -92,7 +94,8 @@ static TOLL_HOT void *ring_reserve(struct toll_end *end, size_t len, unsigned ho
 	if (TOLL_UNLIKELY(end->next - 1 - end->returned == end->depth)) {
 		uint32_t seen = end->returned;
 
-		/* acquire: the consumer's last reads of these slots come before they are given back */
+		/* acquire: the consumer's last reads of these slots come before they are given back
+		 */
 		end->returned = __atomic_load_n(&end->shared->returned, __ATOMIC_ACQUIRE);
 		if (end->returned == seen) {
 			if (how & TOLL_SLEEP)
@@ -118,12 +121,13 @@ static TOLL_HOT bool ring_commit(struct toll_end *end, size_t len, unsigned how)
 static TOLL_HOT const void *ring_peek(struct toll_end *end, size_t *len, unsigned how)
 {
 	/* acquire: pairs with the release of ring_commit() */
-	uint64_t word = __atomic_load_n((const uint64_t *)(const void *)end->slot, __ATOMIC_ACQUIRE);
+	uint64_t word =
+		__atomic_load_n((const uint64_t *)(const void *)end->slot, __ATOMIC_ACQUIRE);
 
 	if ((uint32_t)word != end->next) {
 		if (how & TOLL_SLEEP)
-			ring_sleep(&end->shared->asleep[1], (const uint32_t *)(const void *)end->slot,
-			           (uint32_t)word);
+			ring_sleep(&end->shared->asleep[1],
+				   (const uint32_t *)(const void *)end->slot, (uint32_t)word);
 		return NULL;
 	}
 	*len = word >> 32;
@@ -170,4 +174,4 @@ static TOLL_HOT void ring_release_line(struct toll_end *end, unsigned how)
 
 TOLL_MECHANISM(ring, RING, .when = "layout=slot", .commit = ring_commit, .release = ring_release)
 TOLL_MECHANISM(ring_line, RING, .when = "layout=shared-line", .commit = ring_commit_line,
-               .release = ring_release_line)
+	       .release = ring_release_line)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unix-stream.c - a connected pair of AF_UNIX stream sockets (unix(7)); one pair serves both ways. */
+/* unix-stream.c - a connected pair of AF_UNIX stream sockets (unix(7)); one pair serves both ways.
+ */
 #include "toll.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@ struct toll_shared {
 
 struct toll_end {
 	int fd;
-	size_t sent, received;         /* bytes of the message in hand that have been moved */
+	size_t sent, received; /* bytes of the message in hand that have been moved */
 	unsigned char *out, *in;
 };
 
@@ -28,7 +29,7 @@ static int unix_stream_open(struct toll_channel *channel)
 }
 
 static int unix_stream_attach(struct toll_end *end, const struct toll_channel *channel,
-                              enum toll_side side, unsigned index, void *buf)
+			      enum toll_side side, unsigned index, void *buf)
 {
 	unsigned keep = side == TOLL_BOTH ? index : side == TOLL_CONSUMER;
 
@@ -61,7 +62,7 @@ static TOLL_HOT void *unix_stream_reserve(struct toll_end *end, size_t len, unsi
 static TOLL_HOT bool unix_stream_commit(struct toll_end *end, size_t len, unsigned how)
 {
 	ssize_t n = send(end->fd, end->out + end->sent, len - end->sent,
-	                 MSG_NOSIGNAL | (how & TOLL_SLEEP ? 0 : MSG_DONTWAIT));
+			 MSG_NOSIGNAL | (how & TOLL_SLEEP ? 0 : MSG_DONTWAIT));
 
 	if (TOLL_UNLIKELY(n < 0)) {
 		if (errno != EAGAIN && errno != EINTR && errno != EPIPE && errno != ECONNRESET)
@@ -79,7 +80,7 @@ static TOLL_HOT const void *unix_stream_peek(struct toll_end *end, size_t *len, 
 {
 	if (end->received < *len) {
 		ssize_t n = recv(end->fd, end->in + end->received, *len - end->received,
-		                 how & TOLL_SLEEP ? 0 : MSG_DONTWAIT);
+				 how & TOLL_SLEEP ? 0 : MSG_DONTWAIT);
 
 		if (TOLL_UNLIKELY(n <= 0)) {
 			if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNRESET)
@@ -100,10 +101,10 @@ static TOLL_HOT void unix_stream_release(struct toll_end *end, unsigned how)
 	end->received = 0;
 }
 
-TOLL_MECHANISM(unix_stream, .name = "unix-stream", .about = "a pair of connected AF_UNIX stream sockets",
-               .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1, .bytes_only = true,
-               .duplex = true, .bytes = unix_stream_bytes, .open = unix_stream_open,
-               .attach = unix_stream_attach, .descriptor = unix_stream_descriptor,
-               .close = unix_stream_close, .reserve = unix_stream_reserve,
-               .commit = unix_stream_commit, .peek = unix_stream_peek,
-               .release = unix_stream_release)
+TOLL_MECHANISM(unix_stream, .name = "unix-stream",
+	       .about = "a pair of connected AF_UNIX stream sockets", .waits = TOLL_ANY_WAIT,
+	       .producers = 1, .consumers = 1, .bytes_only = true, .duplex = true,
+	       .bytes = unix_stream_bytes, .open = unix_stream_open, .attach = unix_stream_attach,
+	       .descriptor = unix_stream_descriptor, .close = unix_stream_close,
+	       .reserve = unix_stream_reserve, .commit = unix_stream_commit,
+	       .peek = unix_stream_peek, .release = unix_stream_release)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fanin.h - several producers, one consumer, messages of varying length. Each turn of a producer is a
- * stream that ends with an end-of-stream message; the consumer's turn ends when all have. A producer
- * that were in its next turn by then would be counted twice, hence `together`. */
+/* fanin.h - several producers, one consumer, messages of varying length. Each turn of a producer is
+ * a stream that ends with an end-of-stream message; the consumer's turn ends when all have. A
+ * producer that were in its next turn by then would be counted twice, hence `together`. */
 
 /* The length of a message: any from 8 bytes to the cell's size, the same for both sides. */
 static TOLL_HOT size_t fanin_length(uint64_t producer, uint64_t sequence, size_t most)
@@ -28,7 +28,8 @@ static TOLL_HOT bool fanin_produce(const struct toll_code code, struct toll_peer
 	struct toll_port *out = &peer->out[0];
 
 	for (uint64_t left = peer->count[0] + peer->count[1]; left > 0; left--) {
-		size_t len = fanin_length(out->producer, out->sequence & 0xffffffffffffULL, out->len);
+		size_t len =
+			fanin_length(out->producer, out->sequence & 0xffffffffffffULL, out->len);
 
 		if (!toll_send_flagged(code, out, len, left == 1 ? TOLL_END_OF_STREAM : 0))
 			return false;
@@ -36,9 +37,10 @@ static TOLL_HOT bool fanin_produce(const struct toll_code code, struct toll_peer
 	return toll_flush(code, out);
 }
 
-/* One message of any producer: its length follows from its header, byte channels are asked for the rest. */
-static TOLL_HOT bool fanin_take(const struct toll_code code, struct toll_peer *peer, unsigned *which,
-                                bool *ended)
+/* One message of any producer: its length follows from its header, byte channels are asked for the
+ * rest. */
+static TOLL_HOT bool fanin_take(const struct toll_code code, struct toll_peer *peer,
+				unsigned *which, bool *ended)
 {
 	size_t there = TOLL_HEADER;
 	const void *message = toll_peek_any(code, peer->in, peer->ins, which, &there);
@@ -56,8 +58,10 @@ static TOLL_HOT bool fanin_take(const struct toll_code code, struct toll_peer *p
 		if (message == NULL)
 			return false;
 	}
-	uint64_t *next = in->sequences ? &in->sequences[(producer >> 48) & (TOLL_MOST_PEERS - 1)] : &in->sequence;
-	uint64_t expected = toll_header(in->sequences ? producer : in->producer, *next, (unsigned)(header >> 60));
+	uint64_t *next = in->sequences ? &in->sequences[(producer >> 48) & (TOLL_MOST_PEERS - 1)]
+				       : &in->sequence;
+	uint64_t expected = toll_header(in->sequences ? producer : in->producer, *next,
+					(unsigned)(header >> 60));
 
 	if (there != len || !toll_reads_as(code, in, message, expected, len))
 		toll_broken(in, message, there, expected);
@@ -93,8 +97,10 @@ static TOLL_HOT bool fanin_run(const struct toll_code code, struct toll_peer *pe
 	return true;
 }
 
-TOLL_PATTERN(fanin, .about = "several producers, one consumer, lengths from 8 B to the size, end of stream",
-             .least_peers = 2, .most_peers = TOLL_MOST_PEERS, .peers = 3, .graph = fanin_graph,
-             .least_size = TOLL_HEADER, .fills = true, .many_inputs = true, .together = true, .bytes = fanin_bytes,
-             .quantity = "per_message_ns", .messages = 1)
+TOLL_PATTERN(
+	fanin,
+	.about = "several producers, one consumer, lengths from 8 B to the size, end of stream",
+	.least_peers = 2, .most_peers = TOLL_MOST_PEERS, .peers = 3, .graph = fanin_graph,
+	.least_size = TOLL_HEADER, .fills = true, .many_inputs = true, .together = true,
+	.bytes = fanin_bytes, .quantity = "per_message_ns", .messages = 1)
 #define TOLL_FORMS_fanin TOLL_FORMS_FEW

@@ -9,7 +9,8 @@ static unsigned pingpong_graph(unsigned peers, struct toll_edge edges[])
 	return 2;
 }
 
-/* The ports are taken once: the compiler cannot know that no store changes where peer says they lie. */
+/* The ports are taken once: the compiler cannot know that no store changes where peer says they
+ * lie. */
 static TOLL_HOT bool pingpong_ask(const struct toll_code code, struct toll_peer *peer)
 {
 	struct toll_port *const out = peer->out, *const in = peer->in;
@@ -19,7 +20,8 @@ static TOLL_HOT bool pingpong_ask(const struct toll_code code, struct toll_peer 
 		uint64_t since = peer->lap[1];
 
 		for (uint64_t left = peer->count[phase]; left > 0; left--) {
-			if (!toll_send(code, out) || !toll_flush(code, out) || !toll_receive(code, in))
+			if (!toll_send(code, out) || !toll_flush(code, out) ||
+			    !toll_receive(code, in))
 				return false;
 			if (phase == 1)
 				toll_stamp(code, peer, &since);
@@ -45,7 +47,7 @@ static TOLL_HOT bool pingpong_run(const struct toll_code code, struct toll_peer 
 	return peer->index == 0 ? pingpong_ask(code, peer) : pingpong_answer(code, peer);
 }
 
-TOLL_PATTERN(pingpong, .about = "two peers, one message to and fro: the round trip", .least_peers = 2,
-             .most_peers = 2, .peers = 2, .graph = pingpong_graph, .alternates = true,
-             .quantity = "rtt_ns", .messages = 2)
+TOLL_PATTERN(pingpong, .about = "two peers, one message to and fro: the round trip",
+	     .least_peers = 2, .most_peers = 2, .peers = 2, .graph = pingpong_graph,
+	     .alternates = true, .quantity = "rtt_ns", .messages = 2)
 #define TOLL_FORMS_pingpong TOLL_FORMS_MANY

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pipeline.h - a chain of stages: the first makes items, each passes them on, the last takes them. A
- * stage that waits longer than the deadline says which neighbour it waited for. */
+/* pipeline.h - a chain of stages: the first makes items, each passes them on, the last takes them.
+ * A stage that waits longer than the deadline says which neighbour it waited for. */
 
 static const struct toll_option pipeline_options[] = {
 	{ "deadline", "1s", "1ms … 1h", "longest wait of a stage for its neighbour" },
@@ -21,7 +21,8 @@ static unsigned pipeline_timer(unsigned peers)
 
 static void pipeline_prepare(struct toll_peer *peer)
 {
-	peer->option[0] = (uint64_t)((double)toll_pattern_ns(peer, "deadline") * peer->ticks_per_ns);
+	peer->option[0] =
+		(uint64_t)((double)toll_pattern_ns(peer, "deadline") * peer->ticks_per_ns);
 }
 
 static TOLL_HOT bool pipeline_run(const struct toll_code code, struct toll_peer *peer)
@@ -55,7 +56,8 @@ static TOLL_HOT bool pipeline_run(const struct toll_code code, struct toll_peer 
 }
 
 TOLL_PATTERN(pipeline, .about = "a chain of stages, each passes items on; with a deadline",
-             .options = pipeline_options, .least_peers = 3, .most_peers = TOLL_MOST_PEERS, .peers = 3,
-             .graph = pipeline_graph, .timer = pipeline_timer, .fills = true, .deadline = true,
-             .prepare = pipeline_prepare, .quantity = "per_message_ns", .messages = 1)
+	     .options = pipeline_options, .least_peers = 3, .most_peers = TOLL_MOST_PEERS,
+	     .peers = 3, .graph = pipeline_graph, .timer = pipeline_timer, .fills = true,
+	     .deadline = true, .prepare = pipeline_prepare, .quantity = "per_message_ns",
+	     .messages = 1)
 #define TOLL_FORMS_pipeline TOLL_FORMS_FEW

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* self.h - a control: one peer plays both ends, so nothing crosses. What the verbs cost by themselves. */
+/* self.h - a control: one peer plays both ends, so nothing crosses. What the verbs cost by
+ * themselves. */
 
 static unsigned self_graph(unsigned peers, struct toll_edge edges[])
 {
@@ -24,7 +25,7 @@ static TOLL_HOT bool self_run(const struct toll_code code, struct toll_peer *pee
 	return true;
 }
 
-TOLL_PATTERN(self, .about = "a control: one peer plays both ends, nothing crosses", .least_peers = 1,
-             .most_peers = 1, .peers = 1, .graph = self_graph, .alternates = true,
-             .quantity = "per_message_ns", .messages = 1)
+TOLL_PATTERN(self, .about = "a control: one peer plays both ends, nothing crosses",
+	     .least_peers = 1, .most_peers = 1, .peers = 1, .graph = self_graph, .alternates = true,
+	     .quantity = "per_message_ns", .messages = 1)
 #define TOLL_FORMS_self TOLL_FORMS_FEW

@@ -43,6 +43,6 @@ static TOLL_HOT bool stream_run(const struct toll_code code, struct toll_peer *p
 }
 
 TOLL_PATTERN(stream, .about = "one producer sends as fast as one consumer takes", .least_peers = 2,
-             .most_peers = 2, .peers = 2, .graph = stream_graph, .timer = stream_timer, .fills = true,
-             .quantity = "per_message_ns", .messages = 1)
+	     .most_peers = 2, .peers = 2, .graph = stream_graph, .timer = stream_timer,
+	     .fills = true, .quantity = "per_message_ns", .messages = 1)
 #define TOLL_FORMS_stream TOLL_FORMS_MANY

@@ -7,12 +7,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { SMALL_CHANNEL = 4096,           /* bytes up to which a channel rotates over many lines */
-       DEFAULT_SLOTS = 64,
-       LEAST_SLOTS = 4,
-       SLOTS_BYTES = 1 << 20,          /* default slots hold no more than this: with what the reader
-                                        * copies it stays inside a second-level cache */
-       PAGE_BYTES = 4096 };
+enum {
+	SMALL_CHANNEL = 4096, /* bytes up to which a channel rotates over many lines */
+	DEFAULT_SLOTS = 64,
+	LEAST_SLOTS = 4,
+	SLOTS_BYTES = 1 << 20, /* default slots hold no more than this: with what the reader
+				* copies it stays inside a second-level cache */
+	PAGE_BYTES = 4096
+};
 
 static size_t round_up(size_t bytes, size_t to)
 {
@@ -43,15 +45,16 @@ static struct toll_channel channel_proto(const struct layout *layout)
 	const struct wish *wish = &layout->wish;
 
 	return (struct toll_channel){ .values = &layout->choice.values,
-		                      .most = wish->size,
-		                      .depth = layout->slots,
-		                      .producers = 1,
-		                      .consumers = 1,
-		                      .wait = wish->wait,
-		                      .threads = wish->threads };
+				      .most = wish->size,
+				      .depth = layout->slots,
+				      .producers = 1,
+				      .consumers = 1,
+				      .wait = wish->wait,
+				      .threads = wish->threads };
 }
 
-static size_t bytes_of(const struct toll_mechanism *m, const struct toll_channel *channel, enum toll_memory memory)
+static size_t bytes_of(const struct toll_mechanism *m, const struct toll_channel *channel,
+		       enum toll_memory memory)
 {
 	return m->bytes ? m->bytes(channel, memory) : 0;
 }
@@ -61,20 +64,22 @@ static unsigned bits_of(uint32_t mask)
 	return (unsigned)__builtin_popcount(mask);
 }
 
-static struct channel *channel_add(struct layout *layout, uint32_t producers, uint32_t consumers, bool both)
+static struct channel *channel_add(struct layout *layout, uint32_t producers, uint32_t consumers,
+				   bool both)
 {
 	struct channel *channel = &layout->channel[layout->channels++];
 
 	*channel = (struct channel){ .mechanism = mechanism_of(layout),
-		                     .producers = producers,
-		                     .consumers = consumers,
-		                     .both = both,
-		                     .producer_id = (uint64_t)(unsigned)__builtin_ctz(producers) << 48 };
+				     .producers = producers,
+				     .consumers = consumers,
+				     .both = both,
+				     .producer_id = (uint64_t)(unsigned)__builtin_ctz(producers)
+						    << 48 };
 	return channel;
 }
 
-/* Edges to channels: mirrored edges share a duplex object; an edge with more ends than the mechanism's
- * channel takes becomes a channel a pair. */
+/* Edges to channels: mirrored edges share a duplex object; an edge with more ends than the
+ * mechanism's channel takes becomes a channel a pair. */
 static bool channels_make(struct layout *layout, char *why, size_t bytes)
 {
 	const struct toll_mechanism *m = mechanism_of(layout);
@@ -89,8 +94,8 @@ static bool channels_make(struct layout *layout, char *why, size_t bytes)
 		bool made = (paired >> i & 1) != 0;
 
 		for (unsigned j = i + 1; !made && m->duplex && p->alternates && j < count; j++) {
-			if (edges[j].producers == to && edges[j].consumers == from && bits_of(from) == 1 &&
-			    bits_of(to) == 1 && from != to) {
+			if (edges[j].producers == to && edges[j].consumers == from &&
+			    bits_of(from) == 1 && bits_of(to) == 1 && from != to) {
 				channel_add(layout, from, to, true);
 				paired |= 1ULL << j;
 				made = true;
@@ -99,7 +104,7 @@ static bool channels_make(struct layout *layout, char *why, size_t bytes)
 		if (made)
 			continue;
 		bool fits = (m->producers == 0 || bits_of(from) <= m->producers) &&
-		            (m->consumers == 0 || bits_of(to) <= m->consumers);
+			    (m->consumers == 0 || bits_of(to) <= m->consumers);
 
 		if (fits) {
 			channel_add(layout, from, to, false);
@@ -128,7 +133,8 @@ static unsigned default_slots(const struct toll_mechanism *m, uint64_t size)
 	return m->most_depth && slots > m->most_depth ? m->most_depth : (unsigned)slots;
 }
 
-bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory, char *why, size_t bytes)
+bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory, char *why,
+		 size_t bytes)
 {
 	static struct channel room[MOST_CHANNELS];
 
@@ -139,10 +145,10 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 		return false;
 	const struct toll_mechanism *m = mechanism_of(layout);
 
-	layout->slots = wish->slots          ? wish->slots :
-	                m->slots && wish->depth == 0 ? 1 :
-	                wish->depth > 0      ? (unsigned)wish->depth :
-	                                       default_slots(m, wish->size);
+	layout->slots = wish->slots                    ? wish->slots
+			: m->slots && wish->depth == 0 ? 1
+			: wish->depth > 0              ? (unsigned)wish->depth
+						       : default_slots(m, wish->size);
 	if (wish->size > UINT64_MAX / 1024 / layout->slots) {
 		snprintf(why, bytes, "%llu B is absurd", (unsigned long long)wish->size);
 		return false;
@@ -171,19 +177,22 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 	if (strcmp(wanted, "auto") == 0)
 		instances = one <= SMALL_CHANNEL ? MOST_INSTANCES : 1;
 	else if (!parse_size(wanted, &instances) || instances < 1 || instances > MOST_INSTANCES) {
-		snprintf(why, bytes, "instances takes auto or 1 to %d, not \"%s\"", MOST_INSTANCES, wanted);
+		snprintf(why, bytes, "instances takes auto or 1 to %d, not \"%s\"", MOST_INSTANCES,
+			 wanted);
 		return false;
 	}
 	layout->instances = (unsigned)instances;
-	layout->shared_bytes = round_up(layout->channels * (instances * one + TOLL_LINE) + PAGE_BYTES, PAGE_BYTES);
+	layout->shared_bytes =
+		round_up(layout->channels * (instances * one + TOLL_LINE) + PAGE_BYTES, PAGE_BYTES);
 	*memory = layout->shared_bytes;
 	if (m->in_place && strcmp(values_get(&layout->choice.values, "memory"), "huge") == 0) {
 		layout->shared_bytes = *memory = round_up(layout->shared_bytes, 2 << 20);
 		void *trial = mmap(NULL, layout->shared_bytes, PROT_READ | PROT_WRITE,
-		                   MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+				   MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 
 		if (trial == MAP_FAILED) {
-			snprintf(why, bytes, "no huge pages here: %s (sysctl vm.nr_hugepages)", strerror(errno));
+			snprintf(why, bytes, "no huge pages here: %s (sysctl vm.nr_hugepages)",
+				 strerror(errno));
 			return false;
 		}
 		munmap(trial, layout->shared_bytes);
@@ -211,14 +220,16 @@ static char *map_shared(const struct layout *layout)
 	return at;
 }
 
-bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, char *why, size_t bytes)
+bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, char *why,
+		 size_t bytes)
 {
 	const struct toll_mechanism *m = mechanism_of(layout);
 	unsigned peers = layout->wish.peers, ports = 0, ends = 0;
 
 	layout->shared = map_shared(layout);
 	if (layout->shared == MAP_FAILED) {
-		snprintf(why, bytes, "mapping %zu B of shared memory: %s", layout->shared_bytes, strerror(errno));
+		snprintf(why, bytes, "mapping %zu B of shared memory: %s", layout->shared_bytes,
+			 strerror(errno));
 		layout->shared = NULL;
 		return false;
 	}
@@ -232,13 +243,14 @@ bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, ch
 	layout->end_stride = round_up(layout->choice.unit->end_bytes, TOLL_LINE);
 	size_t sequences = layout->channels * TOLL_MOST_PEERS * sizeof(uint64_t);
 
-	layout->ends_bytes = round_up(peers * round_up(sizeof(struct toll_peer) + TOLL_LINE, TOLL_LINE) +
-	                                      peers * TOLL_LINE + ports * sizeof(struct toll_port) +
-	                                      2 * layout->channels * TOLL_LINE + sequences + TOLL_LINE +
-	                                      (size_t)ends * layout->instances * layout->end_stride,
-	                              PAGE_BYTES);
+	layout->ends_bytes =
+		round_up(peers * round_up(sizeof(struct toll_peer) + TOLL_LINE, TOLL_LINE) +
+				 peers * TOLL_LINE + ports * sizeof(struct toll_port) +
+				 2 * layout->channels * TOLL_LINE + sequences + TOLL_LINE +
+				 (size_t)ends * layout->instances * layout->end_stride,
+			 PAGE_BYTES);
 	layout->ends = mmap(NULL, layout->ends_bytes, PROT_READ | PROT_WRITE,
-	                    MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (layout->ends == MAP_FAILED) {
 		snprintf(why, bytes, "mapping %zu B: %s", layout->ends_bytes, strerror(errno));
 		layout->ends = NULL;
@@ -246,7 +258,9 @@ bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, ch
 	}
 
 	/* a random line to start at, so that workers sample where a channel may lie */
-	*line_offset = layout->instances == 1 ? (uint32_t)(random_next(&seed) % (PAGE_BYTES / 64) * 64) : 0;
+	*line_offset = layout->instances == 1
+			       ? (uint32_t)(random_next(&seed) % (PAGE_BYTES / 64) * 64)
+			       : 0;
 	char *at = layout->shared + *line_offset / TOLL_LINE * TOLL_LINE;
 
 	for (unsigned i = 0; i < layout->channels; i++) {
@@ -277,10 +291,10 @@ bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, ch
 	own += round_up(peers * sizeof(struct toll_peer), TOLL_LINE);
 	for (unsigned i = 0; i < peers; i++) {
 		layout->peer[i] = (struct toll_peer){ .size = sizeof(struct toll_peer),
-			                              .index = i,
-			                              .peers = peers,
-			                              .values = &layout->choice.pattern_values,
-			                              .wait = layout->wish.wait };
+						      .index = i,
+						      .peers = peers,
+						      .values = &layout->choice.pattern_values,
+						      .wait = layout->wish.wait };
 		layout->peer[i].bell = (uint32_t *)(void *)own;
 		own += TOLL_LINE;
 	}
@@ -308,13 +322,16 @@ bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, ch
 
 		for (unsigned peer = 0; peer < peers; peer++) {
 			if (c->consumers >> peer & 1 && bits_of(c->producers) > 1) {
-				/* the consumer's count of each producer; one consumer: the pattern's edge has one */
+				/* the consumer's count of each producer; one consumer: the
+				 * pattern's edge has one */
 				for (unsigned k = 0, at_in = 0; k < layout->channels; k++) {
 					const struct channel *other = &layout->channel[k];
-					bool has_in = other->consumers >> peer & 1 || (other->both && other->producers >> peer & 1);
+					bool has_in = other->consumers >> peer & 1 ||
+						      (other->both && other->producers >> peer & 1);
 
 					if (k == i)
-						layout->peer[peer].in[at_in].sequences = (uint64_t *)(void *)own;
+						layout->peer[peer].in[at_in].sequences =
+							(uint64_t *)(void *)own;
 					at_in += has_in;
 				}
 				own += TOLL_MOST_PEERS * sizeof(uint64_t);
@@ -347,7 +364,7 @@ static void *map_private(size_t bytes, uint64_t *seed, uint32_t *offset)
 {
 	*offset = (uint32_t)(random_next(seed) % (PAGE_BYTES / 64) * 64);
 	char *at = mmap(NULL, bytes + PAGE_BYTES, PROT_READ | PROT_WRITE,
-	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	return at == MAP_FAILED ? NULL : at + *offset;
 }
@@ -366,14 +383,16 @@ static char *ends_at(const struct layout *layout, unsigned channel, unsigned pee
 			nth += (c->producers >> k & 1) + (c->consumers >> k & 1);
 		}
 	}
-	/* from the end of the region backwards, so that nothing before it has to be counted again */
+	/* from the end of the region backwards, so that nothing before it has to be counted again
+	 */
 	size_t bytes = layout->instances * layout->end_stride;
 
 	return layout->ends + layout->ends_bytes - (nth + 1) * bytes;
 }
 
 static bool port_make(struct layout *layout, struct toll_port *port, struct toll_peer *peer,
-                      const struct channel *c, enum toll_side side, char *ends, bool touch_all, uint64_t *seed)
+		      const struct channel *c, enum toll_side side, char *ends, bool touch_all,
+		      uint64_t *seed)
 {
 	const struct toll_pattern *p = pattern_of(layout);
 	const struct wish *wish = &layout->wish;
@@ -381,16 +400,16 @@ static bool port_make(struct layout *layout, struct toll_port *port, struct toll
 	uint32_t offset;
 
 	*port = (struct toll_port){ .end = (struct toll_end *)(void *)ends,
-		                    .first = ends,
-		                    .peer = peer,
-		                    .len = wish->size,
-		                    .touched = touch_all ? wish->size : TOLL_HEADER,
-		                    .sleep = wish->wait == TOLL_WAIT_BLOCK ? TOLL_SLEEP : 0,
-		                    .side = side,
-		                    .descriptor = -1,
-		                    .sequences = sequences,
-		                    .room = layout->end_stride,
-		                    .instances = layout->instances };
+				    .first = ends,
+				    .peer = peer,
+				    .len = wish->size,
+				    .touched = touch_all ? wish->size : TOLL_HEADER,
+				    .sleep = wish->wait == TOLL_WAIT_BLOCK ? TOLL_SLEEP : 0,
+				    .side = side,
+				    .descriptor = -1,
+				    .sequences = sequences,
+				    .room = layout->end_stride,
+				    .instances = layout->instances };
 	if (p->alternates && layout->instances > 1) {
 		port->stride = layout->end_stride;
 		port->limit = ends + layout->instances * layout->end_stride;
@@ -405,7 +424,8 @@ static bool port_make(struct layout *layout, struct toll_port *port, struct toll
 		bool sends = port >= peer->out && port < peer->out + peer->outs;
 		bool back = c->both && sends != (c->producers >> peer->index & 1);
 
-		port->credit = (struct toll_credit *)(void *)((char *)c->credit + (back ? TOLL_LINE : 0));
+		port->credit =
+			(struct toll_credit *)(void *)((char *)c->credit + (back ? TOLL_LINE : 0));
 		port->depth = (uint32_t)wish->depth;
 		port->quarter = wish->depth <= 4 ? 1 : (uint32_t)wish->depth / 4;
 	}
@@ -418,14 +438,16 @@ static void port_number(struct toll_port *port, uint64_t producer)
 }
 
 static bool attach_one(struct layout *layout, unsigned channel, unsigned index, enum toll_side side,
-                       unsigned nth, uint64_t *seed, uint32_t *offset, char **ends, char *why, size_t bytes)
+		       unsigned nth, uint64_t *seed, uint32_t *offset, char **ends, char *why,
+		       size_t bytes)
 {
 	struct channel *c = &layout->channel[channel];
 	const struct toll_mechanism *m = c->mechanism;
 
-	*ends = ends_at(layout, channel, index) - (side == TOLL_CONSUMER && c->producers >> index & 1 ?
-	                                                   layout->instances * layout->end_stride :
-	                                                   0);
+	*ends = ends_at(layout, channel, index) -
+		(side == TOLL_CONSUMER && c->producers >> index & 1
+			 ? layout->instances * layout->end_stride
+			 : 0);
 	for (unsigned k = 0; k < c->instances; k++) {
 		size_t private_bytes = bytes_of(m, &c->instance[k], TOLL_PRIVATE);
 		void *buf = NULL;
@@ -433,7 +455,8 @@ static bool attach_one(struct layout *layout, unsigned channel, unsigned index, 
 		if (private_bytes) {
 			buf = map_private(private_bytes, seed, offset);
 			if (buf == NULL) {
-				snprintf(why, bytes, "%zu B of private memory: %s", private_bytes, strerror(errno));
+				snprintf(why, bytes, "%zu B of private memory: %s", private_bytes,
+					 strerror(errno));
 				return false;
 			}
 		}
@@ -453,8 +476,8 @@ static unsigned nth_of(uint32_t mask, unsigned peer)
 	return bits_of(mask & ((1u << peer) - 1));
 }
 
-bool layout_attach(struct layout *layout, unsigned index, bool touch_all, uint64_t seed, uint32_t *buffer_offset,
-                   char *why, size_t bytes)
+bool layout_attach(struct layout *layout, unsigned index, bool touch_all, uint64_t seed,
+		   uint32_t *buffer_offset, char *why, size_t bytes)
 {
 	struct toll_peer *peer = &layout->peer[index];
 	unsigned out = 0, in = 0;
@@ -466,14 +489,18 @@ bool layout_attach(struct layout *layout, unsigned index, bool touch_all, uint64
 		char *ends = NULL;
 
 		if (c->both && (produces || consumes)) {
-			if (!attach_one(layout, i, index, TOLL_BOTH, produces ? 0 : 1, &seed, buffer_offset, &ends,
-			                why, bytes))
+			if (!attach_one(layout, i, index, TOLL_BOTH, produces ? 0 : 1, &seed,
+					buffer_offset, &ends, why, bytes))
 				return false;
-			uint64_t other = (uint64_t)(unsigned)__builtin_ctz(produces ? c->consumers : c->producers) << 48;
+			uint64_t other = (uint64_t)(unsigned)__builtin_ctz(produces ? c->consumers
+										    : c->producers)
+					 << 48;
 
-			made &= port_make(layout, &peer->out[out], peer, c, TOLL_BOTH, ends, touch_all, &seed);
+			made &= port_make(layout, &peer->out[out], peer, c, TOLL_BOTH, ends,
+					  touch_all, &seed);
 			port_number(&peer->out[out++], (uint64_t)index << 48);
-			made &= port_make(layout, &peer->in[in], peer, c, TOLL_BOTH, ends, touch_all, &seed);
+			made &= port_make(layout, &peer->in[in], peer, c, TOLL_BOTH, ends,
+					  touch_all, &seed);
 			port_number(&peer->in[in++], other);
 			continue;
 		}
@@ -483,17 +510,21 @@ bool layout_attach(struct layout *layout, unsigned index, bool touch_all, uint64
 
 			for (unsigned k = 0; k < c->instances; k++)
 				c->instance[k].threads = threads || consumes;
-			if (!attach_one(layout, i, index, TOLL_PRODUCER, nth_of(c->producers, index), &seed, buffer_offset,
-			                &ends, why, bytes))
+			if (!attach_one(layout, i, index, TOLL_PRODUCER,
+					nth_of(c->producers, index), &seed, buffer_offset, &ends,
+					why, bytes))
 				return false;
-			made &= port_make(layout, &peer->out[out], peer, c, TOLL_PRODUCER, ends, touch_all, &seed);
+			made &= port_make(layout, &peer->out[out], peer, c, TOLL_PRODUCER, ends,
+					  touch_all, &seed);
 			port_number(&peer->out[out++], (uint64_t)index << 48);
 		}
 		if (consumes) {
-			if (!attach_one(layout, i, index, TOLL_CONSUMER, nth_of(c->consumers, index), &seed, buffer_offset,
-			                &ends, why, bytes))
+			if (!attach_one(layout, i, index, TOLL_CONSUMER,
+					nth_of(c->consumers, index), &seed, buffer_offset, &ends,
+					why, bytes))
 				return false;
-			made &= port_make(layout, &peer->in[in], peer, c, TOLL_CONSUMER, ends, touch_all, &seed);
+			made &= port_make(layout, &peer->in[in], peer, c, TOLL_CONSUMER, ends,
+					  touch_all, &seed);
 			port_number(&peer->in[in++], c->producer_id);
 		}
 	}
@@ -502,16 +533,18 @@ bool layout_attach(struct layout *layout, unsigned index, bool touch_all, uint64
 	return made;
 }
 
-static bool meet_port(const struct layout *layout, struct toll_port *port, const struct toll_channel *channel,
-                      char *why, size_t bytes)
+static bool meet_port(const struct layout *layout, struct toll_port *port,
+		      const struct toll_channel *channel, char *why, size_t bytes)
 {
 	const struct toll_mechanism *m = mechanism_of(layout);
 
 	for (unsigned k = 0; k < layout->instances; k++) {
-		struct toll_end *end = (struct toll_end *)(void *)(port->first + k * layout->end_stride);
+		struct toll_end *end =
+			(struct toll_end *)(void *)(port->first + k * layout->end_stride);
 
 		if (m->meet && m->meet(end, &channel[k]) < 0) {
-			snprintf(why, bytes, "meeting the other ends of %s: %s", m->name, strerror(errno));
+			snprintf(why, bytes, "meeting the other ends of %s: %s", m->name,
+				 strerror(errno));
 			return false;
 		}
 	}
@@ -577,14 +610,15 @@ int64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
 	const struct toll_mechanism *m = mechanism_of(layout);
 	struct toll_channel channel = channel_proto(layout);
 	size_t shared = round_up(bytes_of(m, &channel, TOLL_SHARED), PAGE_BYTES);
-	size_t stride = layout->end_stride ? layout->end_stride : round_up(layout->choice.unit->end_bytes, TOLL_LINE);
+	size_t stride = layout->end_stride ? layout->end_stride
+					   : round_up(layout->choice.unit->end_bytes, TOLL_LINE);
 	uint64_t seed = 1;
 	int64_t count = -1;
 	uint32_t offset;
 
-	channel.threads = true;        /* both ends in this process */
+	channel.threads = true; /* both ends in this process */
 	char *memory = mmap(NULL, shared + 2 * stride + PAGE_BYTES, PROT_READ | PROT_WRITE,
-	                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED) {
 		snprintf(why, bytes, "measuring the capacity: %s", strerror(errno));
@@ -628,7 +662,8 @@ int64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
 		m->close(&channel);
 	for (int i = 0; i < 2; i++) {
 		if (buf[i])
-			munmap((char *)buf[i] - (uintptr_t)buf[i] % PAGE_BYTES, private_bytes + PAGE_BYTES);
+			munmap((char *)buf[i] - (uintptr_t)buf[i] % PAGE_BYTES,
+			       private_bytes + PAGE_BYTES);
 	}
 	munmap(memory, shared + 2 * stride + PAGE_BYTES);
 	return count;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.h - may the CPU's counter be used as the clock? Both programs ask, and get the same answer. */
+/* clock.h - may the CPU's counter be used as the clock? Both programs ask, and get the same answer.
+ */
 #ifndef CLOCK_H
 #define CLOCK_H
 
@@ -12,7 +13,8 @@ static inline bool clock_counter_trusted(void)
 {
 #if defined(__x86_64__)
 	char source[32] = "";
-	FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+	FILE *file =
+		fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
 
 	if (file) {
 		if (fgets(source, sizeof(source), file))

@@ -26,8 +26,8 @@ static void text(FILE *out, const char *s)
 	fputc('"', out);
 }
 
-static void option_out(FILE *out, bool *comma, const char *name, const char *value, const char *values,
-                       const char *about)
+static void option_out(FILE *out, bool *comma, const char *name, const char *value,
+		       const char *values, const char *about)
 {
 	fprintf(out, "%s{\"name\":", *comma ? "," : "");
 	text(out, name);
@@ -54,7 +54,8 @@ static void when_out(FILE *out, bool *comma, const struct unit *of)
 {
 	char name[32] = "", value[64] = "", values[192] = "";
 
-	for (const struct unit *u = of; u && strcmp(u->mechanism.name, of->mechanism.name) == 0; u = u->next) {
+	for (const struct unit *u = of; u && strcmp(u->mechanism.name, of->mechanism.name) == 0;
+	     u = u->next) {
 		const char *when = u->mechanism.when;
 
 		if (when == NULL || u->mechanism.both != of->mechanism.both)
@@ -65,7 +66,8 @@ static void when_out(FILE *out, bool *comma, const struct unit *of)
 		}
 		size_t len = strlen(values);
 
-		snprintf(values + len, sizeof(values) - len, "%s%s", len ? ", " : "", strchr(when, '=') + 1);
+		snprintf(values + len, sizeof(values) - len, "%s%s", len ? ", " : "",
+			 strchr(when, '=') + 1);
 	}
 	if (name[0])
 		option_out(out, comma, name, value, values, "which loop is compiled");
@@ -78,7 +80,8 @@ static void mechanism_out(FILE *out, const struct unit *u)
 	unsigned waits = m->waits | (m->descriptor ? 1u << TOLL_WAIT_POLL : 0);
 	bool duplex = m->duplex, comma = false;
 
-	for (const struct unit *twin = u->next; twin && strcmp(twin->mechanism.name, m->name) == 0; twin = twin->next)
+	for (const struct unit *twin = u->next; twin && strcmp(twin->mechanism.name, m->name) == 0;
+	     twin = twin->next)
 		duplex |= twin->mechanism.duplex;
 	fputs("{\"name\":", out);
 	text(out, m->name);
@@ -93,12 +96,14 @@ static void mechanism_out(FILE *out, const struct unit *u)
 			comma = true;
 		}
 	}
-	fprintf(out, "],\"producers\":%u,\"consumers\":%u,\"most_depth\":%u", m->producers, m->consumers, m->most_depth);
+	fprintf(out, "],\"producers\":%u,\"consumers\":%u,\"most_depth\":%u", m->producers,
+		m->consumers, m->most_depth);
 	const struct {
 		const char *name;
 		bool is;
-	} flags[] = { { "in_place", m->in_place }, { "bytes_only", m->bytes_only }, { "duplex", duplex },
-		      { "to_all", m->to_all },     { "slots", m->slots },           { "lossy", m->lossy },
+	} flags[] = { { "in_place", m->in_place },  { "bytes_only", m->bytes_only },
+		      { "duplex", duplex },         { "to_all", m->to_all },
+		      { "slots", m->slots },        { "lossy", m->lossy },
 		      { "self_only", m->self_only } };
 	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
 		fprintf(out, ",\"%s\":%s", flags[i].name, flags[i].is ? "true" : "false");
@@ -131,8 +136,10 @@ static const char *shape(const struct toll_pattern *p)
 static bool has_tails(const struct unit_binding *binding)
 {
 	for (unsigned i = 0; i < binding->count; i++) {
-		const struct toll_instance *instance = (const struct toll_instance *)(const void *)(
-			(const char *)binding->instances + (size_t)i * binding->instance_bytes);
+		const struct toll_instance *instance =
+			(const struct toll_instance
+				 *)(const void *)((const char *)binding->instances +
+						  (size_t)i * binding->instance_bytes);
 
 		if (instance->bits & TOLL_STAMPED)
 			return true;
@@ -151,21 +158,25 @@ static void pattern_out(FILE *out, const struct unit *u, const struct unit_bindi
 	text(out, p->name);
 	fputs(",\"about\":", out);
 	text(out, p->about);
-	fprintf(out, ",\"least_peers\":%u,\"most_peers\":%u,\"peers\":%u,\"least_size\":%zu,\"alternates\":%s,"
-	             "\"tails\":%s,\"shape\":\"%s\",\"edges\":[",
-	        p->least_peers, p->most_peers, p->peers, p->least_size ? p->least_size : 1,
-	        p->alternates ? "true" : "false", has_tails(binding) ? "true" : "false", shape(p));
+	fprintf(out,
+		",\"least_peers\":%u,\"most_peers\":%u,\"peers\":%u,\"least_size\":%zu,"
+		"\"alternates\":%s,"
+		"\"tails\":%s,\"shape\":\"%s\",\"edges\":[",
+		p->least_peers, p->most_peers, p->peers, p->least_size ? p->least_size : 1,
+		p->alternates ? "true" : "false", has_tails(binding) ? "true" : "false", shape(p));
 	for (unsigned i = 0; i < count; i++) {
 		for (unsigned a = 0; a < p->peers; a++) {
 			for (unsigned b = 0; b < p->peers; b++) {
-				if (a != b && edges[i].producers >> a & 1 && edges[i].consumers >> b & 1) {
+				if (a != b && edges[i].producers >> a & 1 &&
+				    edges[i].consumers >> b & 1) {
 					fprintf(out, "%s[%u,%u]", comma ? "," : "", a, b);
 					comma = true;
 				}
 			}
 		}
 	}
-	fprintf(out, "],\"quantity\":\"%s\",\"messages\":%g,\"options\":[", p->quantity, p->messages);
+	fprintf(out, "],\"quantity\":\"%s\",\"messages\":%g,\"options\":[", p->quantity,
+		p->messages);
 	comma = false;
 	options_out(out, &comma, p->options, u->option_bytes);
 	fputs("]}", out);
@@ -183,9 +194,9 @@ int describe(FILE *out)
 #endif
 	fprintf(out, ",\"clock\":\"%s\",\"mechanisms\":[",
 #if defined(__x86_64__)
-	        *toll_clock_is_counter ? "tsc" : "monotonic"
+		*toll_clock_is_counter ? "tsc" : "monotonic"
 #else
-	        *toll_clock_is_counter ? "cntvct" : "monotonic"
+		*toll_clock_is_counter ? "cntvct" : "monotonic"
 #endif
 	);
 	for (const struct unit *u = units(), *before = NULL; u; before = u, u = u->next) {
@@ -224,12 +235,14 @@ static bool wish_read(char *line, struct wish *wish, const char **why)
 	size = strsep(&rest, "/");
 	wait = strsep(&rest, "/");
 	*why = "not a cell's key";
-	if (!wish->variant || !wish->pattern || !placement || !size || !wait || !parse_size(size, &wish->size))
+	if (!wish->variant || !wish->pattern || !placement || !size || !wait ||
+	    !parse_size(size, &wish->size))
 		return false;
 	size_t len = strcspn(wait, ":");
 	unsigned i = 0;
 
-	while (i < TOLL_WAIT_COUNT && !(strlen(names[i]) == len && strncmp(names[i], wait, len) == 0))
+	while (i < TOLL_WAIT_COUNT &&
+	       !(strlen(names[i]) == len && strncmp(names[i], wait, len) == 0))
 		i++;
 	if (i == TOLL_WAIT_COUNT)
 		return false;
@@ -267,8 +280,9 @@ static bool fits(const struct layout *layout, char *why, size_t bytes)
 		return false;
 	}
 	/* what else went wrong in there will be said when the cell is run */
-	snprintf(why, bytes, "%s plays both ends, and the channel does not hold a message of %llu B",
-	         layout->wish.pattern, (unsigned long long)layout->wish.size);
+	snprintf(why, bytes,
+		 "%s plays both ends, and the channel does not hold a message of %llu B",
+		 layout->wish.pattern, (unsigned long long)layout->wish.size);
 	return status == 0;
 }
 
@@ -277,6 +291,8 @@ int examine(FILE *in, FILE *out)
 	char *line = NULL;
 	size_t room = 0;
 
+	/* an answer a line: should a mechanism crash, toll knows over which cell */
+	setvbuf(out, NULL, _IOLBF, BUFSIZ);
 	while (getline(&line, &room, in) > 0) {
 		const char *bad;
 		char why[PAGE_TEXT] = "";
@@ -309,8 +325,10 @@ int examine(FILE *in, FILE *out)
 		}
 		double bytes = p->bytes ? p->bytes(wish.size) : (double)wish.size;
 
-		fprintf(out, "ok\t%u\t%zu\t%d\t%.6g\n", layout.choice.unit->mechanism.slots ? layout.slots : 0, memory,
-		        p->fills && !layout.choice.unit->mechanism.slots && wish.depth < 0, bytes * p->messages);
+		fprintf(out, "ok\t%u\t%zu\t%d\t%.17g\n",
+			layout.choice.unit->mechanism.slots ? layout.slots : 0, memory,
+			p->fills && !layout.choice.unit->mechanism.slots && wish.depth < 0,
+			bytes * p->messages);
 	}
 	free(line);
 	return ferror(out) || fflush(out) ? -1 : 0;

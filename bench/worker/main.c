@@ -9,13 +9,15 @@ static int usage(FILE *out, int status)
 {
 	fputs("toll-worker measures for toll(1). By hand it tells what it can do:\n"
 	      "  toll-worker --describe [-m PLUGIN.so]…   its mechanisms and patterns, as JSON\n"
-	      "  toll-worker --examine  [-m PLUGIN.so]…   cells on standard input: can it run them?\n"
+	      "  toll-worker --examine  [-m PLUGIN.so]…   cells on standard input: can it run "
+	      "them?\n"
 	      "  toll-worker --version\n",
 	      out);
 	return status;
 }
 
-/* Plug-ins that would not load, as JSON. Path and reason come from elsewhere: no quotes, no controls. */
+/* Plug-ins that would not load, as JSON. Path and reason come from elsewhere: no quotes, no
+ * controls. */
 static char failed[16384];
 
 static void refuse(const char *path, const char *why)
@@ -28,11 +30,13 @@ static void refuse(const char *path, const char *why)
 		size_t n = 0;
 
 		for (const char *c = text[i]; *c && n + 1 < sizeof(clean[i]); c++)
-			clean[i][n++] = (char)(*c == '"' || *c == '\\' || (unsigned char)*c < 0x20 ? '\'' : *c);
+			clean[i][n++] =
+				(char)(*c == '"' || *c == '\\' || (unsigned char)*c < 0x20 ? '\''
+											   : *c);
 		clean[i][n] = '\0';
 	}
-	snprintf(entry, sizeof(entry), "%s{\"plugin\":\"%s\",\"reason\":\"%s\"}", used ? "," : "", clean[0],
-	         clean[1]);
+	snprintf(entry, sizeof(entry), "%s{\"plugin\":\"%s\",\"reason\":\"%s\"}", used ? "," : "",
+		 clean[0], clean[1]);
 	if (used + strlen(entry) < sizeof(failed))
 		memcpy(failed + used, entry, strlen(entry) + 1);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* peer.c - a peer's life: attach, meet, play turns, hand over, leave; and how it waits, gives up, fails. */
+/* peer.c - a peer's life: attach, meet, play turns, hand over, leave; and how it waits, gives up,
+ * fails. */
 #include "clock.h"
 #include "worker.h"
 
@@ -19,7 +20,7 @@
 
 enum { WATCH_NS = 200000, GAP_NS = 1000, LOOK_NS = 20000000 };
 
-static __thread struct harness *mine;  /* of this peer: signal handler and failures find it here */
+static __thread struct harness *mine; /* of this peer: signal handler and failures find it here */
 
 /* ---- clock and futex ---- */
 
@@ -107,7 +108,7 @@ void toll_fail(const char *what)
 	int error = errno;
 
 	worker_failed(mine->page, mine->worker, "peer %u: %s: %s", mine->peer->index, what,
-	              error ? strerror(error) : "failed");
+		      error ? strerror(error) : "failed");
 	leave(1);
 }
 
@@ -119,12 +120,17 @@ void toll_broken(const struct toll_port *port, const void *message, size_t len, 
 	if (len < sizeof(got))
 		expected &= (1ULL << 8 * len) - 1;
 	if (got == expected && len >= sizeof(got))
-		worker_failed(mine->page, mine->worker, "peer %u: the content of message %llu changed on its way",
-		              mine->peer->index, (unsigned long long)(port->sequence & 0xffffffffffffULL));
+		worker_failed(
+			mine->page, mine->worker,
+			"peer %u: content or length of message %llu changed on its way (%zu B)",
+			mine->peer->index, (unsigned long long)(port->sequence & 0xffffffffffffULL),
+			len);
 	else
 		worker_failed(mine->page, mine->worker,
-		              "peer %u: a message was lost, doubled or out of order (got %#llx, expected %#llx, %zu B)",
-		              mine->peer->index, (unsigned long long)got, (unsigned long long)expected, len);
+			      "peer %u: a message was lost, doubled or out of order (got %#llx, "
+			      "expected %#llx, %zu B)",
+			      mine->peer->index, (unsigned long long)got,
+			      (unsigned long long)expected, len);
 	leave(1);
 }
 
@@ -202,9 +208,11 @@ bool toll_sleep(struct toll_port *port, unsigned *how, uint64_t *since)
 		if (spun(peer, since))
 			*how = TOLL_SLEEP;
 	} else if (peer->wait == TOLL_WAIT_POLL) {
-		struct pollfd fd = { .fd = port->descriptor, .events = port->side == TOLL_PRODUCER ? POLLOUT : POLLIN };
+		struct pollfd fd = { .fd = port->descriptor,
+				     .events = port->side == TOLL_PRODUCER ? POLLOUT : POLLIN };
 
-		/* one end both ways: who sends waits for room, who receives for bytes; port tells which */
+		/* one end both ways: who sends waits for room, who receives for bytes; port tells
+		 * which */
 		if (port->side == TOLL_BOTH && port >= peer->out && port < peer->out + peer->outs)
 			fd.events = POLLOUT;
 		poll(&fd, 1, -1);
@@ -295,7 +303,8 @@ uint64_t toll_pattern_ns(const struct toll_peer *peer, const char *name)
 
 static bool stopping(const struct harness *h)
 {
-	return __atomic_load_n(&h->peer->pace, __ATOMIC_ACQUIRE) & (TOLL_PACE_STOP | TOLL_PACE_DEAD);
+	return __atomic_load_n(&h->peer->pace, __ATOMIC_ACQUIRE) &
+	       (TOLL_PACE_STOP | TOLL_PACE_DEAD);
 }
 
 /* Sleeps until a visit is handed over. false: leave. */
@@ -322,7 +331,8 @@ static void watch(struct harness *h)
 			return; /* they would only see each other */
 	}
 	double per_ns = h->page->ticks_per_ns;
-	uint64_t start = toll_ticks(), before = start, until = start + (uint64_t)(WATCH_NS * per_ns);
+	uint64_t start = toll_ticks(), before = start,
+		 until = start + (uint64_t)(WATCH_NS * per_ns);
 	uint64_t least = (uint64_t)(GAP_NS * per_ns), missing = 0, most = 0;
 
 	while (before < until) {
@@ -346,10 +356,12 @@ static void deadline_missed(const struct harness *h)
 
 	for (unsigned i = 0; i < peer->ins; i++) {
 		if (peer->in[i].why == TOLL_DEADLINE)
-			worker_failed(h->page, h->worker, "deadline: peer %u waited too long for a message of peer %u",
-			              peer->index, (unsigned)(peer->in[i].producer >> 48));
+			worker_failed(h->page, h->worker,
+				      "deadline: peer %u waited too long for a message of peer %u",
+				      peer->index, (unsigned)(peer->in[i].producer >> 48));
 	}
-	worker_failed(h->page, h->worker, "deadline: peer %u waited too long for room to send", peer->index);
+	worker_failed(h->page, h->worker, "deadline: peer %u waited too long for room to send",
+		      peer->index);
 }
 
 static void play(struct harness *h, const struct page_turn *turn)
@@ -407,8 +419,8 @@ static uint32_t next_cycle_end(const struct page *page, uint32_t visit)
 	return page->end;
 }
 
-/* At a cycle's end. Peer 0 may shorten the schedule, but only from the cycle after the next one on; no
- * other peer gets that far before peer 0 has decided. false: leave. */
+/* At a cycle's end. Peer 0 may shorten the schedule, but only from the cycle after the next one on;
+ * no other peer gets that far before peer 0 has decided. false: leave. */
 static bool cycle_end(struct harness *h, uint32_t visit, uint32_t cycles)
 {
 	struct page *page = h->page;
@@ -499,11 +511,13 @@ static bool bind_to(int cpu)
 static void deadline_signals(void)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMAX };
-	struct itimerspec every = { .it_interval = { .tv_nsec = LOOK_NS }, .it_value = { .tv_nsec = LOOK_NS } };
+	struct itimerspec every = { .it_interval = { .tv_nsec = LOOK_NS },
+				    .it_value = { .tv_nsec = LOOK_NS } };
 	timer_t timer;
 
 	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-	if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 || timer_settime(timer, 0, &every, NULL) < 0)
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
+	    timer_settime(timer, 0, &every, NULL) < 0)
 		toll_fail("timer_create");
 }
 
@@ -517,10 +531,11 @@ __attribute__((noinline)) static void live(struct harness *h)
 
 	if (!bind_to(worker->cpu[peer->index])) {
 		worker_failed(page, worker, "peer %u cannot be bound to CPU %d: %s", peer->index,
-		              worker->cpu[peer->index], strerror(errno));
+			      worker->cpu[peer->index], strerror(errno));
 		leave(1);
 	}
-	if (!layout_attach(h->layout, peer->index, worker->touch_all, h->seed, &offset, why, sizeof(why)))
+	if (!layout_attach(h->layout, peer->index, worker->touch_all, h->seed, &offset, why,
+			   sizeof(why)))
 		goto failed;
 	h->self->buffer_bytes = offset;
 	if (!barrier(h, &worker->attached, 1))
@@ -532,10 +547,10 @@ __attribute__((noinline)) static void live(struct harness *h)
 	peer->ticks_per_ns = page->ticks_per_ns;
 	peer->hybrid_ticks = (uint64_t)((double)worker->hybrid_ns * page->ticks_per_ns);
 	__atomic_fetch_or(&peer->pace,
-	                  peer->wait == TOLL_WAIT_PAUSE ? TOLL_PACE_PAUSE :
-	                  peer->wait == TOLL_WAIT_YIELD ? TOLL_PACE_YIELD :
-	                                                  0,
-	                  __ATOMIC_RELAXED);
+			  peer->wait == TOLL_WAIT_PAUSE   ? TOLL_PACE_PAUSE
+			  : peer->wait == TOLL_WAIT_YIELD ? TOLL_PACE_YIELD
+							  : 0,
+			  __ATOMIC_RELAXED);
 	if (pattern->prepare)
 		pattern->prepare(peer);
 	if (pattern->deadline)
@@ -566,7 +581,8 @@ __attribute__((noinline)) static void live(struct harness *h)
 			watch(h);
 		else
 			play(h, turn);
-		if (pattern->together && turn->kind == PAGE_RUN && !barrier(h, &worker->ended, ++turns))
+		if (pattern->together && turn->kind == PAGE_RUN &&
+		    !barrier(h, &worker->ended, ++turns))
 			break;
 		if (!hand_over(h, visit))
 			break;
@@ -579,7 +595,8 @@ failed:
 
 void peer_live(struct harness *h)
 {
-	/* a stack that begins elsewhere in each worker: its place relative to the data changes timings */
+	/* a stack that begins elsewhere in each worker: its place relative to the data changes
+	 * timings */
 	h->self->stack_bytes = (uint32_t)(random_next(&h->seed) % 512 * 16);
 	volatile char *offset = __builtin_alloca(h->self->stack_bytes + 1);
 

@@ -9,7 +9,7 @@
 
 static struct unit *first;
 static const char *loading = "built in";
-static char trouble[256];              /* what toll_register() found wrong with the plug-in being loaded */
+static char trouble[256]; /* what toll_register() found wrong with the plug-in being loaded */
 
 struct unit *units(void)
 {
@@ -24,19 +24,21 @@ static void copy_prefix(void *to, size_t to_bytes, const void *from, size_t from
 
 static const char *missing_verb(const struct toll_mechanism *m)
 {
-	return !m->attach  ? "attach" :
-	       !m->reserve ? "reserve" :
-	       !m->commit  ? "commit" :
-	       !m->peek    ? "peek" :
-	       !m->release ? "release" :
-			     NULL;
+	return !m->attach    ? "attach"
+	       : !m->reserve ? "reserve"
+	       : !m->commit  ? "commit"
+	       : !m->peek    ? "peek"
+	       : !m->release ? "release"
+			     : NULL;
 }
 
 void toll_register(const struct toll_unit *given)
 {
 	if (given->abi != TOLL_ABI) {
-		snprintf(trouble, sizeof(trouble), "is built for ABI %u, this toll-worker has ABI %u; rebuild it with "
-		         "this toll's headers", given->abi, TOLL_ABI);
+		snprintf(trouble, sizeof(trouble),
+			 "is built for ABI %u, this toll-worker has ABI %u; rebuild it with "
+			 "this toll's headers",
+			 given->abi, TOLL_ABI);
 		return;
 	}
 	struct unit *unit = calloc(1, sizeof(*unit));
@@ -45,20 +47,23 @@ void toll_register(const struct toll_unit *given)
 		snprintf(trouble, sizeof(trouble), "out of memory");
 		return;
 	}
-	copy_prefix(&unit->mechanism, sizeof(unit->mechanism), given->mechanism, given->mechanism->size);
+	copy_prefix(&unit->mechanism, sizeof(unit->mechanism), given->mechanism,
+		    given->mechanism->size);
 	const struct toll_mechanism *m = &unit->mechanism;
 	const char *verb = missing_verb(m);
 
 	if (m->name == NULL || verb != NULL) {
 		snprintf(trouble, sizeof(trouble), "mechanism %s lacks the verb %s",
-		         m->name ? m->name : "without a name", verb ? verb : "name");
+			 m->name ? m->name : "without a name", verb ? verb : "name");
 		free(unit);
 		return;
 	}
 	for (const struct unit *other = first; other; other = other->next) {
-		if (strcmp(other->mechanism.name, m->name) == 0 && strcmp(other->from, loading) != 0) {
-			snprintf(trouble, sizeof(trouble), "a mechanism called %s is there already (%s)", m->name,
-			         other->from);
+		if (strcmp(other->mechanism.name, m->name) == 0 &&
+		    strcmp(other->from, loading) != 0) {
+			snprintf(trouble, sizeof(trouble),
+				 "a mechanism called %s is there already (%s)", m->name,
+				 other->from);
 			free(unit);
 			return;
 		}
@@ -78,8 +83,10 @@ void toll_register(const struct toll_unit *given)
 		struct unit_binding *mine = &unit->bindings[i];
 
 		copy_prefix(&binding, sizeof(binding),
-		            (const char *)given->bindings + (size_t)i * given->binding_bytes, given->binding_bytes);
-		copy_prefix(&mine->pattern, sizeof(mine->pattern), binding.pattern, binding.pattern->size);
+			    (const char *)given->bindings + (size_t)i * given->binding_bytes,
+			    given->binding_bytes);
+		copy_prefix(&mine->pattern, sizeof(mine->pattern), binding.pattern,
+			    binding.pattern->size);
 		mine->options = mine->pattern.options;
 		mine->instances = binding.instances;
 		mine->count = binding.count;
@@ -117,7 +124,8 @@ bool registry_load(const char *path, char *why, size_t bytes)
 	for (const struct unit *u = first; u; u = u->next)
 		count++;
 	if (count == count_before) {
-		snprintf(why, bytes, "registers no mechanism; it should end with TOLL_MECHANISM(…)");
+		snprintf(why, bytes,
+			 "registers no mechanism; it should end with TOLL_MECHANISM(…)");
 		return false;
 	}
 	return true;
@@ -138,7 +146,8 @@ const struct toll_option *harness_options(void)
 	static const struct toll_option options[] = {
 		{ "instances", "auto", "auto, 1 … 96",
 		  "lines that a small channel rotates over (auto: 96 up to 4 KiB)" },
-		{ "memory", "anonymous", "anonymous, memfd, huge", "what the shared memory is made of" },
+		{ "memory", "anonymous", "anonymous, memfd, huge",
+		  "what the shared memory is made of" },
 		{ 0 },
 	};
 
@@ -173,7 +182,8 @@ bool parse_ns(const char *text, uint64_t *ns)
 	static const struct {
 		const char *unit;
 		double ns;
-	} units_of_time[] = { { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "m", 6e10 }, { "h", 3.6e12 } };
+	} units_of_time[] = { { "ns", 1 },  { "us", 1e3 }, { "ms", 1e6 },
+			      { "s", 1e9 }, { "m", 6e10 }, { "h", 3.6e12 } };
 	char *end;
 
 	if (*text < '0' || *text > '9')
@@ -201,7 +211,8 @@ const char *values_get(const struct toll_values *values, const char *name)
 static bool values_add(struct toll_values *values, const char *name, const char *value)
 {
 	if (values->count == sizeof(values->value) / sizeof(*values->value) ||
-	    strlen(name) >= sizeof(values->value[0].name) || strlen(value) >= sizeof(values->value[0].value))
+	    strlen(name) >= sizeof(values->value[0].name) ||
+	    strlen(value) >= sizeof(values->value[0].value))
 		return false;
 	struct toll_value *mine = &values->value[values->count++];
 
@@ -210,9 +221,10 @@ static bool values_add(struct toll_values *values, const char *name, const char 
 	return true;
 }
 
-/* true when value is one of the words of a list like "slot, shared-line"; other texts ("4K … 1M") are
- * for people and take anything of the default's kind. */
-static bool value_allowed(const struct toll_option *option, const char *value, char *why, size_t bytes)
+/* true when value is one of the words of a list like "slot, shared-line"; other texts ("4K … 1M")
+ * are for people and take anything of the default's kind. */
+static bool value_allowed(const struct toll_option *option, const char *value, char *why,
+			  size_t bytes)
 {
 	uint64_t number;
 
@@ -246,7 +258,8 @@ static bool values_read(struct toll_values *values, const char *text, char *why,
 	char copy[192];
 
 	if (snprintf(copy, sizeof(copy), "%s", text) >= (int)sizeof(copy)) {
-		snprintf(why, bytes, "its options are longer than %zu characters", sizeof(copy) - 1);
+		snprintf(why, bytes, "its options are longer than %zu characters",
+			 sizeof(copy) - 1);
 		return false;
 	}
 	for (char *rest = copy, *word; (word = strsep(&rest, ",")) != NULL;) {
@@ -264,8 +277,10 @@ static bool values_read(struct toll_values *values, const char *text, char *why,
 				mine = &values->value[i];
 		}
 		if (mine == NULL || strlen(value) >= sizeof(mine->value)) {
-			snprintf(why, bytes, mine ? "the value of option \"%s\" is too long" :
-			                            "there is no option \"%s\"", word);
+			snprintf(why, bytes,
+				 mine ? "the value of option \"%s\" is too long"
+				      : "there is no option \"%s\"",
+				 word);
 			return false;
 		}
 		snprintf(mine->value, sizeof(mine->value), "%s", value);
@@ -274,8 +289,8 @@ static bool values_read(struct toll_values *values, const char *text, char *why,
 	return true;
 }
 
-static bool values_check(const struct toll_values *values, const struct toll_option *options, size_t stride,
-                         char *why, size_t bytes)
+static bool values_check(const struct toll_values *values, const struct toll_option *options,
+			 size_t stride, char *why, size_t bytes)
 {
 	const struct toll_option *option;
 
@@ -286,7 +301,8 @@ static bool values_check(const struct toll_values *values, const struct toll_opt
 	return true;
 }
 
-static bool values_defaults(struct toll_values *values, const struct toll_option *options, size_t stride)
+static bool values_defaults(struct toll_values *values, const struct toll_option *options,
+			    size_t stride)
 {
 	const struct toll_option *option;
 
@@ -306,7 +322,8 @@ static bool when_holds(const struct toll_mechanism *m, const struct toll_values 
 	size_t name = strcspn(m->when, "=");
 
 	for (unsigned i = 0; i < values->count; i++) {
-		if (strlen(values->value[i].name) == name && strncmp(values->value[i].name, m->when, name) == 0)
+		if (strlen(values->value[i].name) == name &&
+		    strncmp(values->value[i].name, m->when, name) == 0)
 			return strcmp(values->value[i].value, m->when + name + 1) == 0;
 	}
 	return false;
@@ -339,7 +356,9 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 		if (any == NULL) {
 			any = u;
 			if (!values_defaults(values, u->mechanism.options, u->option_bytes) ||
-			    (u->mechanism.in_place && !values_defaults(values, harness_options(), sizeof(struct toll_option)))) {
+			    (u->mechanism.in_place &&
+			     !values_defaults(values, harness_options(),
+					      sizeof(struct toll_option)))) {
 				snprintf(why, bytes, "it has too many options");
 				return false;
 			}
@@ -348,7 +367,8 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 			char key[32];
 
 			snprintf(key, sizeof(key), "%.*s", (int)strcspn(when, "="), when);
-			if (values_get(values, key) == NULL && !values_add(values, key, strchr(when, '=') + 1))
+			if (values_get(values, key) == NULL &&
+			    !values_add(values, key, strchr(when, '=') + 1))
 				return false;
 		}
 	}
@@ -356,7 +376,8 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 		snprintf(why, bytes, "there is no mechanism \"%s\"", name);
 		return false;
 	}
-	if (wish->variant[name_len] == ':' && !values_read(values, wish->variant + name_len + 1, why, bytes))
+	if (wish->variant[name_len] == ':' &&
+	    !values_read(values, wish->variant + name_len + 1, why, bytes))
 		return false;
 	if (!values_check(values, any->mechanism.options, any->option_bytes, why, bytes) ||
 	    (any->mechanism.in_place &&
@@ -371,12 +392,15 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 			bound = &any->bindings[i];
 	}
 	if (bound == NULL) {
-		snprintf(why, bytes, "%s was built without the pattern %s; rebuild %s with this toll's headers",
-		         name, pattern, strcmp(any->from, "built in") == 0 ? "toll-worker" : any->from);
+		snprintf(why, bytes,
+			 "%s was built without the pattern %s; rebuild %s with this toll's headers",
+			 name, pattern,
+			 strcmp(any->from, "built in") == 0 ? "toll-worker" : any->from);
 		return false;
 	}
 
-	/* the constant: its `when` holds; one for both ways where the pattern strictly alternates */
+	/* the constant: its `when` holds; one for both ways where the pattern strictly alternates
+	 */
 	bool pairs = bound->pattern.alternates && bound->pattern.most_peers > 1, found_when = false;
 	const struct unit *best = NULL;
 
@@ -392,11 +416,13 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 			best = u;
 	}
 	if (!found_when) {
-		snprintf(why, bytes, "%s has no such layout or mode (see toll list mechanisms)", wish->variant);
+		snprintf(why, bytes, "%s has no such layout or mode (see toll list mechanisms)",
+			 wish->variant);
 		return false;
 	}
 	if (best == NULL) {
-		snprintf(why, bytes, "%s goes both ways only; %s needs one-way channels", name, pattern);
+		snprintf(why, bytes, "%s goes both ways only; %s needs one-way channels", name,
+			 pattern);
 		return false;
 	}
 	choice->unit = best;
@@ -430,14 +456,15 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 		return false;
 	}
 	if (wish->peers < p->least_peers || wish->peers > p->most_peers) {
-		snprintf(why, bytes, p->least_peers == p->most_peers ? "%s has %u peers, not %u" :
-		                                                       "%s has at least %u peers, not %u",
-		         pattern, p->least_peers, wish->peers);
+		snprintf(why, bytes,
+			 p->least_peers == p->most_peers ? "%s has %u peers, not %u"
+							 : "%s has at least %u peers, not %u",
+			 pattern, p->least_peers, wish->peers);
 		return false;
 	}
 	if (wish->size < (p->least_size ? p->least_size : 1)) {
 		snprintf(why, bytes, "%s needs messages of at least %zu B (toll's header)", pattern,
-		         p->least_size ? p->least_size : 1);
+			 p->least_size ? p->least_size : 1);
 		return false;
 	}
 	if (m->self_only && p->most_peers > 1) {
@@ -446,7 +473,7 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 	}
 	if (wish->depth > 0 && m->most_depth && (unsigned)wish->depth > m->most_depth) {
 		snprintf(why, bytes, "%s holds at most %u message%s", name, m->most_depth,
-		         m->most_depth == 1 ? "" : "s");
+			 m->most_depth == 1 ? "" : "s");
 		return false;
 	}
 	if (wish->depth == 0 && p->most_peers == 1) {
@@ -454,16 +481,22 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 		return false;
 	}
 	if (wish->depth >= 0 && p->many_inputs && m->producers != 1 && wish->peers > 2) {
-		snprintf(why, bytes, "depth is kept between one producer and one consumer; %s shares its channel", name);
+		snprintf(why, bytes,
+			 "depth is kept between one producer and one consumer; %s shares its "
+			 "channel",
+			 name);
 		return false;
 	}
 	if (wish->copy && !m->in_place) {
-		snprintf(why, bytes, "copy concerns mechanisms in shared memory; %s copies anyway", name);
+		snprintf(why, bytes, "copy concerns mechanisms in shared memory; %s copies anyway",
+			 name);
 		return false;
 	}
 	if (!registry_loop(choice, wish)) {
-		snprintf(why, bytes, wish->stamped ? "%s has no tail mode" : "%s was built without this form of its loop",
-		         pattern);
+		snprintf(why, bytes,
+			 wish->stamped ? "%s has no tail mode"
+				       : "%s was built without this form of its loop",
+			 pattern);
 		return false;
 	}
 	return true;
@@ -475,15 +508,18 @@ bool (*registry_loop(const struct choice *choice, const struct wish *wish))(stru
 	const struct unit_binding *binding = choice->binding;
 	bool sleeps = wish->wait >= TOLL_WAIT_BLOCK;
 	bool credit = wish->depth == 0 || (wish->depth > 0 && !m->slots);
-	unsigned bits = wish->stamped ? TOLL_STAMPED : credit ? TOLL_CREDIT : wish->copy ? TOLL_COPY : 0;
+	unsigned bits = wish->stamped ? TOLL_STAMPED
+			: credit      ? TOLL_CREDIT
+			: wish->copy  ? TOLL_COPY
+				      : 0;
 	bool (*loop)(struct toll_peer *) = NULL;
 
 	for (unsigned i = 0; i < binding->count; i++) {
 		struct toll_instance instance;
 
 		copy_prefix(&instance, sizeof(instance),
-		            (const char *)binding->instances + (size_t)i * binding->instance_bytes,
-		            binding->instance_bytes);
+			    (const char *)binding->instances + (size_t)i * binding->instance_bytes,
+			    binding->instance_bytes);
 		if (instance.sleeps != sleeps || instance.bits != bits)
 			continue;
 		if (instance.size == 0 && loop == NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* supervise.c - a worker: opens a cell's channels, starts its peers and waits, so that whatever dies, the
- * others leave, the reason is said and nothing stays behind. */
+/* supervise.c - a worker: opens a cell's channels, starts its peers and waits, so that whatever
+ * dies, the others leave, the reason is said and nothing stays behind. */
 #include "worker.h"
 
 #include <errno.h>
@@ -34,7 +34,8 @@ static int main_thread(void)
 
 static void *thread_main(void *harness)
 {
-	/* the supervisor's signals stay blocked here: one that took SIGTERM would end the process */
+	/* the supervisor's signals stay blocked here: one that took SIGTERM would end the process
+	 */
 	peer_live(harness);
 	return NULL;
 }
@@ -124,17 +125,19 @@ static bool reap(struct workplace *w, bool stopping)
 					w->layout.peer[k].dead = i;
 			}
 			if (!stopping && WIFSIGNALED(status))
-				worker_failed(w->page, w->worker, "peer %u died: %s", i, strsignal(WTERMSIG(status)));
+				worker_failed(w->page, w->worker, "peer %u died: %s", i,
+					      strsignal(WTERMSIG(status)));
 			else if (!stopping)
-				worker_failed(w->page, w->worker, "peer %u ended too early (status %d)", i,
-				              WEXITSTATUS(status));
+				worker_failed(w->page, w->worker,
+					      "peer %u ended too early (status %d)", i,
+					      WEXITSTATUS(status));
 		}
 	}
 	return unexpected;
 }
 
-/* Sleeps until told to end (SIGTERM) or a peer ends; then makes the others leave: the signal is repeated,
- * since it may come just before a call that sleeps. */
+/* Sleeps until told to end (SIGTERM) or a peer ends; then makes the others leave: the signal is
+ * repeated, since it may come just before a call that sleeps. */
 static void wait_for_end(struct workplace *w, const sigset_t *signals)
 {
 	bool stopping = false;
@@ -188,7 +191,9 @@ static bool measure_capacity(struct workplace *w, char *why, size_t bytes)
 		return false;
 	}
 	if (status != 0) {
-		snprintf(why, bytes, "%s", w->worker->reason[0] ? w->worker->reason : "measuring the capacity failed");
+		snprintf(why, bytes, "%s",
+			 w->worker->reason[0] ? w->worker->reason
+					      : "measuring the capacity failed");
 		return false;
 	}
 	return true;
@@ -197,15 +202,15 @@ static bool measure_capacity(struct workplace *w, char *why, size_t bytes)
 static bool read_wish(const struct page_worker *worker, struct wish *wish)
 {
 	*wish = (struct wish){ .variant = worker->variant,
-		               .pattern = worker->pattern,
-		               .wait = (enum toll_wait)worker->wait,
-		               .size = worker->size,
-		               .depth = worker->depth,
-		               .slots = worker->slots,
-		               .peers = worker->peers,
-		               .copy = worker->copy,
-		               .threads = worker->threads,
-		               .stamped = worker->stamped };
+			       .pattern = worker->pattern,
+			       .wait = (enum toll_wait)worker->wait,
+			       .size = worker->size,
+			       .depth = worker->depth,
+			       .slots = worker->slots,
+			       .peers = worker->peers,
+			       .copy = worker->copy,
+			       .threads = worker->threads,
+			       .stamped = worker->stamped };
 	return worker->wait < TOLL_WAIT_COUNT && worker->peers >= 1 && worker->peers <= PAGE_PEERS;
 }
 
@@ -232,7 +237,8 @@ static bool prepare(struct workplace *w, unsigned slot, char *why, size_t bytes)
 		if (!registry_choose(&second, &versus, why, bytes))
 			return false;
 		if (versus.unit->end_bytes != w->layout.choice.unit->end_bytes) {
-			snprintf(why, bytes, "%.64s and %.64s have different ends", worker->variant, worker->versus);
+			snprintf(why, bytes, "%.64s and %.64s have different ends", worker->variant,
+				 worker->versus);
 			return false;
 		}
 	}
@@ -257,15 +263,16 @@ static bool prepare(struct workplace *w, unsigned slot, char *why, size_t bytes)
 		struct harness *h = &w->harness[i];
 
 		*h = (struct harness){ .page = w->page,
-			               .worker = worker,
-			               .self = &worker->peer[i],
-			               .layout = &w->layout,
-			               .peer = &w->layout.peer[i],
-			               .loop = { registry_loop(&w->layout.choice, &wish),
-			                         worker->versus[0] ? registry_loop(&versus, &second) : NULL },
-			               .timer = worker->timer == i,
-			               .supervisor = main_thread(),
-			               .seed = random_next(&seed) };
+				       .worker = worker,
+				       .self = &worker->peer[i],
+				       .layout = &w->layout,
+				       .peer = &w->layout.peer[i],
+				       .loop = { registry_loop(&w->layout.choice, &wish),
+						 worker->versus[0] ? registry_loop(&versus, &second)
+								   : NULL },
+				       .timer = worker->timer == i,
+				       .supervisor = main_thread(),
+				       .seed = random_next(&seed) };
 		h->peer->harness = h;
 		h->peer->histogram = w->page->histogram[slot];
 	}
@@ -279,14 +286,17 @@ int supervise(int page_fd, unsigned slot)
 	char why[PAGE_TEXT] = "";
 	sigset_t signals;
 
-	if (fstat(page_fd, &status) < 0 || (size_t)status.st_size < sizeof(struct page) || slot >= PAGE_WORKERS) {
-		fprintf(stderr, "toll-worker: --page is for toll; ask with --describe or --examine\n");
+	if (fstat(page_fd, &status) < 0 || (size_t)status.st_size < sizeof(struct page) ||
+	    slot >= PAGE_WORKERS) {
+		fprintf(stderr,
+			"toll-worker: --page is for toll; ask with --describe or --examine\n");
 		return 4;
 	}
 	w.page = mmap(NULL, sizeof(struct page), PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
-	if (w.page == MAP_FAILED || w.page->magic != PAGE_MAGIC || w.page->version != PAGE_VERSION ||
-	    w.page->bytes != sizeof(struct page)) {
-		fprintf(stderr, "toll-worker: the control page is of another toll; install both together\n");
+	if (w.page == MAP_FAILED || w.page->magic != PAGE_MAGIC ||
+	    w.page->version != PAGE_VERSION || w.page->bytes != sizeof(struct page)) {
+		fprintf(stderr, "toll-worker: the control page is of another toll; install both "
+				"together\n");
 		return 4;
 	}
 	close(page_fd);
@@ -321,7 +331,8 @@ int supervise(int page_fd, unsigned slot)
 	toll_journal_done();
 	uint32_t expected = PAGE_READY;
 
-	__atomic_compare_exchange_n(&w.worker->state, &expected, PAGE_LEFT, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	__atomic_compare_exchange_n(&w.worker->state, &expected, PAGE_LEFT, false, __ATOMIC_ACQ_REL,
+				    __ATOMIC_ACQUIRE);
 	worker_event(w.page);
 	return 0;
 }

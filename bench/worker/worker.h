@@ -25,16 +25,16 @@ struct unit_binding {
 	unsigned count, instance_bytes;
 };
 
-struct unit {                          /* a registered constant, in this program's shape */
+struct unit { /* a registered constant, in this program's shape */
 	struct toll_mechanism mechanism;
 	size_t end_bytes, option_bytes;
 	struct unit_binding *bindings;
 	unsigned count;
-	const char *from;              /* "built in", or the plug-in's path */
+	const char *from; /* "built in", or the plug-in's path */
 	struct unit *next;
 };
 
-struct unit *units(void);              /* in order of registration, by name */
+struct unit *units(void); /* in order of registration, by name */
 /* The i-th option, NULL behind the last. */
 const struct toll_option *option_at(const struct toll_option *options, size_t stride, unsigned i);
 const struct toll_option *harness_options(void); /* instances=, memory=: of in-place mechanisms */
@@ -67,56 +67,58 @@ bool parse_ns(const char *text, uint64_t *ns);
 
 /* ---- describe.c ---- */
 
-int describe(FILE *out);               /* toll-worker --describe */
-int examine(FILE *in, FILE *out);      /* toll-worker --examine */
+int describe(FILE *out);          /* toll-worker --describe */
+int examine(FILE *in, FILE *out); /* toll-worker --examine */
 
 /* ---- channel.c: a cell's channels, ends and ports ---- */
 
 enum { MOST_CHANNELS = TOLL_MOST_EDGES * 2, MOST_INSTANCES = 96 };
 
-struct channel {                       /* one edge, or a pair's share of it, in all its instances */
+struct channel { /* one edge, or a pair's share of it, in all its instances */
 	const struct toll_mechanism *mechanism;
 	struct toll_channel instance[MOST_INSTANCES];
 	unsigned instances, opened;
 	uint32_t producers, consumers; /* bits of peers */
 	bool both;
 	bool credit_edge;
-	struct toll_credit *credit;    /* a line each way */
-	uint64_t producer_id;          /* of its first producer, as in the header */
+	struct toll_credit *credit; /* a line each way */
+	uint64_t producer_id;       /* of its first producer, as in the header */
 };
 
-struct layout {                        /* all a worker maps */
+struct layout { /* all a worker maps */
 	struct choice choice;
 	struct wish wish;
 	struct channel *channel;
 	unsigned channels;
 	struct toll_peer *peer;
-	char *shared;                  /* what mechanisms asked for */
+	char *shared; /* what mechanisms asked for */
 	size_t shared_bytes;
-	char *ends;                    /* ends, ports, peers, bells */
+	char *ends; /* ends, ports, peers, bells */
 	size_t ends_bytes;
 	unsigned slots, instances;
 	size_t end_stride;
 };
 
 /* What depends on mechanism and pattern alone: true, or false with why. Fills slots, memory. */
-bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory, char *why, size_t bytes);
+bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory, char *why,
+		 size_t bytes);
 /* Maps memory, opens channels. false with why; then layout_close() still has to be called. */
-bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, char *why, size_t bytes);
+bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, char *why,
+		 size_t bytes);
 void layout_close(struct layout *layout);
 /* In the peer: attaches its ends, builds its ports. false with why. private memory stays mapped. */
 bool layout_attach(struct layout *layout, unsigned peer, bool touch_all, uint64_t seed,
-                   uint32_t *buffer_offset, char *why, size_t bytes);
+		   uint32_t *buffer_offset, char *why, size_t bytes);
 bool layout_meet(struct layout *layout, unsigned peer, char *why, size_t bytes);
 /* Between turns: each port takes its next instance. */
 void layout_rotate(struct toll_peer *peer);
-/* Messages a channel of this mechanism holds, by filling one of its own; 0: not even one at once; −1 with
- * why. What it opens stays open: for a child. */
+/* Messages a channel of this mechanism holds, by filling one of its own; 0: not even one at once;
+ * −1 with why. What it opens stays open: for a child. */
 int64_t layout_capacity(const struct layout *layout, char *why, size_t bytes);
 
 /* ---- peer.c: a peer's life ---- */
 
-struct harness {                       /* peer->harness: its own, and what the supervisor shares */
+struct harness { /* peer->harness: its own, and what the supervisor shares */
 	struct page *page;
 	struct page_worker *worker;
 	struct page_peer *self;
@@ -124,7 +126,7 @@ struct harness {                       /* peer->harness: its own, and what the s
 	struct toll_peer *peer;
 	bool (*loop[2])(struct toll_peer *);
 	bool timer;
-	int supervisor;                /* thread id, for SIGUSR1 when a thread leaves */
+	int supervisor; /* thread id, for SIGUSR1 when a thread leaves */
 	uint64_t seed;
 };
 /* Attaches, meets, plays turns until told to leave. Ends the process (or thread) on failure. */
@@ -133,13 +135,13 @@ void peer_live(struct harness *harness);
 void worker_failed(struct page *page, struct page_worker *worker, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void worker_event(const struct page *page);
-void peer_signals(void);               /* SIGRTMAX's handler */
+void peer_signals(void); /* SIGRTMAX's handler */
 
 /* ---- supervise.c ---- */
 
 int supervise(int page_fd, unsigned slot);
 
-int toll_journal_done(void);         /* journal.c: at a clean end */
+int toll_journal_done(void); /* journal.c: at a clean end */
 
 uint64_t random_next(uint64_t *state); /* splitmix64 (Steele, Lea & Flood 2014) */
 

@@ -1,32 +1,54 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* identical.c - A/A: identical cells side by side must look identical. Per class the spread of the pairs'
- * log ratios, and how often Yuen's t at 5 % calls sets of 20 pairs different. */
+/* identical.c - A/A: identical cells side by side must look identical. Per class the spread of the
+ * pairs' log ratios, and how often Yuen's t at 5 % calls sets of 20 pairs different. */
 #include "measure.h"
 
 enum { PAIRS = 20, MOST_CELLS = 12, MOST_SETS = 512 };
 
-struct class {
-	const char *name, *beside;     /* the statistics page's figure, sd / robust sd */
+struct class
+{
+	const char *name, *beside; /* the statistics page's figure, sd / robust sd */
 	bool across;
-	unsigned sets;                 /* of 20 pairs, over all its pairs of cells */
-	double most_spread;            /* robust, 0: only printed */
+	unsigned sets;      /* of 20 pairs, over all its pairs of cells */
+	double most_spread; /* robust, 0: only printed */
 	const char *keys[6];
-	unsigned copies;               /* pairs of each key in a block */
+	unsigned copies; /* pairs of each key in a block */
 };
 
 static const struct class classes[] = {
-	{ "same-cpu, blocking, 64 B", "1.4 / 0.8 %", false, 400, 0.02,
+	{ "same-cpu, blocking, 64 B",
+	  "1.4 / 0.8 %",
+	  false,
+	  400,
+	  0.02,
 	  { "pipe/pingpong/same-cpu/64/block", "unix-stream/pingpong/same-cpu/64/block",
-	    "futex/pingpong/same-cpu/64/block", "ring/pingpong/same-cpu/64/block" }, 1 },
-	{ "across, blocking, awake, 64 B", "1.05 / 0.8 %", true, 24, 0.02,
-	  { "pipe/pingpong/cpus/64/block", "unix-stream/pingpong/cpus/64/block", "futex/pingpong/cpus/64/block",
-	    "ring/pingpong/cpus/64/block" }, 1 },
-	{ "across, spinning, 56 B", "1.3-2.0 / 0.9-1.5 %", true, 40, 0.02,
-	  { "mailbox/pingpong/cpus/56/spin", "futex/pingpong/cpus/56/spin", "ring/pingpong/cpus/56/spin",
-	    "pipe/pingpong/cpus/56/spin", "unix-stream/pingpong/cpus/56/spin" }, 1 },
-	{ "same-cpu, blocking, 64 KiB", "1.2 / 0.8 %", false, 40, 0.02,
+	    "futex/pingpong/same-cpu/64/block", "ring/pingpong/same-cpu/64/block" },
+	  1 },
+	{ "across, blocking, awake, 64 B",
+	  "1.05 / 0.8 %",
+	  true,
+	  24,
+	  0.02,
+	  { "pipe/pingpong/cpus/64/block", "unix-stream/pingpong/cpus/64/block",
+	    "futex/pingpong/cpus/64/block", "ring/pingpong/cpus/64/block" },
+	  1 },
+	{ "across, spinning, 56 B",
+	  "1.3-2.0 / 0.9-1.5 %",
+	  true,
+	  40,
+	  0.02,
+	  { "mailbox/pingpong/cpus/56/spin", "futex/pingpong/cpus/56/spin",
+	    "ring/pingpong/cpus/56/spin", "pipe/pingpong/cpus/56/spin",
+	    "unix-stream/pingpong/cpus/56/spin" },
+	  1 },
+	{ "same-cpu, blocking, 64 KiB",
+	  "1.2 / 0.8 %",
+	  false,
+	  40,
+	  0.02,
 	  { "pipe/pingpong/same-cpu/64K/block", "unix-stream/pingpong/same-cpu/64K/block",
-	    "futex/pingpong/same-cpu/64K/block", "ring/pingpong/same-cpu/64K/block" }, 1 },
+	    "futex/pingpong/same-cpu/64K/block", "ring/pingpong/same-cpu/64K/block" },
+	  1 },
 };
 
 struct series {
@@ -43,7 +65,8 @@ static bool class_run(struct bench *bench, const struct class *class)
 	double spread_most = 0;
 
 	for (unsigned k = 0; k < 6 && class->keys[k]; k++, pairs++) {
-		cell[2 * pairs] = cell[2 * pairs + 1] = bench_cell(bench, class->keys[k], class->across);
+		cell[2 * pairs] = cell[2 * pairs + 1] =
+			bench_cell(bench, class->keys[k], class->across);
 		series[pairs].n = 0;
 	}
 	visits = (class->sets + pairs - 1) / pairs * PAIRS;
@@ -60,7 +83,8 @@ static bool class_run(struct bench *bench, const struct class *class)
 
 			if (a->state == BLOCK_OK && b->state == BLOCK_OK)
 				series[i].value[series[i].n++] =
-					statistics_pair(a->batch_ns, b->batch_ns, a->turns < b->turns ? a->turns : b->turns);
+					statistics_pair(a->batch_ns, b->batch_ns,
+							a->turns < b->turns ? a->turns : b->turns);
 			else
 				fprintf(stderr, "%s: %s%s\n", class->keys[i], a->reason, b->reason);
 		}
@@ -82,15 +106,16 @@ static bool class_run(struct bench *bench, const struct class *class)
 		spread_most = robust > spread_most ? robust : spread_most;
 		rejected += wrong;
 		sets += count;
-		printf("  %-42s spread %.2f / %.2f %%, rejected %u of %u sets, %zu pairs\n", class->keys[i], 100 * sd,
-		       100 * robust, wrong, count, series[i].n);
+		printf("  %-42s spread %.2f / %.2f %%, rejected %u of %u sets, %zu pairs\n",
+		       class->keys[i], 100 * sd, 100 * robust, wrong, count, series[i].n);
 	}
 	double rate = 100.0 * rejected / sets;
 	bool rate_judged = sets >= 400, ok = spread_most <= class->most_spread;
 
 	if (rate_judged)
 		ok &= rate >= 2 && rate <= 9;
-	printf("%s %s: robust spread at most %.2f %% (goal 2 %%), %u of %u sets rejected, %.1f %%%s\n",
+	printf("%s %s: robust spread at most %.2f %% (goal 2 %%), %u of %u sets rejected, %.1f "
+	       "%%%s\n",
 	       ok ? "ok    " : "not ok", class->name, 100 * spread_most, rejected, sets, rate,
 	       rate_judged ? " (goal 2 to 9 %)" : "");
 	fflush(stdout);
@@ -104,7 +129,8 @@ int main(void)
 
 	if (!bench_open(&bench, NULL, 0))
 		return 4;
-	printf("identical cells side by side, sets of %d pairs, seed %llu\n", PAIRS, (unsigned long long)bench.seed);
+	printf("identical cells side by side, sets of %d pairs, seed %llu\n", PAIRS,
+	       (unsigned long long)bench.seed);
 	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++) {
 		if (classes[i].across && bench.across[0] < 0)
 			printf("skipped %s: one CPU only\n", classes[i].name);

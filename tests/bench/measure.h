@@ -20,7 +20,7 @@ struct bench {
 	struct place *place;
 	double ticks_per_ns;
 	uint64_t seed;
-	int across[2];                 /* two CPUs; across[0] < 0: there is one only */
+	int across[2]; /* two CPUs; across[0] < 0: there is one only */
 };
 
 static inline bool bench_open(struct bench *bench, const char *const plugins[], size_t count)
@@ -65,12 +65,12 @@ static inline struct cell bench_cell(const struct bench *bench, const char *key,
 static inline struct block_options bench_options(struct bench *bench, unsigned cycles)
 {
 	return (struct block_options){ .registry = bench->registry,
-		                       .ticks_per_ns = bench->ticks_per_ns,
-		                       .seed = bench->seed++,
-		                       .cycles = cycles,
-		                       .turn_ns = 60e3,
-		                       .seconds = 2,
-		                       .canary = true };
+				       .ticks_per_ns = bench->ticks_per_ns,
+				       .seed = bench->seed++,
+				       .cycles = cycles,
+				       .turn_ns = 60e3,
+				       .seconds = 2,
+				       .canary = true };
 }
 
 static inline double percent(double log_ratio)

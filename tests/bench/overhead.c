@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* overhead.c - toll's loops against bare hand-written ones over the same ends, turn by turn in the same
- * worker; the ring as plug-in against the ring built in; the ring against its false-sharing twin.
+/* overhead.c - toll's loops against bare hand-written ones over the same ends, turn by turn in the
+ * same worker; the ring as plug-in against the ring built in; the ring against its false-sharing
+ * twin.
  *
- * A pair is a worker: the median over turns of ln(toll / bare). Goal: in 3 of 3 runs of 32 pairs the lower
- * end of the 95 % interval lies below +2 %, and so does the pooled estimate. Each host state apart. */
+ * A pair is a worker: the median over turns of ln(toll / bare). Goal: in 3 of 3 runs of 32 pairs
+ * the lower end of the 95 % interval lies below +2 %, and so does the pooled estimate. Each host
+ * state apart. */
 #include "measure.h"
 
 enum { PAIRS = 32, RUNS = 3, CYCLES = 60, MOST = 400 };
@@ -26,7 +28,8 @@ static const struct contest contests[] = {
 /* One worker's value; state: 1 far, 0 near or one CPU. false: it failed. */
 static bool one_pair(struct bench *bench, const struct contest *contest, double *value, int *state)
 {
-	const struct cell cell = bench_cell(bench, contest->toll, contest->across), *cells[] = { &cell };
+	const struct cell cell = bench_cell(bench, contest->toll, contest->across),
+			  *cells[] = { &cell };
 	const struct block_options options = bench_options(bench, CYCLES);
 	struct outcome outcome;
 
@@ -53,7 +56,8 @@ static bool contest_run(struct bench *bench, const struct contest *contest)
 		double value[2][MOST];
 		size_t n[2] = { 0, 0 };
 
-		/* until one state has its pairs; what the other has beside them is printed, not judged */
+		/* until one state has its pairs; what the other has beside them is printed, not
+		 * judged */
 		for (int i = 0; i < MOST && n[0] < PAIRS && n[1] < PAIRS; i++) {
 			double x;
 			int state;
@@ -73,9 +77,13 @@ static bool contest_run(struct bench *bench, const struct contest *contest)
 				runs[state]++;
 				held[state] += yuen.low < log1p(GOAL);
 			}
-			printf("  %-16s %-5s run %d: %+6.2f %% [%+.2f, %+.2f], %zu pairs\n", contest->name,
-			       !contest->across ? "" : state ? "far" : "near", run + 1, percent(yuen.estimate),
-			       percent(yuen.low), percent(yuen.high), n[state]);
+			printf("  %-16s %-5s run %d: %+6.2f %% [%+.2f, %+.2f], %zu pairs\n",
+			       contest->name,
+			       !contest->across ? ""
+			       : state          ? "far"
+						: "near",
+			       run + 1, percent(yuen.estimate), percent(yuen.low),
+			       percent(yuen.high), n[state]);
 			fflush(stdout);
 		}
 	}
@@ -85,10 +93,14 @@ static bool contest_run(struct bench *bench, const struct contest *contest)
 		struct interval pooled = statistics_yuen(all[state], total[state], 0.2, 0.95, NULL);
 		bool ok = held[state] == runs[state] && pooled.estimate <= log1p(GOAL);
 
-		printf("%s %-16s %-5s pooled %+.2f %% [%+.2f, %+.2f], %zu pairs, below +2 %% in %zu of %zu runs\n",
-		       ok ? "ok    " : "not ok", contest->name, !contest->across ? "" : state ? "far" : "near",
-		       percent(pooled.estimate), percent(pooled.low), percent(pooled.high), total[state], held[state],
-		       runs[state]);
+		printf("%s %-16s %-5s pooled %+.2f %% [%+.2f, %+.2f], %zu pairs, below +2 %% in "
+		       "%zu of %zu runs\n",
+		       ok ? "ok    " : "not ok", contest->name,
+		       !contest->across ? ""
+		       : state          ? "far"
+					: "near",
+		       percent(pooled.estimate), percent(pooled.low), percent(pooled.high),
+		       total[state], held[state], runs[state]);
 		fine &= ok;
 	}
 	return fine;
@@ -98,7 +110,8 @@ static bool contest_run(struct bench *bench, const struct contest *contest)
 static bool false_sharing(struct bench *bench)
 {
 	const struct cell slot = bench_cell(bench, "ring:layout=slot/stream/cpus/64/spin", true);
-	const struct cell line = bench_cell(bench, "ring:layout=shared-line/stream/cpus/64/spin", true);
+	const struct cell line =
+		bench_cell(bench, "ring:layout=shared-line/stream/cpus/64/spin", true);
 	const struct cell *cells[] = { &slot, &line };
 	double value[2][MOST];
 	size_t n[2] = { 0, 0 };
@@ -111,25 +124,29 @@ static bool false_sharing(struct bench *bench)
 		if (block_run(&options, cells, NULL, 2, outcome) != 0)
 			exit(4);
 		if (outcome[0].state == BLOCK_OK && outcome[1].state == BLOCK_OK) {
-			size_t turns = outcome[0].turns < outcome[1].turns ? outcome[0].turns : outcome[1].turns;
+			size_t turns = outcome[0].turns < outcome[1].turns ? outcome[0].turns
+									   : outcome[1].turns;
 			int state = outcome[0].canary_ns > FAR_NS;
 
-			value[state][n[state]++] = statistics_pair(outcome[1].batch_ns, outcome[0].batch_ns, turns);
+			value[state][n[state]++] =
+				statistics_pair(outcome[1].batch_ns, outcome[0].batch_ns, turns);
 		}
 		outcome_free(&outcome[0]);
 		outcome_free(&outcome[1]);
 	}
 	for (int state = 0; state < 2; state++) {
 		if (n[state] < 5) {
-			printf("       false sharing    %-5s not seen (%zu pairs)\n", state ? "far" : "near", n[state]);
+			printf("       false sharing    %-5s not seen (%zu pairs)\n",
+			       state ? "far" : "near", n[state]);
 			continue;
 		}
 		struct interval yuen = statistics_yuen(value[state], n[state], 0.2, 0.95, NULL);
 		bool ok = !state || exp(yuen.estimate) >= 3;
 
-		printf("%s false sharing    %-5s shared-line takes %.2f × [%.2f, %.2f] as long (stream, 64 B), %zu pairs%s\n",
-		       ok ? "ok    " : "not ok", state ? "far" : "near", exp(yuen.estimate), exp(yuen.low),
-		       exp(yuen.high), n[state], state ? "; goal 3 ×" : "; no goal");
+		printf("%s false sharing    %-5s shared-line takes %.2f × [%.2f, %.2f] as long "
+		       "(stream, 64 B), %zu pairs%s\n",
+		       ok ? "ok    " : "not ok", state ? "far" : "near", exp(yuen.estimate),
+		       exp(yuen.low), exp(yuen.high), n[state], state ? "; goal 3 ×" : "; no goal");
 		fine &= ok;
 	}
 	return fine;
@@ -147,7 +164,8 @@ static bool wanted(int argc, char **argv, const char *name)
 
 int main(int argc, char **argv)
 {
-	static const char *const names[] = { "pipe", "unix-stream", "futex", "ring", "mailbox", "ring-plugged" };
+	static const char *const names[] = { "pipe", "unix-stream", "futex",
+					     "ring", "mailbox",     "ring-plugged" };
 	enum { COUNT = sizeof(names) / sizeof(*names) };
 	const char *build = getenv("BUILD") ? getenv("BUILD") : "build", *plugins[COUNT];
 	char path[COUNT][512];

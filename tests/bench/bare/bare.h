@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bare.h - a hand-written loop in the place of toll's: it plays over the ends of the very same channels, in
- * turns of the same worker, so that nothing but the loop differs. A file includes this, defines
- * bare_run(), names itself, and includes a mechanism's file. */
+/* bare.h - a hand-written loop in the place of toll's: it plays over the ends of the very same
+ * channels, in turns of the same worker, so that nothing but the loop differs. A file includes
+ * this, defines bare_run(), names itself, and includes a mechanism's file. */
 #include "toll.h"
 
 static bool bare_run(struct toll_peer *peer);
@@ -19,12 +19,15 @@ static const struct toll_pattern bare_pattern = {
 	.messages = 2,
 };
 
-/* Registers a mechanism's constant under another name, with the bare loop in place of all others. */
+/* Registers a mechanism's constant under another name, with the bare loop in place of all others.
+ */
 static void bare_register(const struct toll_unit *given, const char *name)
 {
 	static const struct toll_instance loops[] = { { .sleeps = false, .run = bare_run },
-		                                      { .sleeps = true, .run = bare_run } };
-	static const struct toll_binding binding = { .pattern = &bare_pattern, .instances = loops, .count = 2 };
+						      { .sleeps = true, .run = bare_run } };
+	static const struct toll_binding binding = { .pattern = &bare_pattern,
+						     .instances = loops,
+						     .count = 2 };
 	static struct toll_mechanism mechanism;
 	static struct toll_unit unit;
 
@@ -38,7 +41,8 @@ static void bare_register(const struct toll_unit *given, const char *name)
 	toll_register(&unit);
 }
 
-static TOLL_HOT void bare_check(const struct toll_port *port, const void *message, uint64_t expected, size_t len)
+static TOLL_HOT void bare_check(const struct toll_port *port, const void *message,
+				uint64_t expected, size_t len)
 {
 	if (TOLL_UNLIKELY(!toll_same(message, expected, len)))
 		toll_broken(port, message, len, expected);

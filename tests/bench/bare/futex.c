@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* futex.c - the bare loop of a slot handed to and fro by futex(2), 64 bytes, over the same lines. */
+/* futex.c - the bare loop of a slot handed to and fro by futex(2), 64 bytes, over the same lines.
+ */
 #include "bare.h"
 
 #include <linux/futex.h>
@@ -23,7 +24,7 @@ static bool bare_run(struct toll_peer *peer)
 #define SEND                                                                                       \
 	{                                                                                          \
 		struct toll_shared *slot = LINE->shared;                                           \
-		toll_fill(slot->message, next, LEN);            \
+		toll_fill(slot->message, next, LEN);                                               \
 		slot->len = LEN;                                                                   \
 		__atomic_store_n(&slot->turn, LINE->mine + 1, __ATOMIC_RELEASE);                   \
 		LINE->mine += 2;                                                                   \
@@ -39,7 +40,8 @@ static bool bare_run(struct toll_peer *peer)
 	}
 #define NEXT                                                                                       \
 	{                                                                                          \
-		next++; expected++;                                                                        \
+		next++;                                                                            \
+		expected++;                                                                        \
 		end += out->stride;                                                                \
 		if (end == out->limit)                                                             \
 			end = out->first;                                                          \

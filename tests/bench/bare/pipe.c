@@ -17,7 +17,7 @@ static bool bare_run(struct toll_peer *peer)
 
 #define SEND                                                                                       \
 	{                                                                                          \
-		toll_fill(send_buf, next, LEN);                 \
+		toll_fill(send_buf, next, LEN);                                                    \
 		if (write(to, send_buf, LEN) != LEN)                                               \
 			toll_fail("write");                                                        \
 	}
@@ -28,9 +28,15 @@ static bool bare_run(struct toll_peer *peer)
 		bare_check(in, receive_buf, expected, LEN);                                        \
 	}
 	if (peer->index == 0)
-		BARE_TURNS(peer, { SEND RECEIVE next++; expected++; });
+		BARE_TURNS(peer, {
+			SEND RECEIVE next++;
+			expected++;
+		});
 	else
-		BARE_TURNS(peer, { RECEIVE SEND next++; expected++; });
+		BARE_TURNS(peer, {
+			RECEIVE SEND next++;
+			expected++;
+		});
 	out->sequence = next;
 	in->sequence = expected;
 	return true;

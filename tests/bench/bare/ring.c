@@ -3,8 +3,9 @@
 #include "bare.h"
 
 #undef toll_register
-#define toll_register(unit) \
-	(strcmp((unit)->mechanism->when, "layout=slot") == 0 ? bare_register(unit, "bare-ring") : (void)0)
+#define toll_register(unit)                                                                        \
+	(strcmp((unit)->mechanism->when, "layout=slot") == 0 ? bare_register(unit, "bare-ring")    \
+							     : (void)0)
 #include "../../../mechanisms/ring.c"
 
 enum { LEN = 64 };
@@ -26,13 +27,15 @@ static bool bare_run(struct toll_peer *peer)
 	{                                                                                          \
 		while (to.next - 1 - to.returned == to.depth)                                      \
 			to.returned = __atomic_load_n(&to.shared->returned, __ATOMIC_ACQUIRE);     \
-		toll_fill(to.slot + RING_WORD, next, LEN);      \
-		__atomic_store_n((uint64_t *)(void *)to.slot, (uint64_t)LEN << 32 | to.next, __ATOMIC_RELEASE); \
+		toll_fill(to.slot + RING_WORD, next, LEN);                                         \
+		__atomic_store_n((uint64_t *)(void *)to.slot, (uint64_t)LEN << 32 | to.next,       \
+				 __ATOMIC_RELEASE);                                                \
 		STEP(to)                                                                           \
 	}
 #define RECEIVE                                                                                    \
 	{                                                                                          \
-		while ((uint32_t)__atomic_load_n((uint64_t *)(void *)from.slot, __ATOMIC_ACQUIRE) != from.next) \
+		while ((uint32_t)__atomic_load_n((uint64_t *)(void *)from.slot,                    \
+						 __ATOMIC_ACQUIRE) != from.next)                   \
 			;                                                                          \
 		bare_check(in, from.slot + RING_WORD, expected, LEN);                              \
 		STEP(from)                                                                         \
@@ -42,9 +45,15 @@ static bool bare_run(struct toll_peer *peer)
 		}                                                                                  \
 	}
 	if (peer->index == 0)
-		BARE_TURNS(peer, { SEND RECEIVE next++; expected++; });
+		BARE_TURNS(peer, {
+			SEND RECEIVE next++;
+			expected++;
+		});
 	else
-		BARE_TURNS(peer, { RECEIVE SEND next++; expected++; });
+		BARE_TURNS(peer, {
+			RECEIVE SEND next++;
+			expected++;
+		});
 	*out->end = to;
 	*in->end = from;
 	out->sequence = next;

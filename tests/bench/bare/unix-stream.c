@@ -17,20 +17,26 @@ static bool bare_run(struct toll_peer *peer)
 
 #define SEND                                                                                       \
 	{                                                                                          \
-		toll_fill(send_buf, next, LEN);                 \
-		if (send(to, send_buf, LEN, MSG_NOSIGNAL) != LEN)                                               \
-			toll_fail("send");                                                        \
+		toll_fill(send_buf, next, LEN);                                                    \
+		if (send(to, send_buf, LEN, MSG_NOSIGNAL) != LEN)                                  \
+			toll_fail("send");                                                         \
 	}
 #define RECEIVE                                                                                    \
 	{                                                                                          \
-		if (recv(from, receive_buf, LEN, 0) != LEN)                                           \
+		if (recv(from, receive_buf, LEN, 0) != LEN)                                        \
 			toll_fail("recv");                                                         \
 		bare_check(in, receive_buf, expected, LEN);                                        \
 	}
 	if (peer->index == 0)
-		BARE_TURNS(peer, { SEND RECEIVE next++; expected++; });
+		BARE_TURNS(peer, {
+			SEND RECEIVE next++;
+			expected++;
+		});
 	else
-		BARE_TURNS(peer, { RECEIVE SEND next++; expected++; });
+		BARE_TURNS(peer, {
+			RECEIVE SEND next++;
+			expected++;
+		});
 	out->sequence = next;
 	in->sequence = expected;
 	return true;

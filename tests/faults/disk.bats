@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# disk.bats - a full disk: the error names the file and says what to do, finished visits stay, and when
+# there is room again --resume completes the run.
+
+load helpers
+
+# The rest of a test on a disk of so many KiB, in a mount namespace of its own; $1 KiB, then commands.
+on_a_disk_of() {
+	local kib=$1
+	shift
+	local alone=(unshare --mount)
+	[ "$(id -u)" -eq 0 ] || alone=(unshare --user --map-root-user --mount)
+	mkdir disk
+	"${alone[@]}" mount -t tmpfs -o size=4k tmpfs disk 2>/dev/null ||
+		skip "mounting is not allowed here"
+	export -f full_disk run_here is_whole is_complete
+	export TOLL
+	"${alone[@]}" bash -euc "mount -t tmpfs -o size=${kib}k tmpfs disk; cp grid.conf disk; cd disk; $*"
+}
+
+# Status and what was said: ../status, ../complained.
+run_here() { # OPTION…
+	local status=0
+	"$TOLL" run -c grid.conf -o x.ndjson --operations 20 "$@" >../said 2>../complained 3>&- || status=$?
+	echo "status $status:"
+	cat ../complained
+	return $status
+}
+
+full_disk() {
+	local status=0
+	run_here || status=$?
+	[ $status -eq 4 ]
+	# one line
+	[ "$(wc -l <../complained)" -eq 1 ]
+	grep -q '^toll: x.ndjson: No space left on device; .*make room.*--resume' ../complained
+	is_whole
+	jq -es '[.[] | select(.kind == "worker")] | length > 4 and all(.state == "ok")' x.ndjson
+	# visits whole: of both cells, or not there
+	jq -es '[.[] | select(.kind == "worker")] | group_by(.visit) | all(length == 2)' x.ndjson
+	# still no room
+	cp x.ndjson ../full.ndjson
+	status=0
+	run_here --resume || status=$?
+	[ $status -eq 4 ]
+	is_whole
+	cmp -n "$(stat -c %s ../full.ndjson)" ../full.ndjson x.ndjson
+	mount -o remount,size=16m "$PWD"
+	run_here --resume
+	is_whole
+	is_complete 2 12
+	cmp -n "$(stat -c %s ../full.ndjson)" ../full.ndjson x.ndjson
+}
+
+@test "a full disk" {
+	grid 12 "mechanism = pipe, futex" "size = 64"
+	on_a_disk_of 32 full_disk
+	nothing_left
+}
+
+@test "a disk that has no room for the first line: no husk is left" {
+	grid 2
+	on_a_disk_of 4 'run_here || [ $? -eq 4 ]; grep -q "x.ndjson: No space left on device" ../complained; [ ! -e x.ndjson ]'
+	nothing_left
+}
