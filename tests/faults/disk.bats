@@ -9,11 +9,11 @@ on_a_disk_of() {
 	local kib=$1
 	shift
 	local alone=(unshare --mount)
-	[ "$(id -u)" -eq 0 ] || alone=(unshare --user --map-root-user --mount)
+	[ "$(id -u)" -eq 0 ] || alone=(unshare --user --map-current-user --keep-caps --mount)
 	mkdir disk
 	"${alone[@]}" mount -t tmpfs -o size=4k tmpfs disk 2>/dev/null ||
 		skip "mounting is not allowed here"
-	export -f full_disk run_here is_whole is_complete
+	export -f full_disk full_page run_here is_whole is_complete
 	export TOLL
 	"${alone[@]}" bash -euc "mount -t tmpfs -o size=${kib}k tmpfs disk; cp grid.conf disk; cd disk; $*"
 }
@@ -48,13 +48,13 @@ full_disk() {
 	mount -o remount,size=16m "$PWD"
 	run_here --resume
 	is_whole
-	is_complete 2 12
+	is_complete 2 20
 	cmp -n "$(stat -c %s ../full.ndjson)" ../full.ndjson x.ndjson
 }
 
 @test "a full disk" {
-	grid 12 "mechanism = pipe, futex" "size = 64"
-	on_a_disk_of 32 full_disk
+	grid 20 "mechanism = pipe, futex" "size = 64"
+	on_a_disk_of 24 full_disk
 	nothing_left
 }
 
@@ -62,4 +62,27 @@ full_disk() {
 	grid 2
 	on_a_disk_of 4 'run_here || [ $? -eq 4 ]; grep -q "x.ndjson: No space left on device" ../complained; [ ! -e x.ndjson ]'
 	nothing_left
+}
+
+full_page() {
+	local status=0
+	run_here
+	cat /dev/zero >filler 2>/dev/null || true
+	cp x.ndjson ../full.ndjson
+	rm -r x.html x.files
+	cat /dev/zero >>filler 2>/dev/null || true
+	"$TOLL" report x.ndjson >../said 2>../complained || status=$?
+	cat ../complained
+	[ $status -eq 4 ]
+	[ "$(wc -l <../complained)" -eq 1 ]
+	grep -q "No space left on device; make room" ../complained
+	cmp ../full.ndjson x.ndjson
+	# nothing half written stays
+	ls -A
+	[ "$(ls -A | paste -sd' ')" = "filler grid.conf x.ndjson" ]
+}
+
+@test "no room for the page: the result stays, nothing half written does" {
+	grid 2
+	on_a_disk_of 4096 full_page
 }

@@ -4,8 +4,8 @@
 
 bats_require_minimum_version 1.5.0
 
-# Operations of a turn that takes some 10 ms; a visit of one cell takes half a second.
-LONG=4000
+# Operations of a turn that takes some 5 ms; a visit of one cell takes a quarter of a second.
+LONG=2000
 
 setup() {
 	local root=$BATS_TEST_DIRNAME/../..

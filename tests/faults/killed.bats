@@ -30,7 +30,7 @@ no_zombie() {
 
 @test "SIGKILL of a peer: those beside it in the block are measured again" {
 	grid 2 "mechanism = pipe, futex" "size = 64"
-	begin --operations $((LONG / 2))
+	begin --operations $LONG
 	catch_a_turn
 	kill -KILL "${PEERS[0]}"
 	ends_with 0
@@ -115,7 +115,7 @@ no_zombie() {
 
 @test "a peer stopped beyond its pattern's deadline: the run goes on" {
 	grid 2 "pattern = pipeline:deadline=1s" "size = 64"
-	begin --operations $((10 * LONG))
+	begin --operations $((20 * LONG))
 	catch_a_turn
 	kill -STOP "${PEERS[1]}"
 	ends_with 0
