@@ -675,6 +675,7 @@ struct companion {
 static void start_companion(const int pids[], size_t count, void *context)
 {
 	struct companion *companion = context;
+	static char pid_option[] = "-p";
 	char list[CELL_MOST_PEERS * 12 + 1] = "";
 	size_t words = 0, len = 0;
 
@@ -691,7 +692,7 @@ static void start_companion(const int pids[], size_t count, void *context)
 	if (argv == NULL)
 		return;
 	memcpy(argv, companion->command, words * sizeof(char *));
-	argv[words] = (char *)(uintptr_t) "-p";
+	argv[words] = pid_option;
 	argv[words + 1] = list;
 	companion->pid = fork();
 	if (companion->pid == 0) {

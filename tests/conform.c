@@ -278,6 +278,7 @@ int main(int argc, char **argv)
 	if (!registry)
 		return EXIT_USAGE;
 	struct stage stage = { .registry = registry, .seed = request.seed, .patient = SANITIZED };
+	left_isolate();
 	const char *private = make_folder();
 
 	if (SANITIZED)

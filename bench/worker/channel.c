@@ -241,12 +241,12 @@ bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, ch
 		ends += sides;
 	}
 	layout->end_stride = round_up(layout->choice.unit->end_bytes, TOLL_LINE);
-	size_t sequences = layout->channels * TOLL_MOST_PEERS * sizeof(uint64_t);
+	size_t sequences = (size_t)layout->channels * TOLL_MOST_PEERS * sizeof(uint64_t);
 
 	layout->ends_bytes =
 		round_up(peers * round_up(sizeof(struct toll_peer) + TOLL_LINE, TOLL_LINE) +
-				 peers * TOLL_LINE + ports * sizeof(struct toll_port) +
-				 2 * layout->channels * TOLL_LINE + sequences + TOLL_LINE +
+				 (size_t)peers * TOLL_LINE + ports * sizeof(struct toll_port) +
+				 (size_t)layout->channels * 2 * TOLL_LINE + sequences + TOLL_LINE +
 				 (size_t)ends * layout->instances * layout->end_stride,
 			 PAGE_BYTES);
 	layout->ends = mmap(NULL, layout->ends_bytes, PROT_READ | PROT_WRITE,
@@ -261,7 +261,7 @@ bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, ch
 	*line_offset = layout->instances == 1
 			       ? (uint32_t)(random_next(&seed) % (PAGE_BYTES / 64) * 64)
 			       : 0;
-	char *at = layout->shared + *line_offset / TOLL_LINE * TOLL_LINE;
+	char *at = layout->shared + (size_t)*line_offset / TOLL_LINE * TOLL_LINE;
 
 	for (unsigned i = 0; i < layout->channels; i++) {
 		struct channel *c = &layout->channel[i];
@@ -300,7 +300,7 @@ bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, ch
 	}
 	for (unsigned i = 0; i < layout->channels; i++) {
 		layout->channel[i].credit = (struct toll_credit *)(void *)own;
-		own += 2 * TOLL_LINE;
+		own += (size_t)2 * TOLL_LINE;
 	}
 	for (unsigned i = 0; i < peers; i++) {
 		struct toll_peer *peer = &layout->peer[i];

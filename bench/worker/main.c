@@ -54,8 +54,8 @@ int main(int argc, char **argv)
 			task = EXAMINE;
 		} else if (strcmp(argv[i], "--page") == 0 && i + 2 < argc) {
 			task = MEASURE;
-			page_fd = atoi(argv[++i]);
-			slot = (unsigned)atoi(argv[++i]);
+			page_fd = (int)strtol(argv[++i], NULL, 10);
+			slot = (unsigned)strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "-m") == 0 && i + 1 < argc) {
 			const char *path = argv[++i];
 			char why[256];

@@ -68,9 +68,9 @@ void worker_event(const struct page *page)
 
 void worker_failed(struct page *page, struct page_worker *worker, const char *format, ...)
 {
-	va_list args;
-
 	if (__atomic_exchange_n(&worker->reason_taken, 1, __ATOMIC_ACQ_REL) == 0) {
+		va_list args;
+
 		va_start(args, format);
 		vsnprintf(worker->reason, sizeof(worker->reason), format, args);
 		va_end(args);
@@ -79,19 +79,29 @@ void worker_failed(struct page *page, struct page_worker *worker, const char *fo
 	}
 }
 
+/* Time this thread has waited for its CPU, ns: the second number of schedstat. */
+static bool run_delay(uint64_t *ns)
+{
+	FILE *file = fopen("/proc/thread-self/schedstat", "re");
+	char line[128], *second;
+	bool read = file && fgets(line, sizeof(line), file) && (second = strchr(line, ' ')) != NULL;
+
+	if (read)
+		*ns = strtoull(second, NULL, 10);
+	if (file)
+		fclose(file);
+	return read;
+}
+
 /* What is left to say when a peer goes: what the kernel counted. */
 static _Noreturn void leave(int status)
 {
 	struct harness *h = mine;
-	FILE *file = fopen("/proc/thread-self/schedstat", "re");
-	unsigned long long ran, delayed;
+	uint64_t delayed;
 
-	if (file) {
-		if (fscanf(file, "%llu %llu", &ran, &delayed) == 2 && h->self->run_delay_known) {
-			h->self->run_delay_ns = delayed - h->self->run_delay_ns;
-			h->self->run_delay_known = 2;
-		}
-		fclose(file);
+	if (h->self->run_delay_known && run_delay(&delayed)) {
+		h->self->run_delay_ns = delayed - h->self->run_delay_ns;
+		h->self->run_delay_known = 2;
 	}
 	for (unsigned i = 0; i < h->peer->ins; i++)
 		h->self->lost += h->peer->in[i].lost;
@@ -565,18 +575,8 @@ __attribute__((noinline)) static void live(struct harness *h)
 		uint32_t visit = seen - 1;
 		const struct page_turn *turn = &page->turn[visit - page->begin];
 
-		if (page->measuring && !h->self->run_delay_known) {
-			FILE *file = fopen("/proc/thread-self/schedstat", "re");
-			unsigned long long ran, delayed;
-
-			if (file) {
-				if (fscanf(file, "%llu %llu", &ran, &delayed) == 2) {
-					h->self->run_delay_ns = delayed;
-					h->self->run_delay_known = 1;
-				}
-				fclose(file);
-			}
-		}
+		if (page->measuring && !h->self->run_delay_known)
+			h->self->run_delay_known = run_delay(&h->self->run_delay_ns);
 		if (turn->kind == PAGE_WATCH)
 			watch(h);
 		else

@@ -28,7 +28,6 @@ static inline bool bench_open(struct bench *bench, const char *const plugins[], 
 	const struct place_edge edge = { 0, 1 };
 	const char *nearest;
 	double cost, step;
-	char why[256];
 
 	bench->registry = registry_open(plugins, count);
 	bench->place = place_open();
@@ -36,10 +35,15 @@ static inline bool bench_open(struct bench *bench, const char *const plugins[], 
 		return false;
 	bench->across[0] = -1;
 	nearest = place_nearest_across(bench->place);
-	if (nearest)
+	if (nearest) {
+		char why[256];
+
 		place_find(bench->place, nearest, 2, &edge, 1, 0, bench->across, why, sizeof(why));
+	}
 	block_clock(&bench->ticks_per_ns, &cost, &step);
-	bench->seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10) : 20261122;
+	const char *seed = getenv("SEED");
+
+	bench->seed = seed ? strtoull(seed, NULL, 10) : 20261122;
 	return true;
 }
 
@@ -75,7 +79,7 @@ static inline struct block_options bench_options(struct bench *bench, unsigned c
 
 static inline double percent(double log_ratio)
 {
-	return 100 * (exp(log_ratio) - 1);
+	return 100 * expm1(log_ratio);
 }
 
 #endif

@@ -69,6 +69,9 @@ enum { POINT_NAME = CELL_KEY + 40 };
 
 /* ---- left.c: what is left behind ---- */
 
+/* Namespaces of their own for kernel objects, where this user may make them; false where not: then what
+ * others make meanwhile may be taken for ours if it stays. */
+bool left_isolate(void);
 /* Once, before anything is started in this process: orphans of workers become its children. */
 void left_begin(void);
 /* Ends and names the processes that are left; "" when there are none, as it should be. */

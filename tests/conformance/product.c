@@ -15,7 +15,7 @@
 
 static const uint64_t sizes[] = { 64, 1, 7, 8, 9, 56, 4096, 4097, 64 << 10, 1 << 20 };
 static const int depths[] = { -1, 0, 1, 3 };
-enum { MOST_VARIANTS = 1024, MOST_PATTERNS = 128, SPIN_NS = 20000, DEADLINE_MS = 30 };
+enum { MOST_VARIANTS = 1024, MOST_PATTERNS = 128, SPIN_NS = 2000, DEADLINE_MS = 30 };
 #define MOST_MEMORY (256UL << 20)
 
 /* A mechanism or pattern with its options, and for a pattern how many peers. */
@@ -153,6 +153,9 @@ static int list_patterns(const struct wanted *wanted, struct variant list[], siz
 		if (wanted->pattern && strcmp(name, wanted->pattern))
 			continue;
 		snprintf(adding.like.name, CELL_NAME, "%s", name);
+		/* a machine with other work is not to miss it */
+		if (adding.like.deadline)
+			strcpy(adding.like.options, "deadline=1m");
 		if (add_variants(&adding, false))
 			return -1;
 		if (least == adding.like.peers)

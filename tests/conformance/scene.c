@@ -19,18 +19,18 @@
 #include "bench/block.h"
 
 enum {
-	CYCLES = 3,
+	CYCLES = 3, /* turns of a cell; of large messages one less */
 	LONG_CYCLES = 400, /* of a cell that is killed as it plays */
 	LEAVE_MS = 1900,   /* the supervisor kills after 2 s who does not leave by itself */
 	ASLEEP_MS = 3000,  /* to be asleep when there is nothing to do */
-	SPIN_MS = 3,       /* enough to fill and to empty any channel */
+	SPIN_MS = 2,       /* enough to fill and to empty any channel */
 	LATE_MS = 2000,    /* a deadline of 30 ms that has shown by then is kept */
 	ATTEMPTS = 5
 };
 
 unsigned long scene_operations(uint64_t size)
 {
-	return size >= 1 << 20 ? 4 : size >= 64 << 10 ? 24 : 200;
+	return size >= 1 << 20 ? 2 : size >= 64 << 10 ? 8 : 200;
 }
 
 static int64_t now_ms(void)
@@ -327,12 +327,10 @@ static const char *report(const char *folder, char *buffer, size_t bytes)
 
 /* --- playing -------------------------------------------------------------------------------- */
 
-static void judge_left(const struct stage *stage, const struct point *const points[], unsigned count,
-		       const struct left_objects *objects, unsigned descriptors, struct verdict verdicts[])
+static void judge_left(const struct stage *stage, unsigned count, const struct left_objects *objects, unsigned descriptors, struct verdict verdicts[])
 {
 	char text[256];
 
-	(void)points;
 	if (left_processes(text, sizeof text)[0]) {
 		for (unsigned i = 0; i < count; i++)
 			fail(&verdicts[i], "%sleft behind: process %s", count > 1 ? "one of its block: " : "", text);
@@ -367,7 +365,7 @@ static void play_once(const struct stage *stage, const struct point *const point
 	struct block_options options = { .registry = stage->registry,
 					 .ticks_per_ns = stage->ticks_per_ns,
 					 .seed = stage->seed + attempt,
-					 .cycles = CYCLES,
+					 .cycles = CYCLES - (points[0]->cell.size >= 64 << 10),
 					 .operations = scene_operations(points[0]->cell.size) };
 
 	for (unsigned i = 0; i < count; i++)
@@ -431,5 +429,5 @@ void scene_play(const struct stage *stage, const struct point *const points[], u
 		if (verdicts[i].is == UNKNOWN)
 			fail(&verdicts[i], "it never came to an end of its own");
 	}
-	judge_left(stage, points, count, objects, descriptors, verdicts);
+	judge_left(stage, count, objects, descriptors, verdicts);
 }

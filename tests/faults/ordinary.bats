@@ -4,40 +4,11 @@
 
 load helpers
 
-# As an ordinary user, with toll, its worker and a folder that this user can reach.
-as_nobody() { # COMMAND…
-	if [ "$(id -u)" -ne 0 ]; then
-		"$@"
-		return
-	fi
-	setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all \
-		env HOME="$PWD" XDG_RUNTIME_DIR="$PWD/runtime" "$@"
-}
-
-# To a folder of that user's, with toll in it. Sets MINE when it has to go again.
-for_nobody() {
-	if [ "$(id -u)" -eq 0 ]; then
-		command -v setpriv >/dev/null || skip "no setpriv to give up root's rights with"
-		# bats keeps its folders to root
-		MINE=$(mktemp -d /tmp/toll-faults.XXXXXX)
-		mkdir -m 700 "$MINE/runtime"
-		cp grid.conf "$MINE"
-		cd "$MINE"
-	fi
-	cp "$TOLL" "$(dirname "$TOLL")/toll-worker" .
-	[ "$(id -u)" -ne 0 ] || chown -R 65534:65534 .
-}
-
-# Nothing of these runs in the background.
-teardown() {
-	[ -z "${MINE:-}" ] || rm -rf "$MINE"
-}
-
 @test "an ordinary user: what can run does, the rest is named" {
 	grid 1 "mechanism = all, ring:layout=*" "size = 64" "placement = same-cpu, across" \
 		"wait = spin, block" "pattern = pingpong, stream, self"
-	for_nobody
-	run --separate-stderr as_nobody ./toll run -c ./grid.conf -o x.ndjson --operations 20
+	as_nobody
+	run --separate-stderr "${AS[@]}" "$TOLL" run -c grid.conf -o x.ndjson --operations 20
 	echo "status $status: $stderr"
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -50,10 +21,10 @@ teardown() {
 }
 
 @test "an ordinary user, a folder that cannot be written: one line, before anything is measured" {
-	for_nobody
+	as_nobody
 	mkdir theirs
 	chmod 555 theirs
-	run --separate-stderr as_nobody ./toll run -c ./grid.conf -o theirs/x.ndjson
+	run --separate-stderr "${AS[@]}" "$TOLL" run -c grid.conf -o theirs/x.ndjson
 	echo "$stderr"
 	[ "$status" -eq 4 ]
 	[ "${#stderr_lines[@]}" -eq 1 ]
@@ -61,11 +32,11 @@ teardown() {
 }
 
 @test "an ordinary user, another's result: --resume says that it cannot" {
-	for_nobody
-	as_nobody ./toll run -c ./grid.conf -o x.ndjson --operations 20 >said
+	as_nobody
+	"${AS[@]}" "$TOLL" run -c grid.conf -o x.ndjson --operations 20 >said
 	chmod 444 x.ndjson
 	[ "$(id -u)" -ne 0 ] || chown 0:0 x.ndjson
-	run --separate-stderr as_nobody ./toll run -c ./grid.conf -o x.ndjson --operations 20 --resume
+	run --separate-stderr "${AS[@]}" "$TOLL" run -c grid.conf -o x.ndjson --operations 20 --resume
 	echo "$stderr"
 	[ "$status" -eq 4 ]
 	[[ "$stderr" == *"x.ndjson cannot be taken up: Permission denied"* ]]
@@ -103,10 +74,10 @@ teardown() {
 }
 
 @test "no room for another process: what is finished stays, and it is said" {
-	for_nobody
+	as_nobody
 	[ "$(id -u)" -eq 0 ] || skip "only root has a user that runs nothing else"
 	# toll itself and no more; root's own limit would not hold
-	run --separate-stderr as_nobody bash -c 'ulimit -u 1; exec ./toll run -c ./grid.conf -o x.ndjson --operations 20'
+	run --separate-stderr "${AS[@]}" bash -c 'ulimit -u 1; exec "$0" run -c grid.conf -o x.ndjson --operations 20' "$TOLL"
 	echo "status $status: $stderr"
 	[ "$status" -eq 4 ]
 	[ "${#stderr_lines[@]}" -eq 1 ]

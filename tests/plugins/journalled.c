@@ -145,8 +145,8 @@ static size_t journalled_most(const struct toll_channel *channel)
 }
 
 TOLL_MECHANISM(journalled, .name = "journalled", .about = "a pipe and an object that has a name",
-	       .options = journalled_options, .waits = TOLL_BLOCK,
-	       .producers = 1, .consumers = 1, .bytes_only = true, .most_bytes = journalled_most,
-	       .bytes = journalled_bytes, .open = journalled_open, .attach = journalled_attach,
-	       .close = journalled_close, .reserve = journalled_reserve,
-	       .commit = journalled_commit, .peek = journalled_peek, .release = journalled_release)
+	       .options = journalled_options, .waits = TOLL_BLOCK, .producers = 1, .consumers = 1,
+	       .bytes_only = true, .most_bytes = journalled_most, .bytes = journalled_bytes,
+	       .open = journalled_open, .attach = journalled_attach, .close = journalled_close,
+	       .reserve = journalled_reserve, .commit = journalled_commit, .peek = journalled_peek,
+	       .release = journalled_release)

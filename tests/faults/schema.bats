@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# schema.bats - reports/schema.md against result files of this toll: every member that it names is there
+# and of its type, and there is none that it does not name.
+
+load helpers
+
+SCHEMA=$BATS_TEST_DIRNAME/../../reports/schema.md
+
+# The tables of schema.md as JSON.
+rules() { # FILE
+	awk -F ' *\\| *' '
+		/^#/ { path = $0; sub(/^#+ `/, "", path); sub(/`.*/, "", path); key = value = "" }
+		/^#.*, when `/ { split($0, part, "`"); key = part[4]; value = part[6] }
+		/^\| `/ { gsub(/`/, "", $2); gsub(/`/, "", $3); gsub(/"/, "", value)
+			print path "\t" key "\t" value "\t" $2 "\t" $3 }' "$1" |
+		jq -Rn '[inputs | split("\t") | {path: .[0], key: .[1], value: .[2], member: .[3], type: .[4]}]'
+}
+
+wrong() { # SCHEMA FILE…
+	jq -sr --argjson rules "$(rules "$1")" -f "$BATS_TEST_DIRNAME/schema.jq" "${@:2}" | sort -u
+}
+
+# One file of each way to end, and of every kind of cell.
+setup_file() {
+	local BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR BATS_SUITE_TEST_NUMBER=0
+	setup
+	grid 1 "mechanism = pipe, ring:layout=*" "pattern = pingpong, stream, self, fanin, pipeline" \
+		"placement = same-cpu, across" "wait = spin, block, hybrid:20us" "size = 64"
+	"$TOLL" run -c grid.conf --operations 20 -o kinds.ndjson >said
+	grid 1 "idle = sleep" "placement = across, same-cpu" "depth = 4" "copy = on, off" "touch = all, none" \
+		"peers = thread" "mechanism = pipe, ring" "replicas = 2"
+	"$TOLL" run -c grid.conf --operations 20 --tails -o more.ndjson >said
+	grid 2
+	begin --operations $LONG
+	catch_a_turn
+	kill -KILL "${PEERS[0]}"
+	until_measured 2
+	catch_a_turn
+	kill -INT "$RUN"
+	wait "$RUN" || true
+	resume --operations $LONG >said
+	mv x.ndjson interrupted.ndjson
+	# twenty rounds do not fit, and it says so
+	grid 1 "size = 64"
+	"$TOLL" run -c grid.conf --operations 20000 --budget 1s -o stopped.ndjson >said || [ $? -eq 4 ]
+}
+
+@test "every member of schema.md, and no other, in files of every kind" {
+	wrong "$SCHEMA" "$BATS_FILE_TMPDIR"/*.ndjson >found
+	head -40 found
+	[ ! -s found ]
+}
+
+@test "a member too many, one too few and a wrong type are found" {
+	local rule
+	while read -r said rule; do
+		sed "$rule" "$SCHEMA" >schema.md
+		wrong schema.md "$BATS_FILE_TMPDIR/interrupted.ndjson" >found
+		echo "$rule: $said?"
+		grep -qF "$said" found
+	done <<-'END'
+		header.seed /^| `seed` | integer | of every/d
+		worker.settled /^| `settled`/d
+		header.plan.cells[].memory /^| `memory`/d
+		header.worker.abi s/^| `abi` | integer/| `abi` | string/
+		header.plan.cells[].peers_are s/^| `peers_are` .*/| `peers_are` | `"fibers"` | |/
+		header.till s/^| `toll` | string/| `till` | string/
+		worker.disturbance[].gap_ns s/^| `gap_ns` | number/| `gap_ns` | boolean/
+		worker.batch_ns s/array of (number/array of (string/
+		summary.celts[] s/^### `summary.cells\[\]`/### `summary.celts[]`/
+		resume.kind s/^| `kind` | `"resume"`/| `kind` | `"resumed"`/
+	END
+}
+
+@test "no number is negative but logarithms, and none is not finite" {
+	jq -sr '.[] | paths(type == "number" and . < 0) | map(select(type == "string")) | join(".")' \
+		"$BATS_FILE_TMPDIR"/*.ndjson | sort -u >found
+	head -40 found
+	[ -z "$(grep -v log_mean found)" ]
+	[ "$(grep -ciE '[:,[]-?(nan|inf)' "$BATS_FILE_TMPDIR"/*.ndjson | grep -vc ':0$')" -eq 0 ]
+}
