@@ -218,23 +218,13 @@ format:
 lint-format:
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 lint-tidy: $(SOURCES:%.c=$(BUILD)/lint/%.tidy)
-$(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/lint/patterns.h
-	$(call step,tidy)clang-tidy --quiet $< -- -Ibench -I$(BUILD)/lint $(LANGUAGE) $(TOLL_CFLAGS) $(WORKER_CFLAGS)
+$(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h
+	$(call step,tidy)clang-tidy --quiet $< -- $(LANGUAGE) $(TOLL_CFLAGS) $(WORKER_CFLAGS)
 	@touch $@
-# Two forms of each loop tell clang-tidy what all of them do, in a quarter of the time.
-$(BUILD)/lint/patterns.h: FORCE $(BUILD)/patterns.h
-	$(call stamp,'#include_next "patterns.h"' '#undef TOLL_FORMS_FEW' '#undef TOLL_FORMS_MANY' \
-	'#define TOLL_FORMS_FEW(X$(comma) m$(comma) p) X(m$(comma) p$(comma) spin$(comma) false$(comma) 0$(comma) 0) \
-	X(m$(comma) p$(comma) sleep$(comma) true$(comma) 0$(comma) TOLL_COPY | TOLL_CREDIT | TOLL_STAMPED)' \
-	'#define TOLL_FORMS_MANY TOLL_FORMS_FEW')
-# It cannot read the macros that compile the patterns into a mechanism, and sees the patterns in the worker.
-CPPCHECK := cppcheck --quiet --std=c11 --language=c -D__cppcheck__ $(filter-out -std%,$(LANGUAGE)) -Ianalysis -Ireports \
-	--enable=warning,style,performance,portability --inline-suppr --error-exitcode=1 \
-	--suppress=missingIncludeSystem
-REGISTERING := $(filter mechanisms/% tests/plugins/%,$(SOURCES))
 lint-cppcheck: $(BUILD)/patterns.h
-	$(CPPCHECK) $(filter-out $(REGISTERING),$(SOURCES))
-	$(CPPCHECK) -DTOLL_PATTERNS_H '-DTOLL_EACH_PATTERN(...)=' $(REGISTERING)
+	cppcheck --quiet --std=c11 --language=c -D__cppcheck__ $(filter-out -std%,$(LANGUAGE)) \
+		-Ianalysis -Ireports --enable=warning,style,performance,portability --inline-suppr \
+		--error-exitcode=1 --suppress=missingIncludeSystem $(SOURCES)
 
 # --- installing --------------------------------------------------------------------------------
 

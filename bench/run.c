@@ -213,11 +213,6 @@ static int keep(struct campaign *c, const struct plan_block *block, unsigned blo
 
 /* ---- a block ---- */
 
-static void no_start(const int pids[], size_t count, void *context)
-{
-	(void)pids, (void)count, (void)context;
-}
-
 /* Whether an earlier process has a line of this cell in this block of the round under way
  * (--resume). A visit that was written in part, when the machine went down, leaves some of a
  * block's cells without. */
@@ -254,8 +249,7 @@ static int visit(struct campaign *c, const struct plan_block *block, unsigned bl
 						 .seconds = BLOCK_SECONDS,
 						 .operations = c->plan->operations,
 						 .canary = true,
-						 .tails = c->plan->tails,
-						 .started = no_start };
+						 .tails = c->plan->tails };
 		unsigned left[PLAN_BLOCK_CELLS], again = 0;
 		bool broken = false;
 

@@ -525,7 +525,7 @@ bool (*registry_loop(const struct choice *choice, const struct wish *wish))(stru
 		if (instance.size == 0 && loop == NULL)
 			loop = instance.run;
 		/* a constant size writes and reads the whole payload */
-		if (instance.size == wish->size && instance.size != 0)
+		if (instance.size == wish->size && instance.size != 0 && !wish->header_only)
 			loop = instance.run;
 	}
 	return loop;

@@ -210,7 +210,8 @@ static bool read_wish(const struct page_worker *worker, struct wish *wish)
 			       .peers = worker->peers,
 			       .copy = worker->copy,
 			       .threads = worker->threads,
-			       .stamped = worker->stamped };
+			       .stamped = worker->stamped,
+			       .header_only = !worker->touch_all };
 	return worker->wait < TOLL_WAIT_COUNT && worker->peers >= 1 && worker->peers <= PAGE_PEERS;
 }
 

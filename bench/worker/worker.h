@@ -55,6 +55,7 @@ struct wish {
 	int depth;
 	unsigned slots, peers;
 	bool copy, threads, stamped;
+	bool header_only; /* touch: none of the payload */
 };
 /* false with a reason for people in why. */
 bool registry_choose(const struct wish *wish, struct choice *choice, char *why, size_t bytes);
