@@ -11,7 +11,7 @@ enum topic { TOPIC_FASTEST, TOPIC_CROSSING, TOPIC_SHARING };
 
 struct sentence {
 	enum topic topic;
-	char where[320]; /* "same-cpu, sleeping, pingpong"; raw text, to be escaped */
+	char where[512]; /* "same-cpu, sleeping, pingpong"; raw text, to be escaped */
 	char text[768];
 };
 

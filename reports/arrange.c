@@ -120,6 +120,19 @@ static struct draft *draft_find(struct draft **drafts, size_t *count, const char
 	return draft;
 }
 
+/* Text that grows in a buffer; what does not fit is cut. */
+static void append(char *out, size_t bytes, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void append(char *out, size_t bytes, const char *format, ...)
+{
+	size_t used = strlen(out);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(out + used, bytes - used, format, arguments);
+	va_end(arguments);
+}
+
 static void situation_of(const struct cell *cell, enum host_state state, char *out, size_t bytes)
 {
 	char cpus[64] = "";
@@ -136,19 +149,15 @@ static void situation_of(const struct cell *cell, enum host_state state, char *o
 		 : cell->idle == IDLE_SLEEP ? ", CPUs allowed to sleep"
 					    : "",
 		 state != STATE_NONE ? ", host state " : "", state_text(state));
-}
-
-/* Text that grows in a buffer; what does not fit is cut. */
-static void append(char *out, size_t bytes, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static void append(char *out, size_t bytes, const char *format, ...)
-{
-	size_t used = strlen(out);
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(out + used, bytes - used, format, arguments);
-	va_end(arguments);
+	/* what is not as usual sets its figures apart wherever they are shown */
+	if (cell->threads)
+		append(out, bytes, ", threads");
+	if (cell->depth >= 0)
+		append(out, bytes, ", depth %d", cell->depth);
+	if (cell->copy)
+		append(out, bytes, ", copied in and out");
+	if (!cell->touch_all)
+		append(out, bytes, ", header only");
 }
 
 static void conditions_of(const struct cell *cell, char *out, size_t bytes)

@@ -15,7 +15,7 @@ setup_file() {
 each_kind() {
 	grid 1 "mechanism = journalled:kind=*" "size = 64"
 	cp "$JOURNALLED" .
-	PLUGIN=(-m ./journalled.so --operations $((LONG / 2)))
+	PLUGIN=(-m ./journalled.so --operations "$LONG")
 }
 
 objects() {

@@ -159,3 +159,30 @@ no_zombie() {
 	is_complete 2 2
 	nothing_left
 }
+
+@test "SIGKILL of the canary: its visit is made again" {
+	[ "$(nproc)" -ge 2 ] || skip "one CPU only"
+	grid 1 "placement = across" "size = 64" "wait = yield"
+	begin --operations $((4 * LONG))
+	catch_a_turn
+	# the last of the workers
+	children "$RUN" WORKERS
+	kill -KILL "${WORKERS[-1]}"
+	ends_with 0
+	is_complete 1 1
+	lines summary | jq -e '.failed == 0'
+	nothing_left
+}
+
+@test "workers that die as they start: given up, and the run says where the reasons are" {
+	printf '#!/bin/sh\ncase " $* " in *" --page "*) exit 7 ;; esac\nexec "%s" "$@"\n' \
+		"$(dirname "$TOLL")/toll-worker" >worker
+	chmod +x worker
+	TOLL_WORKER=$PWD/worker begin --operations $LONG
+	ends_with 4
+	is_whole
+	[ "$(failures | sort -u)" = "its worker ended with status 7" ]
+	lines summary | jq -e '.ended == "stopped"'
+	grep -q "^toll: every cell failed; the reasons stand in x.ndjson" complained
+	nothing_left
+}
