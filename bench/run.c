@@ -563,6 +563,15 @@ static bool quiet(double ticks_per_ns)
 	return false;
 }
 
+static bool anything_measured(const struct campaign *c)
+{
+	for (size_t i = 0; i < c->plan->cell_count; i++) {
+		if (c->cell[i].n > 0)
+			return true;
+	}
+	return false;
+}
+
 static int finish(struct campaign *c, enum ended ended)
 {
 	static const char *const names[] = { "budget",  "rounds",  "interrupted",
@@ -585,6 +594,10 @@ static int finish(struct campaign *c, enum ended ended)
 	case BY_SMALL_BUDGET:
 		return EXIT_USAGE;
 	default:
+		if (written && !anything_measured(c)) {
+			say_error("every worker failed; the reasons stand in %s", c->file.path);
+			return EXIT_USAGE;
+		}
 		return written ? 0 : EXIT_USAGE;
 	}
 }

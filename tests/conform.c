@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* conform.c - conformance: everything that is registered is played against everything else, and each
- * message, each end and all that is left behind is checked. It drives toll-worker as toll does. */
+/* conform.c - conformance: everything that is registered is played against everything else, and
+ * each message, each end and all that is left behind is checked. It drives toll-worker as toll
+ * does. */
 #include "conformance/conform.h"
 
 #include <errno.h>
@@ -17,23 +18,28 @@
 #include "bench/block.h"
 #include "bench/say.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
+/* gcc defines the one, clang has the other. */
+#ifndef __has_feature
+#define __has_feature(feature) 0
 #endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define SANITIZER "address"
+#elif defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define SANITIZER "thread"
+#else
+#define SANITIZER NULL
 #endif
 
 static const char help[] =
-	"conform [options]   plays every mechanism against every pattern, wait, size, …; checks all\n"
+	"conform [options]   plays every mechanism against every pattern, wait, size, …; checks "
+	"all\n"
 	"\n"
-	"      --full             the whole product, each cell on one CPU or on several by turns (default)\n"
-	"      --long             the same, on one CPU and on several\n"
-	"      --cover            a choice that has each pair of two dimensions' values once at least\n"
+	"      --full             the product, each cell on one CPU or on several by turns "
+	"(default)\n"
+	"      --long             the same on one CPU and on several; also the ends of options' "
+	"ranges\n"
+	"      --cover            a choice that has each pair of two dimensions' values once at "
+	"least\n"
 	"      --threads-only     peers are threads (for ThreadSanitizer, which sees one process)\n"
 	"      --mechanism NAME   this one only\n"
 	"      --pattern NAME     this one only\n"
@@ -45,7 +51,18 @@ static const char help[] =
 	"\n"
 	"exit: 0 all passed, 1 some failed, 4 a mistake\n";
 
-enum { COVER = 256, FULL, LONG, THREADS_ONLY, MECHANISM, PATTERN_NAME, ONLY_FAULTS, SEED, JOBS, LIST };
+enum {
+	COVER = 256,
+	FULL,
+	LONG,
+	THREADS_ONLY,
+	MECHANISM,
+	PATTERN_NAME,
+	ONLY_FAULTS,
+	SEED,
+	JOBS,
+	LIST
+};
 
 struct request {
 	bool cover, only_faults, list;
@@ -93,7 +110,7 @@ static void read_options(int argc, char **argv, struct request *request)
 			request->cover = false;
 			break;
 		case LONG:
-			request->wanted.both_cpus = true;
+			request->wanted.whole = true;
 			break;
 		case THREADS_ONLY:
 			request->wanted.threads_only = true;
@@ -186,7 +203,8 @@ static void remove_folder(const char *folder)
 static void print_exceptions(const char *what, const struct exception list[], size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		printf("%s %zu cell%s: %s\n", what, list[i].cells, list[i].cells == 1 ? "" : "s", list[i].reason);
+		printf("%s %zu cell%s: %s\n", what, list[i].cells, list[i].cells == 1 ? "" : "s",
+		       list[i].reason);
 }
 
 static void list_points(const struct product *product)
@@ -277,18 +295,19 @@ int main(int argc, char **argv)
 	struct registry *registry = registry_open(request.plugins, request.plugin_count);
 	if (!registry)
 		return EXIT_USAGE;
-	struct stage stage = { .registry = registry, .seed = request.seed, .patient = SANITIZED };
+	struct stage stage = { .registry = registry, .seed = request.seed, .sanitizer = SANITIZER };
 	left_isolate();
 	const char *private = make_folder();
 
-	if (SANITIZED)
+	if (stage.sanitizer)
 		stage.reports = private;
 	block_clock(&stage.ticks_per_ns, &cost_ns, &step_ns);
 	request.wanted.registry = registry;
 	if (!request.only_faults)
 		play_product(&request, &stage, "", &totals);
 	/* of what was asked for in particular no more is asked */
-	if (!request.list && !request.wanted.mechanism && !request.wanted.pattern && request.plugin_count == 0) {
+	if (!request.list && !request.wanted.mechanism && !request.wanted.pattern &&
+	    request.plugin_count == 0) {
 		if (!request.only_faults)
 			play_ring_plugin(request, stage, plugins, &totals);
 		faults_play(&stage, &request.wanted, plugins, &totals);
@@ -296,6 +315,7 @@ int main(int argc, char **argv)
 	remove_folder(private);
 	registry_close(registry);
 	if (!request.list)
-		printf("%zu passed, %zu failed, %zu skipped\n", totals.passed, totals.failed, totals.skipped);
+		printf("%zu passed, %zu failed, %zu skipped\n", totals.passed, totals.failed,
+		       totals.skipped);
 	return totals.failed ? EXIT_GATE : EXIT_FINE;
 }

@@ -42,7 +42,8 @@ struct product {
 	size_t refused_count;
 	struct exception *lacking; /* this machine lacks what it takes */
 	size_t lacking_count;
-	struct exception *wrong; /* refused without a known reason, or not refused; reason has the key */
+	struct exception
+		*wrong; /* refused without a known reason, or not refused; reason has the key */
 	size_t wrong_count;
 };
 
@@ -50,8 +51,9 @@ struct wanted {
 	const struct registry *registry;
 	const char *mechanism, *pattern; /* only these; NULL: all */
 	bool plugins_only, threads_only;
-	bool both_cpus;                  /* on one CPU and on several, where both are possible; else by turns */
-	int cpus[CELL_MOST_PEERS];       /* that this process may use */
+	bool whole; /* on one CPU and on several where both are possible, not by turns; the ends of
+		       ranges too */
+	int cpus[CELL_MOST_PEERS]; /* that this process may use */
 	unsigned cpu_count;
 };
 
@@ -69,8 +71,8 @@ enum { POINT_NAME = CELL_KEY + 40 };
 
 /* ---- left.c: what is left behind ---- */
 
-/* Namespaces of their own for kernel objects, where this user may make them; false where not: then what
- * others make meanwhile may be taken for ours if it stays. */
+/* Namespaces of their own for kernel objects, where this user may make them; false where not: then
+ * what others make meanwhile may be taken for ours if it stays. */
 bool left_isolate(void);
 /* Once, before anything is started in this process: orphans of workers become its children. */
 void left_begin(void);
@@ -102,15 +104,18 @@ struct stage {
 	const struct registry *registry;
 	double ticks_per_ns;
 	uint64_t seed;
-	const char *reports; /* folder for the sanitizers' reports */
-	bool patient; /* sanitizers: everything takes longer */
+	const char *reports;   /* folder for the sanitizers' reports */
+	const char *sanitizer; /* "address", "thread"; NULL: none */
 };
 
-/* Plays points that all have one act, the same CPUs and operations; more than one only when they are
- * left alone. Each gets its verdict, also when another one of them breaks the block. objects: those that
- * were there before; NULL: not looked at. */
+/* Plays points that all have one act, the same CPUs and operations; more than one only when they
+ * are left alone. Each gets its verdict, also when another one of them breaks the block. objects:
+ * those that were there before; NULL: not looked at. */
 void scene_play(const struct stage *stage, const struct point *const points[], unsigned count,
 		const struct left_objects *objects, struct verdict verdicts[]);
+/* From now on the sanitizers of workers that this process starts write into a folder, and stop at
+ * their first finding. */
+void scene_report_to(const char *folder);
 /* Counted operations of a turn, by size. */
 unsigned long scene_operations(uint64_t size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* faults.c - the checks can fail: plug-ins that break one promise each (tests/plugins) must be found
- * out, and for the right reason. */
+/* faults.c - the checks can fail: plug-ins that break one promise each (tests/plugins) must be
+ * found out, and for the right reason. */
 #include "conform.h"
 
 #include <fnmatch.h>
@@ -29,8 +29,10 @@ static const struct fault {
 	{ "drop", PLAY, WAIT_YIELD, true, "*a message was lost, doubled or out of order*" },
 	{ "double", PLAY, WAIT_BLOCK, false, "*a message was lost, doubled or out of order*" },
 	{ "reorder", PLAY, WAIT_BLOCK, false, "*a message was lost, doubled or out of order*" },
-	{ "flip", PLAY, WAIT_BLOCK, false, "*content or length of message 50 changed on its way (64 B)" },
-	{ "shorten", PLAY, WAIT_BLOCK, false, "*content or length of message 50 changed on its way (63 B)" },
+	{ "flip", PLAY, WAIT_BLOCK, false,
+	  "*content or length of message 50 changed on its way (64 B)" },
+	{ "shorten", PLAY, WAIT_BLOCK, false,
+	  "*content or length of message 50 changed on its way (63 B)" },
 	{ "overrun", HOLD, WAIT_BLOCK, false, "*a message was lost, doubled or out of order*" },
 	{ "wakeful", HOLD, WAIT_BLOCK, false, "peer * does not sleep while it waits for peer *" },
 	{ "deaf", KILL, WAIT_BLOCK, false, "when peer * was dead the others took * ms to leave" },
@@ -46,6 +48,19 @@ static const struct fault {
 	{ "litter", PLAY, WAIT_BLOCK, false, "left behind: /dev/shm/toll-faulty-*" },
 };
 
+/* What none but a sanitizer sees. */
+static const struct misuse {
+	const char *sanitizer;
+	struct fault fault;
+} misuses[] = {
+	{ "address",
+	  { "overflow", PLAY, WAIT_BLOCK, false,
+	    "peer 0 *SUMMARY: AddressSanitizer: heap-buffer-overflow*" } },
+	{ "address",
+	  { "undefined", PLAY, WAIT_BLOCK, false, "peer 0 *UndefinedBehaviorSanitizer*" } },
+	{ "thread", { "race", PLAY, WAIT_BLOCK, true, "*SUMMARY: ThreadSanitizer: data race*" } },
+};
+
 /* A plug-in that must not load, and what is said. */
 static const struct bad {
 	const char *file, *said;
@@ -59,7 +74,8 @@ static const struct bad {
 	{ "not-there.so", "*not-there.so: No such file*" },
 };
 
-static void judge(bool right, struct totals *totals, const char *what, const char *is, const char *wanted)
+static void judge(bool right, struct totals *totals, const char *what, const char *is,
+		  const char *wanted)
 {
 	if (right) {
 		totals->passed++;
@@ -71,9 +87,15 @@ static void judge(bool right, struct totals *totals, const char *what, const cha
 
 static struct point point_of(const struct fault *fault, const struct wanted *wanted)
 {
-	struct point point = { .cell = { .mechanism = "faulty", .pattern = "stream", .placement = "cpus",
-					 .peers = 2, .size = 64, .depth = -1, .touch_all = true,
-					 .wait = fault->wait, .threads = fault->threads },
+	struct point point = { .cell = { .mechanism = "faulty",
+					 .pattern = "stream",
+					 .placement = "cpus",
+					 .peers = 2,
+					 .size = 64,
+					 .depth = -1,
+					 .touch_all = true,
+					 .wait = fault->wait,
+					 .threads = fault->threads },
 			       .act = fault->act };
 	snprintf(point.cell.options, CELL_OPTIONS, "fault=%s", fault->name);
 	point.cell.cpus[0] = point.cell.cpus[1] = wanted->cpus[0];
@@ -85,7 +107,8 @@ static struct point point_of(const struct fault *fault, const struct wanted *wan
 /* In a process of its own: what it starts and leaves is seen apart from all else. */
 static struct verdict play(const struct stage *stage, const struct point *point)
 {
-	struct verdict *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct verdict *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct verdict verdict = { .is = FAILED, .reason = "the test's own process died" };
 
 	if (shared == MAP_FAILED)
@@ -112,40 +135,63 @@ static bool has_fault(const char *name)
 		if (strcmp(faults[i].name, name) == 0)
 			return true;
 	}
+	for (size_t i = 0; i < sizeof misuses / sizeof *misuses; i++) {
+		if (strcmp(misuses[i].fault.name, name) == 0)
+			return true;
+	}
 	return false;
 }
 
+static void play_fault(const struct stage *stage, const struct wanted *wanted,
+		       const struct fault *fault, struct totals *totals)
+{
+	struct point point = point_of(fault, wanted);
+	struct verdict verdict = play(stage, &point);
+	char name[POINT_NAME];
+	bool right = verdict.is == PASSED;
+
+	if (fault->reason)
+		right = verdict.is == FAILED && fnmatch(fault->reason, verdict.reason, 0) == 0;
+	judge(right, totals, point_name(&point, name, sizeof name),
+	      verdict.is == PASSED ? "passed" : verdict.reason,
+	      fault->reason ? fault->reason : "passed");
+}
+
 /* Each fault the plug-in offers has its line above. */
-static void play_all(const struct stage *stage, const struct wanted *wanted, struct registry *registry,
-		     struct totals *totals)
+static void play_all(const struct stage *stage, const struct wanted *wanted,
+		     struct registry *registry, struct totals *totals)
 {
 	const json_t *option;
 	struct stage mine = *stage;
 	size_t o;
 
+	char reports[4096];
+
 	mine.registry = registry;
-	json_array_foreach(json_object_get(registry_mechanism(registry, "faulty"), "options"), o, option)
-	{
+	if (stage->reports) {
+		snprintf(reports, sizeof reports, "%s/faults", stage->reports);
+		mine.reports = reports;
+		scene_report_to(reports);
+	}
+	json_array_foreach (json_object_get(registry_mechanism(registry, "faulty"), "options"), o,
+			    option) {
 		char values[512], *rest = values;
 		if (strcmp(registry_text(option, "name"), "fault"))
 			continue;
 		snprintf(values, sizeof values, "%s", registry_text(option, "values"));
 		for (char *word; (word = strsep(&rest, ","));) {
 			word += strspn(word, " ");
-			judge(has_fault(word), totals, "faulty.so", word, "a fault that a test knows");
+			judge(has_fault(word), totals, "faulty.so", word,
+			      "a fault that a test knows");
 		}
 	}
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-		const struct fault *fault = &faults[i];
-		struct point point = point_of(fault, wanted);
-		char name[POINT_NAME];
-		if (wanted->threads_only && !fault->threads)
-			continue;
-		struct verdict verdict = play(&mine, &point);
-		bool right = fault->reason ? verdict.is == FAILED && fnmatch(fault->reason, verdict.reason, 0) == 0 :
-					     verdict.is == PASSED;
-		judge(right, totals, point_name(&point, name, sizeof name),
-		      verdict.is == PASSED ? "passed" : verdict.reason, fault->reason ? fault->reason : "passed");
+		if (faults[i].threads || !wanted->threads_only)
+			play_fault(&mine, wanted, &faults[i], totals);
+	}
+	for (size_t i = 0; i < sizeof misuses / sizeof *misuses; i++) {
+		if (stage->sanitizer && strcmp(misuses[i].sanitizer, stage->sanitizer) == 0)
+			play_fault(&mine, wanted, &misuses[i].fault, totals);
 	}
 }
 
@@ -157,12 +203,13 @@ void faults_play(const struct stage *stage, const struct wanted *wanted, const c
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		bool absolute = bad[i].file[0] == '/';
-		snprintf(path, sizeof path, "%s%s%s", absolute ? "" : folder, absolute ? "" : "/", bad[i].file);
+		snprintf(path, sizeof path, "%s%s%s", absolute ? "" : folder, absolute ? "" : "/",
+			 bad[i].file);
 		said_begin();
 		struct registry *registry = registry_open(plugins, 1);
 		const char *said = said_end();
-		judge(!registry && fnmatch(bad[i].said, said, 0) == 0, totals, bad[i].file, registry ? "loaded" : said,
-		      bad[i].said);
+		judge(!registry && fnmatch(bad[i].said, said, 0) == 0, totals, bad[i].file,
+		      registry ? "loaded" : said, bad[i].said);
 		registry_close(registry);
 	}
 	snprintf(path, sizeof path, "%s/faulty.so", folder);

@@ -26,13 +26,15 @@ bool left_isolate(void)
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[length > 0 ? length : 0] = '\0';
 
-	if (unshare(CLONE_NEWIPC | CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (unshare(CLONE_NEWIPC | CLONE_NEWNS) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("toll", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, NULL))
 		return false;
 	mount("toll", "/dev/mqueue", "mqueue", 0, NULL); /* not every kernel has it */
 	isolated = true;
 	/* a build below /tmp is not to be hidden */
-	own_tmp = strncmp(self, "/tmp/", 5) && mount("toll", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, NULL) == 0;
+	own_tmp = strncmp(self, "/tmp/", 5) &&
+		  mount("toll", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, NULL) == 0;
 	return true;
 }
 
@@ -68,7 +70,8 @@ static void children_end(char *buffer, size_t bytes)
 		long parent, pid = strtol(entry->d_name, NULL, 10);
 		if (pid <= 0 || !process_read(entry->d_name, name, &parent) || parent != getpid())
 			continue;
-		int n = snprintf(buffer + used, bytes - used, "%s%s (%ld)", used ? ", " : "", name, pid);
+		int n = snprintf(buffer + used, bytes - used, "%s%s (%ld)", used ? ", " : "", name,
+				 pid);
 		used = n > 0 && used + (size_t)n < bytes ? used + (size_t)n : used;
 		kill((pid_t)pid, SIGKILL);
 		waitpid((pid_t)pid, NULL, 0);
@@ -139,7 +142,8 @@ static void look_system_v(struct left_objects *objects, const char *kind)
 		long key, id;
 		if (sscanf(line, "%ld %ld", &key, &id) != 2)
 			continue;
-		snprintf(text, sizeof(text), "System V %s %#lx (%ld)", kind, (unsigned long)key, id);
+		snprintf(text, sizeof(text), "System V %s %#lx (%ld)", kind, (unsigned long)key,
+			 id);
 		add(objects, text);
 	}
 	if (file)
@@ -171,8 +175,8 @@ void left_free(struct left_objects *objects)
 }
 
 /* Appends the names of what is now and was not before; returns how long they are together. */
-static size_t name_new(const struct left_objects *before, const struct left_objects *now, char *buffer,
-		       size_t bytes)
+static size_t name_new(const struct left_objects *before, const struct left_objects *now,
+		       char *buffer, size_t bytes)
 {
 	size_t used = 0;
 	for (size_t i = 0; i < now->count; i++) {
@@ -181,7 +185,8 @@ static size_t name_new(const struct left_objects *before, const struct left_obje
 			old |= strcmp(now->name[i], before->name[k]) == 0;
 		if (old)
 			continue;
-		int n = snprintf(buffer + used, bytes - used, "%s%s", used ? ", " : "", now->name[i]);
+		int n = snprintf(buffer + used, bytes - used, "%s%s", used ? ", " : "",
+				 now->name[i]);
 		used = n > 0 && used + (size_t)n < bytes ? used + (size_t)n : used;
 	}
 	return used;

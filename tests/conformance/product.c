@@ -40,13 +40,14 @@ static bool is_quantity(const char *word)
 	return cell_parse_size(word, &number) == 0;
 }
 
-/* Calls each value of an option but its default: the words of a list; of a range its lower end, where
- * that is a number. For patterns lists only: the end of a range may change what is promised. */
-static int each_value(const json_t *option, bool ranges, int (*call)(void *context, const char *value),
-		      void *context)
+/* Calls each value of an option but its default: the words of a list; with ranges also the lower
+ * end of a range, where that is a number. */
+static int each_value(const json_t *option, bool ranges,
+		      int (*call)(void *context, const char *value), void *context)
 {
-	const char *values = registry_text(option, "values"), *by_default = registry_text(option, "value");
-	char copy[256], *rest = copy;
+	const char *values = registry_text(option, "values"),
+		   *by_default = registry_text(option, "value");
+	char copy[1024], *rest = copy;
 	bool list = strchr(values, ',') != NULL;
 
 	snprintf(copy, sizeof copy, "%s", values);
@@ -97,8 +98,7 @@ static int add_variants(struct adding *adding, bool ranges)
 	size_t i;
 	if (add_variant(adding, &adding->like))
 		return -1;
-	json_array_foreach(json_object_get(adding->like.is, "options"), i, option)
-	{
+	json_array_foreach (json_object_get(adding->like.is, "options"), i, option) {
 		adding->option = registry_text(option, "name");
 		if (each_value(option, ranges, add_value, adding))
 			return -1;
@@ -110,16 +110,19 @@ static int list_mechanisms(const struct wanted *wanted, struct variant list[], s
 {
 	const json_t *mechanism;
 	size_t i;
-	json_array_foreach(json_object_get(wanted->registry->description, "mechanisms"), i, mechanism)
-	{
-		struct adding adding = { .list = list, .count = count, .most = MOST_VARIANTS,
+	json_array_foreach (json_object_get(wanted->registry->description, "mechanisms"), i,
+			    mechanism) {
+		struct adding adding = { .list = list,
+					 .count = count,
+					 .most = MOST_VARIANTS,
 					 .like = { .is = mechanism } };
 		const char *name = registry_text(mechanism, "name");
 		if ((wanted->mechanism && strcmp(name, wanted->mechanism)) ||
-		    (wanted->plugins_only && strcmp(registry_text(mechanism, "from"), "built in") == 0))
+		    (wanted->plugins_only &&
+		     strcmp(registry_text(mechanism, "from"), "built in") == 0))
 			continue;
 		snprintf(adding.like.name, CELL_NAME, "%s", name);
-		if (add_variants(&adding, true))
+		if (add_variants(&adding, wanted->whole))
 			return -1;
 	}
 	if (*count == 0)
@@ -131,8 +134,7 @@ static bool has_deadline(const json_t *pattern)
 {
 	const json_t *option;
 	size_t i;
-	json_array_foreach(json_object_get(pattern, "options"), i, option)
-	{
+	json_array_foreach (json_object_get(pattern, "options"), i, option) {
 		if (strcmp(registry_text(option, "name"), "deadline") == 0)
 			return true;
 	}
@@ -143,17 +145,22 @@ static int list_patterns(const struct wanted *wanted, struct variant list[], siz
 {
 	const json_t *pattern;
 	size_t i;
-	json_array_foreach(json_object_get(wanted->registry->description, "patterns"), i, pattern)
-	{
-		struct adding adding = { .list = list, .count = count, .most = MOST_PATTERNS,
-					 .like = { .is = pattern, .deadline = has_deadline(pattern),
-						   .peers = (unsigned)registry_number(pattern, "peers") } };
+	json_array_foreach (json_object_get(wanted->registry->description, "patterns"), i,
+			    pattern) {
+		struct adding adding = { .list = list,
+					 .count = count,
+					 .most = MOST_PATTERNS,
+					 .like = { .is = pattern,
+						   .deadline = has_deadline(pattern),
+						   .peers = (unsigned)registry_number(pattern,
+										      "peers") } };
 		unsigned least = (unsigned)registry_number(pattern, "least_peers");
 		const char *name = registry_text(pattern, "name");
 		if (wanted->pattern && strcmp(name, wanted->pattern))
 			continue;
 		snprintf(adding.like.name, CELL_NAME, "%s", name);
-		/* a machine with other work is not to miss it */
+		/* a range's end may change what a pattern promises: lists only. A machine with
+		 * other work is not to miss the deadline. */
 		if (adding.like.deadline)
 			strcpy(adding.like.options, "deadline=1m");
 		if (add_variants(&adding, false))
@@ -183,7 +190,8 @@ static bool needs_header(const struct question *q)
 
 static bool plays_with_itself(const struct question *q)
 {
-	return registry_flag(q->mechanism->is, "self_only") && registry_number(q->pattern->is, "most_peers") > 1;
+	return registry_flag(q->mechanism->is, "self_only") &&
+	       registry_number(q->pattern->is, "most_peers") > 1;
 }
 
 static bool too_deep(const struct question *q)
@@ -204,12 +212,14 @@ static bool copies_anyway(const struct question *q)
 
 static bool shares_credit(const struct question *q)
 {
-	return q->cell->depth >= 0 && q->cell->peers > 2 && registry_number(q->mechanism->is, "producers") != 1;
+	return q->cell->depth >= 0 && q->cell->peers > 2 &&
+	       registry_number(q->mechanism->is, "producers") != 1;
 }
 
 static bool sends_to_itself(const struct question *q)
 {
-	return registry_number(q->pattern->is, "most_peers") == 1 && !registry_flag(q->mechanism->is, "slots");
+	return registry_number(q->pattern->is, "most_peers") == 1 &&
+	       !registry_flag(q->mechanism->is, "slots");
 }
 
 static bool has_huge_pages(const struct question *q)
@@ -221,16 +231,18 @@ static bool has_huge_pages(const struct question *q)
 static const struct kind {
 	const char *text; /* as fnmatch(3) */
 	bool (*due)(const struct question *);
-	bool always; /* refused whenever it is due, by this rule or another */
+	bool always;  /* refused whenever it is due, by this rule or another */
 	bool machine; /* this machine's fault */
 } kinds[] = {
 	{ "* needs messages of at least * B*", needs_header, true, false },
 	{ "* has no synchronisation: it runs in self only", plays_with_itself, true, false },
 	{ "* holds at most * message*", too_deep, true, false },
 	{ "a rendezvous (depth 0) with itself never ends", meets_itself, true, false },
-	{ "copy concerns mechanisms in shared memory; * copies anyway", copies_anyway, true, false },
+	{ "copy concerns mechanisms in shared memory; * copies anyway", copies_anyway, true,
+	  false },
 	{ "depth is kept between one producer and one consumer; *", shares_credit, false, false },
-	{ "* plays both ends, and the channel does not hold a message of * B", sends_to_itself, false, false },
+	{ "* plays both ends, and the channel does not hold a message of * B", sends_to_itself,
+	  false, false },
 	{ "no huge pages here: *", has_huge_pages, false, true },
 	{ "* carries at most * B", NULL, false, false },
 };
@@ -251,15 +263,16 @@ static int count_exception(struct exception **list, size_t *count, const char *r
 	return 0;
 }
 
-static int wrong(struct product *product, const struct cell *cell, const char *what, const char *reason)
+static int wrong(struct product *product, const struct cell *cell, const char *what,
+		 const char *reason)
 {
 	char key[CELL_KEY], text[CELL_KEY + 512];
 	snprintf(text, sizeof text, "%s: %s%s", cell_key(cell, key, sizeof key), what, reason);
 	return count_exception(&product->wrong, &product->wrong_count, text);
 }
 
-/* A refusal must be of a known kind, and that kind be due; or a mechanism's or a pattern's own, which
- * begins with its name. */
+/* A refusal must be of a known kind, and that kind be due; or a mechanism's or a pattern's own,
+ * which begins with its name. */
 static int judge_refusal(struct product *product, const struct question *q, const char *reason)
 {
 	size_t length = strlen(q->cell->mechanism), pattern = strlen(q->cell->pattern);
@@ -321,7 +334,8 @@ static bool put_on_cpus(struct making *making, struct point *point, bool apart, 
 
 	strcpy(cell->placement, "cpus");
 	for (unsigned p = 0; p < cell->peers; p++)
-		cell->cpus[p] = wanted->cpus[apart ? p % wanted->cpu_count : turn % wanted->cpu_count];
+		cell->cpus[p] =
+			wanted->cpus[apart ? p % wanted->cpu_count : turn % wanted->cpu_count];
 	if (apart && !cell_spins(cell))
 		cell->idle = IDLE_SLEEP;
 	return !(spins && cell_shares_cpu(cell));
@@ -329,7 +343,8 @@ static bool put_on_cpus(struct making *making, struct point *point, bool apart, 
 
 /* Whether this placement is of the product: spinning peers each want a CPU, one peer has one; what
  * works both ways is played both ways, or by turns. */
-static bool placement_wanted(const struct making *making, const struct cell *cell, bool apart, unsigned turn)
+static bool placement_wanted(const struct making *making, const struct cell *cell, bool apart,
+			     unsigned turn)
 {
 	if (cell->peers == 1)
 		return !apart;
@@ -337,7 +352,7 @@ static bool placement_wanted(const struct making *making, const struct cell *cel
 		return apart;
 	if (making->wanted->cpu_count == 1)
 		return !apart;
-	return making->wanted->both_cpus || (turn & 1) == apart;
+	return making->wanted->whole || (turn & 1) == apart;
 }
 
 static int add_play(struct making *making, struct point point, unsigned turn)
@@ -349,10 +364,12 @@ static int add_play(struct making *making, struct point point, unsigned turn)
 		placed.value[CPUS] = (unsigned short)apart;
 		if (!put_on_cpus(making, &placed, apart, turn / 2)) {
 			char why[128];
-			snprintf(why, sizeof why, "spin and pause want a CPU for each of %u peers, %u %s allowed",
+			snprintf(why, sizeof why,
+				 "spin and pause want a CPU for each of %u peers, %u %s allowed",
 				 placed.cell.peers, making->wanted->cpu_count,
 				 making->wanted->cpu_count == 1 ? "is" : "are");
-			if (count_exception(&making->product->lacking, &making->product->lacking_count, why))
+			if (count_exception(&making->product->lacking,
+					    &making->product->lacking_count, why))
 				return -1;
 			continue;
 		}
@@ -367,29 +384,33 @@ static int add_play(struct making *making, struct point point, unsigned turn)
 static int multiply(struct making *making)
 {
 	enum { COUNT = WAIT_COUNT };
-	static const char *const waits[COUNT] = { "spin", "pause", "yield", "block", "poll", "hybrid" };
+	static const char *const waits[COUNT] = { "spin",  "pause", "yield",
+						  "block", "poll",  "hybrid" };
 	const json_t *wait;
 	size_t w;
 
 	for (size_t m = 0; m < making->mechanisms; m++) {
 		for (size_t p = 0; p < making->patterns; p++) {
-			const struct variant *mechanism = &making->mechanism[m], *pattern = &making->pattern[p];
-			struct point point = { .cell = { .peers = pattern->peers, .touch_all = true } };
+			const struct variant *mechanism = &making->mechanism[m],
+					     *pattern = &making->pattern[p];
+			struct point point = { .cell = { .peers = pattern->peers,
+							 .touch_all = true } };
 			snprintf(point.cell.mechanism, CELL_NAME, "%s", mechanism->name);
 			snprintf(point.cell.options, CELL_OPTIONS, "%s", mechanism->options);
 			snprintf(point.cell.pattern, CELL_NAME, "%s", pattern->name);
 			snprintf(point.cell.pattern_options, CELL_OPTIONS, "%s", pattern->options);
-			point.cell.peers_named = pattern->peers != registry_number(pattern->is, "peers");
+			point.cell.peers_named =
+				pattern->peers != registry_number(pattern->is, "peers");
 			point.value[VARIANT] = (unsigned short)m;
 			point.value[PATTERN] = (unsigned short)p;
-			json_array_foreach(json_object_get(mechanism->is, "waits"), w, wait)
-			{
+			json_array_foreach (json_object_get(mechanism->is, "waits"), w, wait) {
 				unsigned index = 0;
-				while (index < COUNT && strcmp(waits[index], json_string_value(wait)))
+				while (index < COUNT &&
+				       strcmp(waits[index], json_string_value(wait)))
 					index++;
 				if (index == COUNT) {
-					say_error("%s waits by %s, which is no wait", mechanism->name,
-						  json_string_value(wait));
+					say_error("%s waits by %s, which is no wait",
+						  mechanism->name, json_string_value(wait));
 					return -1;
 				}
 				point.cell.wait = (enum cell_wait)index;
@@ -398,7 +419,8 @@ static int multiply(struct making *making)
 				unsigned others = LENGTH(sizes) * LENGTH(depths) * 4;
 				for (unsigned n = 0; n < others; n++) {
 					unsigned size = n % LENGTH(sizes), rest = n / LENGTH(sizes);
-					unsigned depth = rest % LENGTH(depths), bits = rest / LENGTH(depths);
+					unsigned depth = rest % LENGTH(depths),
+						 bits = rest / LENGTH(depths);
 					if (making->wanted->threads_only && !(bits & 1))
 						continue;
 					point.cell.size = sizes[size];
@@ -410,7 +432,8 @@ static int multiply(struct making *making)
 					point.value[THREADS] = bits & 1;
 					point.value[COPY] = (unsigned short)(bits >> 1);
 					if (add_play(making, point,
-						     (unsigned)(m + p + index + size + depth) + bits % 2 + bits / 2))
+						     (unsigned)(m + p + index + size + depth) +
+							     bits % 2 + bits / 2))
 						return -1;
 				}
 			}
@@ -441,8 +464,9 @@ static int examine(struct making *making)
 		struct question question = { .mechanism = &making->mechanism[point.value[VARIANT]],
 					     .pattern = &making->pattern[point.value[PATTERN]],
 					     .cell = &point.cell };
-		int failed = answers[i].possible ? judge_consent(product, &question) :
-						   judge_refusal(product, &question, answers[i].reason);
+		int failed = answers[i].possible
+				     ? judge_consent(product, &question)
+				     : judge_refusal(product, &question, answers[i].reason);
 		if (failed)
 			goto end;
 		if (!answers[i].possible)
@@ -451,7 +475,8 @@ static int examine(struct making *making)
 		point.cell.memory = answers[i].memory;
 		if (point.cell.memory <= MOST_MEMORY)
 			product->points[kept++] = point;
-		else if (count_exception(&product->lacking, &product->lacking_count, "it maps more than 256 MiB"))
+		else if (count_exception(&product->lacking, &product->lacking_count,
+					 "it maps more than 256 MiB"))
 			goto end;
 	}
 	product->count = kept;
@@ -462,8 +487,8 @@ end:
 	return result;
 }
 
-/* Acts other than PLAY, once for what they depend on: variant, pattern, wait, depth, threads, peer. The
- * cells are those of one size: 64 B, the first of the list, else the first that is possible. */
+/* Acts other than PLAY, once for what they depend on: variant, pattern, wait, depth, threads, peer.
+ * The cells are those of one size: 64 B, the first of the list, else the first that is possible. */
 static int add_acts(struct making *making)
 {
 	struct product *product = making->product;
@@ -482,18 +507,24 @@ static int add_acts(struct making *making)
 		memcpy(before, play.value, sizeof before);
 		unsigned whom = 0;
 		for (unsigned act = HOLD; act < ACTS; act++) {
-			bool late = making->pattern[play.value[PATTERN]].deadline && play.cell.depth < 0;
+			bool late = making->pattern[play.value[PATTERN]].deadline &&
+				    play.cell.depth < 0;
+			/* a credit edge waits in one place, however deep it is */
+			if (play.cell.depth > 0 && !making->wanted->whole)
+				continue;
 			for (whom = 0; whom < play.cell.peers; whom++) {
 				struct point point = play;
 				/* a killed thread takes its process with it, whichever it is */
-				if ((act == KILL && play.cell.threads && whom > 0) || (act == LATE && !late))
+				if ((act == KILL && play.cell.threads && whom > 0) ||
+				    (act == LATE && !late))
 					continue;
 				point.act = (enum act)act;
 				point.whom = whom;
 				if (act == LATE)
-					snprintf(point.cell.pattern_options, CELL_OPTIONS, "deadline=%dms",
-						 DEADLINE_MS);
-				point.value[ACT] = (unsigned short)(1 + (act - HOLD) * CELL_MOST_PEERS + whom);
+					snprintf(point.cell.pattern_options, CELL_OPTIONS,
+						 "deadline=%dms", DEADLINE_MS);
+				point.value[ACT] =
+					(unsigned short)(1 + (act - HOLD) * CELL_MOST_PEERS + whom);
 				struct point *room = new_point(making);
 				if (!room)
 					return out_of_memory();
@@ -517,13 +548,19 @@ int product_make(const struct wanted *wanted, struct product *product)
 	making->wanted = wanted;
 	making->product = product;
 	if (list_mechanisms(wanted, making->mechanism, &making->mechanisms) ||
-	    list_patterns(wanted, making->pattern, &making->patterns) || multiply(making) || examine(making) ||
-	    add_acts(making))
+	    list_patterns(wanted, making->pattern, &making->patterns) || multiply(making) ||
+	    examine(making) || add_acts(making))
 		goto end;
 	const unsigned short values[DIMENSIONS] = {
-		[VARIANT] = (unsigned short)making->mechanisms, [PATTERN] = (unsigned short)making->patterns,
-		[WAIT] = WAIT_COUNT, [CPUS] = 2, [SIZE] = LENGTH(sizes), [DEPTH] = LENGTH(depths), [COPY] = 2,
-		[THREADS] = 2, [ACT] = 1 + (ACTS - HOLD) * CELL_MOST_PEERS,
+		[VARIANT] = (unsigned short)making->mechanisms,
+		[PATTERN] = (unsigned short)making->patterns,
+		[WAIT] = WAIT_COUNT,
+		[CPUS] = 2,
+		[SIZE] = LENGTH(sizes),
+		[DEPTH] = LENGTH(depths),
+		[COPY] = 2,
+		[THREADS] = 2,
+		[ACT] = 1 + (ACTS - HOLD) * CELL_MOST_PEERS,
 	};
 	memcpy(product->values, values, sizeof values);
 	result = 0;
@@ -573,8 +610,8 @@ static size_t pair_at(const struct product *product, size_t first[DIMENSIONS][DI
 	return first[a][b] + (size_t)point->value[a] * product->values[b] + point->value[b];
 }
 
-/* Greedy (Cohen, Dalal, Fredman & Patton 1997): the point with most new pairs first. Since what a point
- * adds only shrinks, one pass for each number of new pairs, from the most down, finds it. */
+/* Greedy (Cohen, Dalal, Fredman & Patton 1997): the point with most new pairs first. Since what a
+ * point adds only shrinks, one pass for each number of new pairs, from the most down, finds it. */
 size_t product_cover(struct product *product, uint64_t seed, size_t *pairs)
 {
 	size_t first[DIMENSIONS][DIMENSIONS], length = lay_out(product, first), chosen = 0;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@
 #include "bench/block.h"
 
 enum {
-	CYCLES = 3, /* turns of a cell; of large messages one less */
+	CYCLES = 3,        /* turns of a cell; of large messages one less */
 	LONG_CYCLES = 400, /* of a cell that is killed as it plays */
 	LEAVE_MS = 1900,   /* the supervisor kills after 2 s who does not leave by itself */
 	ASLEEP_MS = 3000,  /* to be asleep when there is nothing to do */
@@ -53,8 +54,8 @@ struct disturbance {
 	const struct point *point;
 	pthread_t thread;
 	bool begun;
-	sem_t held; /* the play may begin */
-	unsigned delay_us; /* KILL: 0: stopped before it plays; else it plays so long */
+	sem_t held;               /* the play may begin */
+	unsigned delay_us;        /* KILL: 0: stopped before it plays; else it plays so long */
 	int pid[CELL_MOST_PEERS]; /* processes or threads */
 	unsigned count;
 	char trouble[160];
@@ -130,11 +131,13 @@ static void until_others_wait(struct disturbance *d)
 	unsigned settled = 0;
 
 	if (cell_spins(cell)) {
-		/* on one CPU with other work they may not have had it yet; who has no more to do sleeps */
+		/* on one CPU with other work they may not have had it yet; who has no more to do
+		 * sleeps */
 		for (unsigned p = 0; p < d->count; p++) {
 			while (p != d->point->whom && now_ms() - start < ASLEEP_MS) {
 				unsigned long long ran = ran_of(d->pid[p]) - d->ran[p];
-				if (ran >= SPIN_MS * 1000000ULL / cell->peers || (ran > 0 && state_of(d->pid[p]) == 'S'))
+				if (ran >= SPIN_MS * 1000000ULL / cell->peers ||
+				    (ran > 0 && state_of(d->pid[p]) == 'S'))
 					break;
 				nap_us(300);
 			}
@@ -153,9 +156,10 @@ static void until_others_wait(struct disturbance *d)
 			all &= waits;
 		}
 		settled = all ? settled + 1 : 0;
-		if (now_ms() - start > ASLEEP_MS * (d->stage->patient ? 4 : 1)) {
-			snprintf(d->trouble, sizeof d->trouble, "peer %u does not sleep while it waits for peer %u",
-				 awake, d->point->whom);
+		if (now_ms() - start > ASLEEP_MS * (d->stage->sanitizer ? 4 : 1)) {
+			snprintf(d->trouble, sizeof d->trouble,
+				 "peer %u does not sleep while it waits for peer %u", awake,
+				 d->point->whom);
 			return;
 		}
 	}
@@ -181,8 +185,8 @@ static void *disturb(void *argument)
 	for (unsigned p = 0; p < d->count; p++)
 		d->ran[p] = ran_of(d->pid[p]);
 	if (d->delay_us == 0 && !stop(d)) {
-		snprintf(d->trouble, sizeof d->trouble, "peer %u cannot be stopped: %s", d->point->whom,
-			 strerror(errno));
+		snprintf(d->trouble, sizeof d->trouble, "peer %u cannot be stopped: %s",
+			 d->point->whom, strerror(errno));
 		sem_post(&d->held);
 		return NULL;
 	}
@@ -229,7 +233,8 @@ static void started(const int pids[], size_t count, void *context)
 
 /* --- judging -------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3))) static void fail(struct verdict *verdict, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void fail(struct verdict *verdict, const char *format,
+						       ...)
 {
 	va_list arguments;
 
@@ -241,15 +246,16 @@ __attribute__((format(printf, 2, 3))) static void fail(struct verdict *verdict, 
 	va_end(arguments);
 }
 
-static void judge_played(const struct outcome *outcome, unsigned cycles, unsigned long operations, bool lossy,
-			 struct verdict *verdict)
+static void judge_played(const struct outcome *outcome, unsigned cycles, unsigned long operations,
+			 bool lossy, struct verdict *verdict)
 {
 	if (outcome->state == BLOCK_FAILED)
 		fail(verdict, "%s", outcome->reason);
 	else if (outcome->turns != cycles)
 		fail(verdict, "%zu turns were played, not %u", outcome->turns, cycles);
 	else if (outcome->operations != operations)
-		fail(verdict, "%lu operations a turn were played, not %lu", outcome->operations, operations);
+		fail(verdict, "%lu operations a turn were played, not %lu", outcome->operations,
+		     operations);
 	else if (outcome->lost > 0 && !lossy)
 		fail(verdict, "%.0f messages were lost", outcome->lost);
 	else if (verdict->is == UNKNOWN)
@@ -270,24 +276,44 @@ static void judge_killed(const struct disturbance *d, const struct outcome *outc
 	else if (strcmp(outcome->reason, wanted))
 		fail(verdict, "the reason is \"%s\", not \"%s\"", outcome->reason, wanted);
 	else if (ended - d->killed_ms > LEAVE_MS)
-		fail(verdict, "when peer %u was dead the others took %lld ms to leave", d->point->whom,
-		     (long long)(ended - d->killed_ms));
+		fail(verdict, "when peer %u was dead the others took %lld ms to leave",
+		     d->point->whom, (long long)(ended - d->killed_ms));
 	else if (verdict->is == UNKNOWN)
 		verdict->is = PASSED;
 }
 
-static void judge_late(const struct disturbance *d, const struct outcome *outcome, struct verdict *verdict)
+static void judge_late(const struct disturbance *d, const struct outcome *outcome,
+		       struct verdict *verdict)
 {
 	unsigned peer;
 
 	if (outcome->state != BLOCK_FAILED)
-		fail(verdict, "peer %u was stopped beyond the deadline and nobody noticed", d->point->whom);
+		fail(verdict, "peer %u was stopped beyond the deadline and nobody noticed",
+		     d->point->whom);
 	else if (sscanf(outcome->reason, "deadline: peer %u waited too long for", &peer) != 1)
 		fail(verdict, "the reason is \"%s\", not the deadline", outcome->reason);
 	else if (peer == d->point->whom)
-		fail(verdict, "the reason is \"%s\", but that peer was the one stopped", outcome->reason);
+		fail(verdict, "the reason is \"%s\", but that peer was the one stopped",
+		     outcome->reason);
 	else if (verdict->is == UNKNOWN)
 		verdict->is = PASSED;
+}
+
+/* --- sanitizers ------------------------------------------------------------------------------ */
+
+void scene_report_to(const char *folder)
+{
+	static const char *const names[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
+					     "LSAN_OPTIONS" };
+
+	mkdir(folder, 0700);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char text[1024];
+		const char *before = getenv(names[i]);
+		snprintf(text, sizeof text, "%s%slog_path=%s/report:halt_on_error=1",
+			 before ? before : "", before ? ":" : "", folder);
+		setenv(names[i], text, 1);
+	}
 }
 
 /* A sanitizer's report, where one has come: its first line that says something. */
@@ -304,15 +330,16 @@ static const char *report(const char *folder, char *buffer, size_t bytes)
 		FILE *file = fopen(path, "re");
 		while (file && fgets(line, sizeof line, file)) {
 			line[strcspn(line, "\n")] = '\0';
-			if (strstr(line, "ERROR:") || strstr(line, "WARNING:") || strstr(line, "runtime error:") ||
-			    (buffer[0] == '\0' && line[0]))
+			if (strstr(line, "ERROR:") || strstr(line, "WARNING:") ||
+			    strstr(line, "runtime error:") || (buffer[0] == '\0' && line[0]))
 				snprintf(buffer, bytes, "%.200s", line);
 			if (strstr(line, "SUMMARY:"))
 				snprintf(buffer, bytes, "%.200s", line);
 		}
 		if (file)
 			fclose(file);
-		/* one that is to be read whole stays where the reader finds it: on standard error */
+		/* one that is to be read whole stays where the reader finds it: on standard error
+		 */
 		file = fopen(path, "re");
 		for (int n = 0; file && n < 60 && fgets(line, sizeof line, file); n++)
 			fputs(line, stderr);
@@ -327,25 +354,36 @@ static const char *report(const char *folder, char *buffer, size_t bytes)
 
 /* --- playing -------------------------------------------------------------------------------- */
 
-static void judge_left(const struct stage *stage, unsigned count, const struct left_objects *objects, unsigned descriptors, struct verdict verdicts[])
+static void judge_left(const struct stage *stage, unsigned count,
+		       const struct left_objects *objects, unsigned descriptors,
+		       struct verdict verdicts[])
 {
 	char text[256];
 
 	if (left_processes(text, sizeof text)[0]) {
 		for (unsigned i = 0; i < count; i++)
-			fail(&verdicts[i], "%sleft behind: process %s", count > 1 ? "one of its block: " : "", text);
+			fail(&verdicts[i], "%sleft behind: process %s",
+			     count > 1 ? "one of its block: " : "", text);
 	}
 	if (objects && left_since(objects, text, sizeof text)[0]) {
 		for (unsigned i = 0; i < count; i++)
-			fail(&verdicts[i], "%sleft behind: %s", count > 1 ? "one of its block: " : "", text);
+			fail(&verdicts[i], "%sleft behind: %s",
+			     count > 1 ? "one of its block: " : "", text);
 	}
 	if (left_descriptors() != descriptors) {
 		for (unsigned i = 0; i < count; i++)
-			fail(&verdicts[i], "block_run() left %d descriptors open", (int)(left_descriptors() - descriptors));
+			fail(&verdicts[i], "block_run() left %d descriptors open",
+			     (int)(left_descriptors() - descriptors));
 	}
 	if (stage->reports && report(stage->reports, text, sizeof text)[0]) {
-		for (unsigned i = 0; i < count; i++)
-			fail(&verdicts[i], "%s%s", count > 1 ? "one of its block: " : "", text);
+		for (unsigned i = 0; i < count; i++) {
+			size_t said = strlen(verdicts[i].reason);
+			if (verdicts[i].is == FAILED)
+				snprintf(verdicts[i].reason + said, REASON - said, "; %s", text);
+			else
+				fail(&verdicts[i], "%s%s", count > 1 ? "one of its block: " : "",
+				     text);
+		}
 	}
 }
 
@@ -354,7 +392,8 @@ static bool is_lossy(const struct stage *stage, const struct point *point)
 	return registry_flag(registry_mechanism(stage->registry, point->cell.mechanism), "lossy");
 }
 
-/* Plays a part of the points once. Those whose verdict is still unknown afterwards were broken off. */
+/* Plays a part of the points once. Those whose verdict is still unknown afterwards were broken off.
+ */
 static void play_once(const struct stage *stage, const struct point *const points[], unsigned count,
 		      unsigned attempt, struct verdict *const verdicts[])
 {
@@ -375,7 +414,9 @@ static void play_once(const struct stage *stage, const struct point *const point
 		options.context = &d;
 	}
 	/* half of those who are killed wait in the gate, the others are somewhere in their loop */
-	if (act == KILL && (points[0]->value[DEPTH] + points[0]->value[WAIT] + points[0]->whom) % 2 && attempt < 3) {
+	if (act == KILL &&
+	    (points[0]->value[DEPTH] + points[0]->value[WAIT] + points[0]->whom) % 2 &&
+	    attempt < 3) {
 		options.cycles = LONG_CYCLES;
 		d.delay_us = 1 + (unsigned)(stage->seed * 7919 % 1500);
 	}
@@ -388,9 +429,11 @@ static void play_once(const struct stage *stage, const struct point *const point
 	}
 	for (unsigned i = 0; i < count; i++) {
 		if (failed)
-			fail(verdicts[i], failed > 0 ? "interrupted" : "the block could not be started");
+			fail(verdicts[i],
+			     failed > 0 ? "interrupted" : "the block could not be started");
 		else if (d.trouble[0])
-			fail(verdicts[i], "%s%s%s", d.trouble, outcomes[i].reason[0] ? "; " : "", outcomes[i].reason);
+			fail(verdicts[i], "%s%s%s", d.trouble, outcomes[i].reason[0] ? "; " : "",
+			     outcomes[i].reason);
 		else if (act == KILL && d.begun && d.delay_us && outcomes[i].state == BLOCK_OK)
 			continue; /* it was over before it was killed: once more */
 		else if (act == KILL && d.begun)
@@ -398,8 +441,8 @@ static void play_once(const struct stage *stage, const struct point *const point
 		else if (act == LATE && d.begun)
 			judge_late(&d, &outcomes[i], verdicts[i]);
 		else if (outcomes[i].state != BLOCK_BROKEN)
-			judge_played(&outcomes[i], options.cycles, options.operations, is_lossy(stage, points[i]),
-				     verdicts[i]);
+			judge_played(&outcomes[i], options.cycles, options.operations,
+				     is_lossy(stage, points[i]), verdicts[i]);
 		outcome_free(&outcomes[i]);
 	}
 }

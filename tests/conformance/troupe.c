@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* troupe.c - the chosen points in blocks, dealt to processes: one a CPU while cells keep to one CPU or
- * sleep, a single one for those that want all CPUs for themselves. */
+/* troupe.c - the chosen points in blocks, dealt to processes: one a CPU while cells keep to one CPU
+ * or sleep, a single one for those that want all CPUs for themselves. */
 #include "conform.h"
 
 #include <errno.h>
@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +25,7 @@ struct batch {
 	unsigned count, queue;
 };
 
-struct board { /* shared by all */
+struct board {                 /* shared by all */
 	uint32_t next[QUEUES]; /* batches taken of each queue */
 	uint32_t done, failures;
 	uint32_t failed[MOST_FAILURES]; /* in the order they came, into order */
@@ -78,8 +77,9 @@ static int compare_blocks(const struct point *a, const struct point *b)
 	difference = difference ? difference : (int)a->cell.peers - (int)b->cell.peers;
 	for (unsigned p = 0; p < a->cell.peers && !difference; p++)
 		difference = a->cell.cpus[p] - b->cell.cpus[p];
-	return difference ? difference :
-			    (int)scene_operations(a->cell.size) - (int)scene_operations(b->cell.size);
+	return difference
+		       ? difference
+		       : (int)scene_operations(a->cell.size) - (int)scene_operations(b->cell.size);
 }
 
 static int compare(const void *left, const void *right)
@@ -107,9 +107,10 @@ static void make_batches(struct troupe *troupe)
 	struct batch *batch = NULL;
 	for (size_t i = 0; i < troupe->count; i++) {
 		const struct point *point = &product->points[troupe->order[i]];
-		bool joins = batch && batch->count < SCENE_MOST && point->act == PLAY &&
-			     memory + point->cell.memory <= BLOCK_MEMORY &&
-			     compare_blocks(&product->points[troupe->order[batch->first]], point) == 0;
+		bool joins =
+			batch && batch->count < SCENE_MOST && point->act == PLAY &&
+			memory + point->cell.memory <= BLOCK_MEMORY &&
+			compare_blocks(&product->points[troupe->order[batch->first]], point) == 0;
 		if (!joins) {
 			batch = &troupe->batches[troupe->batch_count++];
 			*batch = (struct batch){ .first = i, .queue = queue_of(point) };
@@ -121,21 +122,6 @@ static void make_batches(struct troupe *troupe)
 }
 
 /* --- one process ---------------------------------------------------------------------------- */
-
-/* The sanitizers of workers started from here write into a folder, and stop at their first finding. */
-static void sanitizers_report_to(const char *folder)
-{
-	static const char *const names[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS" };
-
-	mkdir(folder, 0700);
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		char text[1024];
-		const char *before = getenv(names[i]);
-		snprintf(text, sizeof text, "%s%slog_path=%s/report:halt_on_error=1", before ? before : "",
-			 before ? ":" : "", folder);
-		setenv(names[i], text, 1);
-	}
-}
 
 static bool take(struct troupe *troupe, unsigned queue, unsigned phase, size_t *taken)
 {
@@ -176,7 +162,8 @@ static void play_batch(struct troupe *troupe, const struct stage *stage, size_t 
 						    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			;
 		if (nth < MOST_FAILURES)
-			__atomic_store_n(&troupe->board->failed[nth], batch->first + i + 1, __ATOMIC_RELEASE);
+			__atomic_store_n(&troupe->board->failed[nth], batch->first + i + 1,
+					 __ATOMIC_RELEASE);
 	}
 	__atomic_fetch_add(&troupe->board->done, batch->count, __ATOMIC_RELAXED);
 }
@@ -191,13 +178,17 @@ static void perform(struct troupe *troupe, unsigned me, unsigned jobs, unsigned 
 	if (stage.reports) {
 		snprintf(folder, sizeof folder, "%s/%u", stage.reports, me);
 		stage.reports = folder;
-		sanitizers_report_to(folder);
+		scene_report_to(folder);
 	}
-	/* its own CPU's cells first, then those of no CPU in particular, then what others have left */
+	/* its own CPU's cells first, then those of no CPU in particular, then what others have left
+	 */
 	for (unsigned n = 0; n < QUEUES; n++) {
-		unsigned queue = n == 0 ? me % SHARED_QUEUE : n == 1 ? SHARED_QUEUE : (me + n - 1) % SHARED_QUEUE;
+		unsigned queue = n == 0   ? me % SHARED_QUEUE
+				 : n == 1 ? SHARED_QUEUE
+					  : (me + n - 1) % SHARED_QUEUE;
 		size_t batch;
-		while (__atomic_load_n(&troupe->board->failures, __ATOMIC_RELAXED) < MOST_FAILURES &&
+		while (__atomic_load_n(&troupe->board->failures, __ATOMIC_RELAXED) <
+			       MOST_FAILURES &&
 		       take(troupe, queue, phase, &batch))
 			play_batch(troupe, &stage, batch, jobs == 1 && phase < 2 ? objects : NULL);
 	}
@@ -234,15 +225,17 @@ static void print_failures(const struct troupe *troupe, uint32_t *printed)
 		if (at == 0)
 			return;
 		say_progress(NULL);
-		printf("FAILED %s: %s\n", point_name(&troupe->product->points[troupe->order[at - 1]], name, sizeof name),
+		printf("FAILED %s: %s\n",
+		       point_name(&troupe->product->points[troupe->order[at - 1]], name,
+				  sizeof name),
 		       troupe->board->verdict[at - 1].reason);
 		fflush(stdout);
 		++*printed;
 	}
 }
 
-static void play_phase(struct troupe *troupe, unsigned phase, unsigned jobs, const struct left_objects *objects,
-		       uint32_t *printed, struct totals *totals)
+static void play_phase(struct troupe *troupe, unsigned phase, unsigned jobs,
+		       const struct left_objects *objects, uint32_t *printed, struct totals *totals)
 {
 	pid_t pids[CELL_MOST_PEERS];
 	unsigned living = jobs = jobs > CELL_MOST_PEERS ? CELL_MOST_PEERS : jobs;
@@ -273,7 +266,8 @@ static void play_phase(struct troupe *troupe, unsigned phase, unsigned jobs, con
 	print_failures(troupe, printed);
 }
 
-void troupe_play(const struct stage *stage, const struct product *product, unsigned jobs, struct totals *totals)
+void troupe_play(const struct stage *stage, const struct product *product, unsigned jobs,
+		 struct totals *totals)
 {
 	struct troupe troupe = { .stage = stage, .product = product };
 	struct left_objects before = left_look();
@@ -282,18 +276,21 @@ void troupe_play(const struct stage *stage, const struct product *product, unsig
 
 	make_batches(&troupe);
 	troupe.board_bytes = sizeof(struct board) + (troupe.count + 1) * sizeof(struct verdict);
-	troupe.board = mmap(NULL, troupe.board_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	troupe.board = mmap(NULL, troupe.board_bytes, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (troupe.board == MAP_FAILED)
 		give_up("mmap");
 	for (unsigned phase = 0; phase < 4; phase++) {
 		play_phase(&troupe, phase, phase % 2 ? 1 : jobs, &before, &printed, totals);
-		/* what ended in order leaves nothing; what was killed leaves nothing that a sweep does not find */
+		/* what ended in order leaves nothing; what was killed leaves nothing that a sweep
+		 * does not find */
 		if (phase > 1 && journal_sweep() < 0)
 			totals->failed++;
 		if (phase > 0 && left_since(&before, text, sizeof text)[0]) {
 			say_progress(NULL);
 			printf("FAILED left behind%s: %s; --jobs 1 says by which cell\n",
-			       phase > 1 ? " after cells whose peers were killed, and a sweep" : "", text);
+			       phase > 1 ? " after cells whose peers were killed, and a sweep" : "",
+			       text);
 			totals->failed++;
 		}
 	}

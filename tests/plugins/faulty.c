@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* faulty.c - a mechanism that breaks one promise, chosen by fault=: conformance must find it out. What
- * goes wrong does so at one message of each turn's end, or at once. */
+/* faulty.c - a mechanism that breaks one promise, chosen by fault=: conformance must find it out.
+ * What goes wrong does so at one message of each turn's end, or at once. */
 #include "toll.h"
 
 #include <errno.h>
@@ -19,12 +19,34 @@ struct toll_shared {
 	unsigned char slots[];
 };
 
-enum fault { NONE, DROP, DOUBLE, REORDER, FLIP, SHORTEN, OVERRUN, WAKEFUL, DEAF, NEVER, CRASH, NO_OPEN,
-	     NO_ATTACH, NO_COMMIT, ORPHAN, LITTER, FAULTS };
+enum fault {
+	NONE,
+	DROP,
+	DOUBLE,
+	REORDER,
+	FLIP,
+	SHORTEN,
+	OVERRUN,
+	WAKEFUL,
+	DEAF,
+	NEVER,
+	CRASH,
+	NO_OPEN,
+	NO_ATTACH,
+	NO_COMMIT,
+	ORPHAN,
+	LITTER,
+	OVERFLOW,
+	UNDEFINED,
+	RACE,
+	FAULTS
+};
 
-static const char *const names[FAULTS] = { "none", "drop", "double", "reorder", "flip", "shorten", "overrun",
-	                                   "wakeful", "deaf", "never", "crash", "no-open", "no-attach",
-	                                   "no-commit", "orphan", "litter" };
+static const char *const names[FAULTS] = { "none",      "drop",      "double",  "reorder",
+					   "flip",      "shorten",   "overrun", "wakeful",
+					   "deaf",      "never",     "crash",   "no-open",
+					   "no-attach", "no-commit", "orphan",  "litter",
+					   "overflow",  "undefined", "race" };
 
 struct toll_end {
 	struct toll_shared *shared;
@@ -36,8 +58,9 @@ struct toll_end {
 
 static const struct toll_option faulty_options[] = {
 	{ "fault", "none",
-	  "none, drop, double, reorder, flip, shorten, overrun, wakeful, deaf, never, crash, no-open, no-attach, "
-	  "no-commit, orphan, litter",
+	  "none, drop, double, reorder, flip, shorten, overrun, wakeful, deaf, never, crash, "
+	  "no-open, no-attach, "
+	  "no-commit, orphan, litter, overflow, undefined, race",
 	  "what it does wrong" },
 	{ 0 },
 };
@@ -82,8 +105,8 @@ static int faulty_open(struct toll_channel *channel)
 }
 
 /* The litter is for the test to find; what finds it removes it, or the next worker does. */
-static int faulty_attach(struct toll_end *end, const struct toll_channel *channel, enum toll_side side,
-                         unsigned index, void *buf)
+static int faulty_attach(struct toll_end *end, const struct toll_channel *channel,
+			 enum toll_side side, unsigned index, void *buf)
 {
 	(void)side, (void)index, (void)buf;
 	end->shared = channel->shared;
@@ -125,10 +148,31 @@ static TOLL_HOT void *faulty_reserve(struct toll_end *end, size_t len, unsigned 
 	return end->shared->slots + end->next % SLOTS * end->stride;
 }
 
+static volatile unsigned racing;
+
+/* What only a sanitizer sees. */
+static void faulty_misuse(enum fault fault, uint32_t next)
+{
+	if (fault == OVERFLOW && next == AT) {
+		volatile unsigned char *heap = malloc(SLOTS);
+
+		heap[SLOTS + (next & 0)] = 1;
+		free((void *)(uintptr_t)heap);
+	}
+	if (fault == UNDEFINED && next == AT) {
+		volatile int most = __INT_MAX__;
+
+		most = most + 1;
+	}
+	if (fault == RACE)
+		racing++;
+}
+
 static TOLL_HOT bool faulty_commit(struct toll_end *end, size_t len, unsigned how)
 {
 	uint32_t slot = end->next % SLOTS;
 
+	faulty_misuse(end->fault, end->next);
 	if (end->fault == NO_COMMIT && end->next == AT) {
 		errno = EIO;
 		toll_fail("commit");
@@ -169,6 +213,8 @@ static TOLL_HOT const void *faulty_peek(struct toll_end *end, size_t *len, unsig
 
 static TOLL_HOT void faulty_release(struct toll_end *end, unsigned how)
 {
+	if (end->fault == RACE)
+		racing++;
 	if (end->fault == DOUBLE && end->next == AT && !end->again) {
 		end->again = true;
 		return;
@@ -182,8 +228,8 @@ static TOLL_HOT void faulty_release(struct toll_end *end, unsigned how)
 		toll_futex_wake(&end->shared->taken, 1);
 }
 
-TOLL_MECHANISM(faulty, .name = "faulty", .about = "breaks one promise, for tests", .options = faulty_options,
-               .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1, .most_depth = SLOTS, .in_place = true,
-               .slots = true, .bytes = faulty_bytes, .open = faulty_open, .attach = faulty_attach,
-               .reserve = faulty_reserve, .commit = faulty_commit, .peek = faulty_peek,
-               .release = faulty_release)
+TOLL_MECHANISM(faulty, .name = "faulty", .about = "breaks one promise, for tests",
+	       .options = faulty_options, .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1,
+	       .most_depth = SLOTS, .in_place = true, .slots = true, .bytes = faulty_bytes,
+	       .open = faulty_open, .attach = faulty_attach, .reserve = faulty_reserve,
+	       .commit = faulty_commit, .peek = faulty_peek, .release = faulty_release)

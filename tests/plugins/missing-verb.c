@@ -6,8 +6,8 @@ struct toll_end {
 	unsigned char message[64];
 };
 
-static int missing_attach(struct toll_end *end, const struct toll_channel *channel, enum toll_side side,
-                          unsigned index, void *buf)
+static int missing_attach(struct toll_end *end, const struct toll_channel *channel,
+			  enum toll_side side, unsigned index, void *buf)
 {
 	(void)end, (void)channel, (void)side, (void)index, (void)buf;
 	return 0;
@@ -31,6 +31,6 @@ static TOLL_HOT const void *missing_peek(struct toll_end *end, size_t *len, unsi
 	return end->message;
 }
 
-TOLL_MECHANISM(missing_verb, .name = "missing-verb", .about = "has no release", .waits = TOLL_ANY_WAIT,
-               .producers = 1, .consumers = 1, .attach = missing_attach, .reserve = missing_reserve,
-               .commit = missing_commit, .peek = missing_peek)
+TOLL_MECHANISM(missing_verb, .name = "missing-verb", .about = "has no release",
+	       .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1, .attach = missing_attach,
+	       .reserve = missing_reserve, .commit = missing_commit, .peek = missing_peek)
