@@ -214,12 +214,13 @@ static bool page_open(struct block *b)
 		say_error("mapping the control page: %s", strerror(errno));
 		return false;
 	}
-	*b->page = (struct page){ .magic = PAGE_MAGIC,
-				  .version = PAGE_VERSION,
-				  .bytes = sizeof(struct page),
-				  .controller = getpid(),
-				  .event = 4,
-				  .ticks_per_ns = b->options->ticks_per_ns };
+	/* field by field: the rest of a new memfd is zero, and megabytes of it are never touched */
+	b->page->magic = PAGE_MAGIC;
+	b->page->version = PAGE_VERSION;
+	b->page->bytes = sizeof(struct page);
+	b->page->controller = getpid();
+	b->page->event = 4;
+	b->page->ticks_per_ns = b->options->ticks_per_ns;
 	return true;
 }
 

@@ -459,18 +459,19 @@ done:
 static int reason_add(struct reason **reasons, size_t *count, const char *text, const char *key,
 		      bool key_is_new)
 {
-	struct reason *reason = *reasons;
+	size_t at = 0;
 
-	while (reason < *reasons + *count && strcmp(reason->text, text) != 0)
-		reason++;
-	if (reason == *reasons + *count) {
+	while (at < *count && strcmp((*reasons)[at].text, text) != 0)
+		at++;
+	if (at == *count) {
 		struct reason *grown = reallocarray(*reasons, *count + 1, sizeof *grown);
 		if (!grown)
 			return -1;
 		*reasons = grown;
-		reason = &grown[(*count)++];
-		*reason = (struct reason){ .text = text };
+		grown[(*count)++] = (struct reason){ .text = text };
 	}
+	struct reason *reason = &(*reasons)[at];
+
 	reason->count++;
 	for (size_t i = 0; i < reason->key_count && i < 4 && !key_is_new; i++)
 		if (!strcmp(reason->keys[i], key))

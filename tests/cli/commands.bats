@@ -144,8 +144,9 @@ load helpers
 }
 
 @test "Ctrl-C keeps what there is, shows it, and ends by SIGINT" {
-	# timeout and not &: a shell makes its background jobs ignore SIGINT
-	run --separate-stderr timeout --preserve-status -s INT 2 "$TOLL" run --mechanism pipe \
+	# a shell makes its background jobs ignore SIGINT, and make check may be one
+	run --separate-stderr env --default-signal=INT timeout --preserve-status -s INT 2 \
+		"$TOLL" run --mechanism pipe \
 		--pattern pingpong --placement same-cpu --wait block --size 64 --budget 50s -o x.ndjson
 	echo "$status $output $stderr"
 	[ "$status" -eq 130 ]

@@ -118,6 +118,8 @@ void scene_play(const struct stage *stage, const struct point *const points[], u
 void scene_report_to(const char *folder);
 /* Counted operations of a turn, by size. */
 unsigned long scene_operations(uint64_t size);
+/* Turns of a cell. */
+unsigned scene_cycles(uint64_t size);
 
 /* ---- troupe.c: points dealt to processes, one a CPU ---- */
 

@@ -176,7 +176,7 @@ static void play_all(const struct stage *stage, const struct wanted *wanted,
 	json_array_foreach (json_object_get(registry_mechanism(registry, "faulty"), "options"), o,
 			    option) {
 		char values[512], *rest = values;
-		if (strcmp(registry_text(option, "name"), "fault"))
+		if (strcmp(registry_text(option, "name"), "fault") != 0)
 			continue;
 		snprintf(values, sizeof values, "%s", registry_text(option, "values"));
 		for (char *word; (word = strsep(&rest, ","));) {

@@ -33,7 +33,7 @@ bool left_isolate(void)
 	mount("toll", "/dev/mqueue", "mqueue", 0, NULL); /* not every kernel has it */
 	isolated = true;
 	/* a build below /tmp is not to be hidden */
-	own_tmp = strncmp(self, "/tmp/", 5) &&
+	own_tmp = strncmp(self, "/tmp/", 5) != 0 &&
 		  mount("toll", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, NULL) == 0;
 	return true;
 }
@@ -54,9 +54,11 @@ static bool process_read(const char *pid, char name[64], long *parent)
 	size_t got = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
 	text[got] = '\0';
+	/* PID (NAME) STATE PARENT …; the name may itself hold brackets */
 	char *open = strchr(text, '('), *close = strrchr(text, ')');
-	if (!open || !close || close < open || sscanf(close + 1, " %*c %ld", parent) != 1)
+	if (!open || !close || close < open || strlen(close) < 4)
 		return false;
+	*parent = strtol(close + 3, NULL, 10);
 	snprintf(name, 64, "%.*s", (int)(close - open - 1), open + 1);
 	return true;
 }
@@ -122,7 +124,7 @@ static void look_folder(struct left_objects *objects, const char *folder, const 
 	DIR *directory = opendir(folder);
 	for (struct dirent *entry; directory && (entry = readdir(directory));) {
 		char path[512];
-		if (entry->d_name[0] == '.' || strncmp(entry->d_name, prefix, strlen(prefix)))
+		if (entry->d_name[0] == '.' || strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
 		add(objects, path);
@@ -138,10 +140,10 @@ static void look_system_v(struct left_objects *objects, const char *kind)
 	snprintf(path, sizeof(path), "/proc/sysvipc/%s", kind);
 	FILE *file = fopen(path, "re");
 	while (file && fgets(line, sizeof(line), file)) {
-		char text[128];
-		long key, id;
-		if (sscanf(line, "%ld %ld", &key, &id) != 2)
-			continue;
+		char text[128], *rest;
+		long key = strtol(line, &rest, 10), id = strtol(rest, NULL, 10);
+		if (rest == line)
+			continue; /* the heading */
 		snprintf(text, sizeof(text), "System V %s %#lx (%ld)", kind, (unsigned long)key,
 			 id);
 		add(objects, text);

@@ -13,7 +13,8 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
-static const uint64_t sizes[] = { 64, 1, 7, 8, 9, 56, 4096, 4097, 64 << 10, 1 << 20 };
+static const uint64_t sizes[] = { 64, 1, 7, 8, 9, 56, 4097, 64 << 10, 1 << 20, 4096 };
+enum { FEWER_SIZES = LENGTH(sizes) - 1 /* the last says little that its neighbour does not */ };
 static const int depths[] = { -1, 0, 1, 3 };
 enum { MOST_VARIANTS = 1024, MOST_PATTERNS = 128, SPIN_NS = 2000, DEADLINE_MS = 30 };
 #define MOST_MEMORY (256UL << 20)
@@ -61,7 +62,7 @@ static int each_value(const json_t *option, bool ranges,
 		} else if (!list) {
 			continue; /* a text for people */
 		}
-		if (strcmp(word, by_default) && call(context, word))
+		if (strcmp(word, by_default) != 0 && call(context, word))
 			return -1;
 	}
 	return 0;
@@ -117,7 +118,7 @@ static int list_mechanisms(const struct wanted *wanted, struct variant list[], s
 					 .most = MOST_VARIANTS,
 					 .like = { .is = mechanism } };
 		const char *name = registry_text(mechanism, "name");
-		if ((wanted->mechanism && strcmp(name, wanted->mechanism)) ||
+		if ((wanted->mechanism && strcmp(name, wanted->mechanism) != 0) ||
 		    (wanted->plugins_only &&
 		     strcmp(registry_text(mechanism, "from"), "built in") == 0))
 			continue;
@@ -156,7 +157,7 @@ static int list_patterns(const struct wanted *wanted, struct variant list[], siz
 										      "peers") } };
 		unsigned least = (unsigned)registry_number(pattern, "least_peers");
 		const char *name = registry_text(pattern, "name");
-		if (wanted->pattern && strcmp(name, wanted->pattern))
+		if (wanted->pattern && strcmp(name, wanted->pattern) != 0)
 			continue;
 		snprintf(adding.like.name, CELL_NAME, "%s", name);
 		/* a range's end may change what a pattern promises: lists only. A machine with
@@ -406,7 +407,7 @@ static int multiply(struct making *making)
 			json_array_foreach (json_object_get(mechanism->is, "waits"), w, wait) {
 				unsigned index = 0;
 				while (index < COUNT &&
-				       strcmp(waits[index], json_string_value(wait)))
+				       strcmp(waits[index], json_string_value(wait)) != 0)
 					index++;
 				if (index == COUNT) {
 					say_error("%s waits by %s, which is no wait",
@@ -416,9 +417,10 @@ static int multiply(struct making *making)
 				point.cell.wait = (enum cell_wait)index;
 				point.cell.hybrid_ns = index == WAIT_HYBRID ? SPIN_NS : 0;
 				point.value[WAIT] = (unsigned short)index;
-				unsigned others = LENGTH(sizes) * LENGTH(depths) * 4;
+				unsigned few = making->wanted->whole ? LENGTH(sizes) : FEWER_SIZES;
+				unsigned others = few * LENGTH(depths) * 4;
 				for (unsigned n = 0; n < others; n++) {
-					unsigned size = n % LENGTH(sizes), rest = n / LENGTH(sizes);
+					unsigned size = n % few, rest = n / few;
 					unsigned depth = rest % LENGTH(depths),
 						 bits = rest / LENGTH(depths);
 					if (making->wanted->threads_only && !(bits & 1))

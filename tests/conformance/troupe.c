@@ -72,14 +72,19 @@ static unsigned phase_of(const struct point *point)
 
 static int compare_blocks(const struct point *a, const struct point *b)
 {
-	int difference = (int)phase_of(a) - (int)phase_of(b);
-	difference = difference ? difference : (int)queue_of(a) - (int)queue_of(b);
-	difference = difference ? difference : (int)a->cell.peers - (int)b->cell.peers;
-	for (unsigned p = 0; p < a->cell.peers && !difference; p++)
-		difference = a->cell.cpus[p] - b->cell.cpus[p];
-	return difference
-		       ? difference
-		       : (int)scene_operations(a->cell.size) - (int)scene_operations(b->cell.size);
+	int differences[] = {
+		(int)phase_of(a) - (int)phase_of(b),
+		(int)queue_of(a) - (int)queue_of(b),
+		(int)a->cell.peers - (int)b->cell.peers,
+		memcmp(a->cell.cpus, b->cell.cpus, a->cell.peers * sizeof *a->cell.cpus),
+		(int)scene_operations(a->cell.size) - (int)scene_operations(b->cell.size),
+		(int)scene_cycles(a->cell.size) - (int)scene_cycles(b->cell.size),
+	};
+	for (size_t i = 0; i < sizeof differences / sizeof *differences; i++) {
+		if (differences[i])
+			return differences[i];
+	}
+	return 0;
 }
 
 static int compare(const void *left, const void *right)

@@ -12,8 +12,8 @@ setup_file() {
 }
 
 # Each kind in a worker of its own, all side by side.
-each_kind() {
-	grid 1 "mechanism = journalled:kind=*" "size = 64"
+each_kind() { # [ROUNDS]
+	grid "${1:-1}" "mechanism = journalled:kind=*" "size = 64"
 	cp "$JOURNALLED" .
 	PLUGIN=(-m ./journalled.so --operations "$LONG")
 }
@@ -75,13 +75,16 @@ sweeps() { # LEAST NUMBER
 }
 
 @test "SIGKILL of workers: the run goes on, the next one removes what was left" {
-	each_kind
+	each_kind 2
 	begin "${PLUGIN[@]}"
 	catch_a_turn
-	children "$RUN" workers
-	kill -KILL "${workers[@]}"
+	# it tells nobody to leave while they are looked up
+	kill -STOP "$RUN"
+	children "$RUN" WORKERS
+	kill -KILL "${WORKERS[@]}"
+	kill -CONT "$RUN"
 	ends_with 0
-	lines summary | jq -e '.ended == "rounds" and .failed >= 1'
+	lines summary | jq -e '.ended == "rounds" and .failed == 6'
 	some_objects 2
 	sweeps 2
 }

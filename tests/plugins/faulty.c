@@ -154,10 +154,12 @@ static volatile unsigned racing;
 static void faulty_misuse(enum fault fault, uint32_t next)
 {
 	if (fault == OVERFLOW && next == AT) {
-		volatile unsigned char *heap = malloc(SLOTS);
+		unsigned char *heap = malloc(SLOTS);
+		volatile size_t behind = SLOTS;
 
-		heap[SLOTS + (next & 0)] = 1;
-		free((void *)(uintptr_t)heap);
+		if (heap)
+			heap[behind] = 1;
+		free(heap);
 	}
 	if (fault == UNDEFINED && next == AT) {
 		volatile int most = __INT_MAX__;

@@ -4,9 +4,4 @@
 
 #undef TOLL_ABI
 #define TOLL_ABI 99u
-
-struct toll_end {
-	int nothing;
-};
-
-TOLL_MECHANISM(wrong_abi, .name = "wrong-abi", .about = "of another toll")
+#include "../../mechanisms/null.c" /* NOLINT(bugprone-suspicious-include) */
