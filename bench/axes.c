@@ -116,8 +116,7 @@ static int add_variant(const struct word *word, struct axes_variant **list, size
 	if (!stream)
 		return out_of_memory();
 	fprintf(stream, "%s", registry_text(is, "name"));
-	json_array_foreach(options, i, option)
-	{
+	json_array_foreach (options, i, option) {
 		const char *name = registry_text(option, "name"), *value = NULL;
 		for (size_t s = 0; s < n; s++)
 			if (settings[s].option == option)
@@ -173,8 +172,7 @@ static const json_t *find_option(const json_t *is, const char *name)
 {
 	size_t i;
 	const json_t *option;
-	json_array_foreach(json_object_get(is, "options"), i, option)
-	{
+	json_array_foreach (json_object_get(is, "options"), i, option) {
 		if (strcmp(registry_text(option, "name"), name) == 0)
 			return option;
 	}
@@ -189,8 +187,7 @@ static int unknown_option(const struct word *word, const char *kind, const json_
 	const json_t *option;
 	char what[CELL_NAME + 16], advice[64];
 
-	json_array_foreach(json_object_get(is, "options"), i, option)
-	{
+	json_array_foreach (json_object_get(is, "options"), i, option) {
 		if (n < LENGTH(names))
 			names[n++] = registry_text(option, "name");
 	}
@@ -246,8 +243,7 @@ static int read_variant(const struct word *word, const char *kind, struct axes_v
 
 	size_t i, matched = 0;
 	const json_t *is;
-	json_array_foreach(json_object_get(word->source->registry->description, kind), i, is)
-	{
+	json_array_foreach (json_object_get(word->source->registry->description, kind), i, is) {
 		if (wildcard ? fnmatch(name, registry_text(is, "name"), 0)
 			     : strcmp(name, registry_text(is, "name")) != 0)
 			continue;

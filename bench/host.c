@@ -620,8 +620,7 @@ static bool members_differ(const char *key, json_t *mine, const json_t *yours, b
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(mine, name, value)
-	{
+	json_object_foreach (mine, name, value) {
 		char path[128];
 		const json_t *other = json_object_get(yours, name);
 		snprintf(path, sizeof(path), "%s.%s", key, name);

@@ -76,8 +76,7 @@ static int probe(const struct look *look, const json_t *mechanism, struct probed
 
 	if (place_allowed(look->place, cpus, 2) < 2)
 		cpus[1] = cpus[0];
-	json_array_foreach(json_object_get(mechanism, "waits"), i, wait)
-	{
+	json_array_foreach (json_object_get(mechanism, "waits"), i, wait) {
 		struct cell cell = { .size = 8, .depth = -1, .touch_all = true };
 		/* hybrid comes without its time; any will do */
 		if (cell_wait_parse(json_string_value(wait), &cell.wait, &cell.hybrid_ns)) {
@@ -151,8 +150,7 @@ static void add_options(struct table *table, const json_t *options)
 {
 	size_t i;
 	const json_t *option;
-	json_array_foreach(options, i, option)
-	{
+	json_array_foreach (options, i, option) {
 		table_row(table);
 		table_cell(table, SAY_PLAIN, "%s", "");
 		table_cell(table, SAY_DIM, "%s=%s (of %s): %s", registry_text(option, "name"),
@@ -167,8 +165,7 @@ static char *join(const json_t *array, char *buffer, size_t bytes)
 	size_t i, used = 0;
 	const json_t *word;
 	*buffer = '\0';
-	json_array_foreach(array, i, word)
-	{
+	json_array_foreach (array, i, word) {
 		int n = snprintf(buffer + used, bytes - used, "%s%s", i ? " " : "",
 				 json_string_value(word));
 		if (n < 0 || (size_t)n >= bytes - used)
@@ -184,8 +181,7 @@ static int list_mechanisms(const struct look *look)
 	size_t i;
 	if (look->json) {
 		if (look->probe)
-			json_array_foreach(mechanisms, i, mechanism)
-			{
+			json_array_foreach (mechanisms, i, mechanism) {
 				if (probe_json(look, mechanism))
 					return -1;
 			}
@@ -194,8 +190,7 @@ static int list_mechanisms(const struct look *look)
 	struct table *table = table_new(2);
 	if (!table)
 		return print_table(table);
-	json_array_foreach(mechanisms, i, mechanism)
-	{
+	json_array_foreach (mechanisms, i, mechanism) {
 		char waits[128];
 		table_row(table);
 		table_cell(table, SAY_BOLD, "%s", registry_text(mechanism, "name"));
@@ -230,8 +225,7 @@ static int list_patterns(const struct look *look)
 	if (!table)
 		return print_table(table);
 	size_t i;
-	json_array_foreach(patterns, i, pattern)
-	{
+	json_array_foreach (patterns, i, pattern) {
 		long long least = registry_number(pattern, "least_peers"),
 			  most = registry_number(pattern, "most_peers");
 		char range[64] = "";

@@ -62,8 +62,7 @@ static size_t find_edges(const json_t *pattern, unsigned peers, struct place_edg
 			edges[n++] = (struct place_edge){ p, 0 };
 	else if (peers == registry_number(pattern, "peers")) { /* a shape newer than toll */
 		const json_t *edge;
-		json_array_foreach(json_object_get(pattern, "edges"), i, edge)
-		{
+		json_array_foreach (json_object_get(pattern, "edges"), i, edge) {
 			if (n < most)
 				edges[n++] = (struct place_edge){
 					(unsigned)json_integer_value(json_array_get(edge, 0)),

@@ -239,8 +239,7 @@ static bool are_strings(const json_t *array)
 {
 	size_t i;
 	json_t *element;
-	json_array_foreach(array, i, element)
-	{
+	json_array_foreach (array, i, element) {
 		if (!json_is_string(element))
 			return false;
 	}
@@ -251,8 +250,7 @@ static int check_options(const struct registry *registry, const char *owner, jso
 {
 	size_t i;
 	json_t *option;
-	json_array_foreach(options, i, option)
-	{
+	json_array_foreach (options, i, option) {
 		const char *name, *value, *values, *about;
 		json_error_t error;
 		if (json_unpack_ex(option, &error, 0, "{s:s, s:s, s:s, s:s}", "name", &name,
@@ -293,8 +291,7 @@ static int check_edges(const struct registry *registry, const char *owner, json_
 {
 	size_t i;
 	json_t *edge;
-	json_array_foreach(edges, i, edge)
-	{
+	json_array_foreach (edges, i, edge) {
 		int from, to;
 		json_error_t error;
 		if (json_unpack_ex(edge, &error, JSON_STRICT, "[i, i]", &from, &to))
@@ -344,8 +341,7 @@ static int check_failed(const struct registry *registry, const json_t *failed)
 	size_t i;
 	json_t *entry;
 	int result = 0;
-	json_array_foreach(failed, i, entry)
-	{
+	json_array_foreach (failed, i, entry) {
 		const char *plugin, *reason;
 		if (json_unpack(entry, "{s:s, s:s}", "plugin", &plugin, "reason", &reason))
 			return malformed(registry, "failed", "not {plugin, reason}");
@@ -378,13 +374,11 @@ static int check_description(const struct registry *registry)
 
 	size_t i;
 	json_t *entry;
-	json_array_foreach(mechanisms, i, entry)
-	{
+	json_array_foreach (mechanisms, i, entry) {
 		if (check_mechanism(registry, entry))
 			return -1;
 	}
-	json_array_foreach(patterns, i, entry)
-	{
+	json_array_foreach (patterns, i, entry) {
 		if (check_pattern(registry, entry))
 			return -1;
 	}
@@ -457,8 +451,7 @@ static json_t *find(const struct registry *registry, const char *kind, const cha
 {
 	size_t i;
 	json_t *entry;
-	json_array_foreach(json_object_get(registry->description, kind), i, entry)
-	{
+	json_array_foreach (json_object_get(registry->description, kind), i, entry) {
 		const char *its = json_string_value(json_object_get(entry, "name"));
 		if (its && strcmp(its, name) == 0)
 			return entry;
@@ -497,8 +490,7 @@ const char *registry_nearest(const struct registry *registry, const char *kind, 
 	const char *names[256];
 	size_t i, n = 0;
 	json_t *entry;
-	json_array_foreach(json_object_get(registry->description, kind), i, entry)
-	{
+	json_array_foreach (json_object_get(registry->description, kind), i, entry) {
 		if (n < sizeof names / sizeof *names)
 			names[n++] = registry_text(entry, "name");
 	}

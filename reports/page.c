@@ -816,16 +816,14 @@ static void host(FILE *out, const struct page *page)
 	json_t *value, *inner;
 
 	fputs("<section id=\"host\">\n<h2>Host and conditions</h2>\n<dl>\n", out);
-	json_object_foreach(all, name, value)
-	{
+	json_object_foreach (all, name, value) {
 		fputs("<dt>", out);
 		text_html(out, name);
 		fputs("</dt><dd>", out);
 		if (!json_is_object(value))
 			host_value(out, value);
 		const char *separator = "";
-		json_object_foreach(value, inner_name, inner)
-		{
+		json_object_foreach (value, inner_name, inner) {
 			fputs(separator, out);
 			separator = "; ";
 			text_html(out, inner_name);
@@ -837,8 +835,7 @@ static void host(FILE *out, const struct page *page)
 		}
 		fputs("</dd>\n", out);
 	}
-	json_object_foreach(clock, name, value)
-	{
+	json_object_foreach (clock, name, value) {
 		fputs("<dt>clock ", out);
 		text_html(out, name);
 		fputs("</dt><dd>", out);

@@ -104,7 +104,7 @@ static void read_options(int argc, char **argv, struct request *request)
 	for (int option; (option = getopt_long(argc, argv, "m:h", options, NULL)) != -1;) {
 		switch (option) {
 		case COVER:
-			request->cover = true;
+			request->cover = request->wanted.brief = true;
 			break;
 		case FULL:
 			request->cover = false;

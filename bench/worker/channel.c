@@ -505,7 +505,8 @@ bool layout_attach(struct layout *layout, unsigned index, bool touch_all, uint64
 			continue;
 		}
 		if (produces) {
-			/* one that plays both ends must keep what the other side needs; nobody shares this then */
+			/* one that plays both ends must keep what the other side needs; nobody
+			 * shares this then */
 			for (unsigned k = 0; k < c->instances && consumes; k++)
 				c->instance[k].threads = true;
 			if (!attach_one(layout, i, index, TOLL_PRODUCER,

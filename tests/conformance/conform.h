@@ -51,6 +51,7 @@ struct wanted {
 	const struct registry *registry;
 	const char *mechanism, *pattern; /* only these; NULL: all */
 	bool plugins_only, threads_only;
+	bool brief; /* the choice, without the faults that take seconds to show */
 	bool whole; /* on one CPU and on several where both are possible, not by turns; the ends of
 		       ranges too */
 	int cpus[CELL_MOST_PEERS]; /* that this process may use */

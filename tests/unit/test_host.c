@@ -103,8 +103,7 @@ static void test_members_of_the_schema(void **state)
 
 	const char *name;
 	json_t *value;
-	json_object_foreach(json_object_get(host, "mitigations"), name, value)
-	{
+	json_object_foreach (json_object_get(host, "mitigations"), name, value) {
 		assert_true(json_is_string(value) || json_is_null(value));
 	}
 }

@@ -610,8 +610,7 @@ static void test_json(void **state)
 	assert_int_equal(json_integer_value(json_object_get(object, "rounds")), 3);
 
 	size_t i;
-	json_array_foreach(cells, i, cell)
-	{
+	json_array_foreach (cells, i, cell) {
 		const struct cell *its = &plan->cells[i].cell;
 		char key[CELL_KEY];
 		const char *k, *mechanism, *options, *placement, *wait, *class, *idle, *touch, *are,
