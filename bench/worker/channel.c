@@ -154,13 +154,15 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 		return false;
 	}
 	struct toll_channel proto = channel_proto(layout);
-	const char *absent = m->absent ? m->absent(&proto) : NULL;
+	const char *absent = m->absent ? m->absent(&proto) : NULL, *whose = m->name;
 	size_t most = m->most_bytes ? m->most_bytes(&proto) : SIZE_MAX;
 
-	if (absent == NULL && pattern_of(layout)->absent)
+	if (absent == NULL && pattern_of(layout)->absent) {
 		absent = pattern_of(layout)->absent(&proto, wish->peers);
+		whose = pattern_of(layout)->name;
+	}
 	if (absent) {
-		snprintf(why, bytes, "%s", absent);
+		snprintf(why, bytes, "%s: %s", whose, absent);
 		return false;
 	}
 	if (wish->size > most) {

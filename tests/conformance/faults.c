@@ -4,6 +4,7 @@
 #include "conform.h"
 
 #include <fnmatch.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,17 @@ static struct point point_of(const struct fault *fault, const struct wanted *wan
 	return point;
 }
 
+/* The litter is for this test to find, and for nobody after it. */
+static void sweep_litter(void)
+{
+	glob_t found;
+	if (glob("/dev/shm/toll-faulty-*", 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		unlink(found.gl_pathv[i]);
+	globfree(&found);
+}
+
 /* In a process of its own: what it starts and leaves is seen apart from all else. */
 static struct verdict play(const struct stage *stage, const struct point *point)
 {
@@ -120,6 +132,7 @@ static struct verdict play(const struct stage *stage, const struct point *point)
 		left_begin();
 		scene_play(stage, &point, 1, &objects, shared);
 		left_free(&objects);
+		sweep_litter();
 		_exit(0);
 	}
 	int status;
@@ -129,8 +142,27 @@ static struct verdict play(const struct stage *stage, const struct point *point)
 	return verdict;
 }
 
+/* Refused before it is played, with the mechanism's own words. */
+static const char absent[] = "absent";
+
+static void examine_absent(const struct wanted *wanted, const struct registry *registry,
+			   struct totals *totals)
+{
+	const struct fault fault = { absent, PLAY, WAIT_BLOCK, false, NULL };
+	struct point point = point_of(&fault, wanted);
+	struct examination answer = { .possible = true };
+
+	if (registry_examine(registry, &point.cell, 1, &answer))
+		totals->failed++;
+	judge(!answer.possible && strcmp(answer.reason, "faulty: not on a machine like this") == 0,
+	      totals, "faulty:fault=absent", answer.possible ? "possible" : answer.reason,
+	      "faulty: not on a machine like this");
+}
+
 static bool has_fault(const char *name)
 {
+	if (strcmp(name, absent) == 0)
+		return true;
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
 		if (strcmp(faults[i].name, name) == 0)
 			return true;
@@ -196,6 +228,7 @@ static void play_all(const struct stage *stage, const struct wanted *wanted,
 			      "a fault that a test knows");
 		}
 	}
+	examine_absent(wanted, registry, totals);
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
 		if (wanted->brief && is_slow(&faults[i]))
 			continue;

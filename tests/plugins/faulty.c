@@ -39,6 +39,7 @@ enum fault {
 	OVERFLOW,
 	UNDEFINED,
 	RACE,
+	ABSENT,
 	FAULTS
 };
 
@@ -46,7 +47,7 @@ static const char *const names[FAULTS] = { "none",      "drop",      "double",  
 					   "flip",      "shorten",   "overrun", "wakeful",
 					   "deaf",      "never",     "crash",   "no-open",
 					   "no-attach", "no-commit", "orphan",  "litter",
-					   "overflow",  "undefined", "race" };
+					   "overflow",  "undefined", "race",    "absent" };
 
 struct toll_end {
 	struct toll_shared *shared;
@@ -60,7 +61,7 @@ static const struct toll_option faulty_options[] = {
 	{ "fault", "none",
 	  "none, drop, double, reorder, flip, shorten, overrun, wakeful, deaf, never, crash, "
 	  "no-open, no-attach, "
-	  "no-commit, orphan, litter, overflow, undefined, race",
+	  "no-commit, orphan, litter, overflow, undefined, race, absent",
 	  "what it does wrong" },
 	{ 0 },
 };
@@ -72,6 +73,11 @@ static enum fault faulty_of(const struct toll_channel *channel)
 			return (enum fault)i;
 	}
 	return NONE;
+}
+
+static const char *faulty_absent(const struct toll_channel *channel)
+{
+	return faulty_of(channel) == ABSENT ? "not on a machine like this" : NULL;
 }
 
 static size_t faulty_bytes(const struct toll_channel *channel, enum toll_memory memory)
@@ -104,7 +110,6 @@ static int faulty_open(struct toll_channel *channel)
 	}
 }
 
-/* The litter is for the test to find; what finds it removes it, or the next worker does. */
 static int faulty_attach(struct toll_end *end, const struct toll_channel *channel,
 			 enum toll_side side, unsigned index, void *buf)
 {
@@ -232,6 +237,7 @@ static TOLL_HOT void faulty_release(struct toll_end *end, unsigned how)
 
 TOLL_MECHANISM(faulty, .name = "faulty", .about = "breaks one promise, for tests",
 	       .options = faulty_options, .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1,
-	       .most_depth = SLOTS, .in_place = true, .slots = true, .bytes = faulty_bytes,
-	       .open = faulty_open, .attach = faulty_attach, .reserve = faulty_reserve,
-	       .commit = faulty_commit, .peek = faulty_peek, .release = faulty_release)
+	       .most_depth = SLOTS, .in_place = true, .slots = true, .absent = faulty_absent,
+	       .bytes = faulty_bytes, .open = faulty_open, .attach = faulty_attach,
+	       .reserve = faulty_reserve, .commit = faulty_commit, .peek = faulty_peek,
+	       .release = faulty_release)
