@@ -667,6 +667,8 @@ static void end_all(struct block *b)
 	for (;;) {
 		unsigned running = 0;
 
+		/* before the clock is asked: after a pause of this process they may long have left */
+		look_for_dead(b);
 		for (unsigned i = 0; i < b->workers; i++)
 			running += b->worker[i].running;
 		if (running == 0)
@@ -690,7 +692,6 @@ static void end_all(struct block *b)
 								.events = POLLIN };
 		}
 		poll(fds, count, count ? 100 : 5);
-		look_for_dead(b);
 	}
 }
 
