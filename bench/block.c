@@ -667,7 +667,7 @@ static void end_all(struct block *b)
 	for (;;) {
 		unsigned running = 0;
 
-		/* before the clock is asked: after a pause of this process they may long have left */
+		/* before the clock is asked: if this process paused they may have left */
 		look_for_dead(b);
 		for (unsigned i = 0; i < b->workers; i++)
 			running += b->worker[i].running;
