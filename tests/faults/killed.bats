@@ -162,7 +162,7 @@ no_zombie() {
 
 @test "SIGKILL of the canary: its visit is made again" {
 	[ "$(nproc)" -ge 2 ] || skip "one CPU only"
-	grid 1 "placement = across" "size = 64" "wait = yield"
+	grid 1 "placement = across" "size = 64" "wait = spin"
 	begin --operations $((20 * LONG))
 	catch_a_turn
 	# the last of the workers
