@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* axes.h - the lists of one section of a configuration, read: what the cells are the product of. */
 #ifndef AXES_H
 #define AXES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* cell.h - a cell: one point of the grid, and its key.
  *
  * The key names everything that makes two measurements comparable or not:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* commands.h - the commands of toll and what they share. */
 #ifndef COMMANDS_H
 #define COMMANDS_H

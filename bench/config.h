@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config.h - what was asked for: a configuration file (INI, read by inih) and the command line.
  *
  * Lists are separated by commas; an indented line continues the one above. In lists of mechanisms

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* grow.h - arrays that grow by one element at a time. */
 #ifndef GROW_H
 #define GROW_H

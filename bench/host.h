@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* host.h - what this machine is: read once, recorded with every result, compared on --resume. */
 #ifndef HOST_H
 #define HOST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* place.h - placements: which CPUs peers run on, by what these CPUs share (hwloc).
  *
  * The names, exclusive of each other: same-cpu smt shared-l2 shared-l3 same-numa cross-numa

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* plan.h - configuration × registry × host: the cells, refusals with reasons, and how each round
  * deals them into blocks. */
 #ifndef PLAN_H

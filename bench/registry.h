@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* registry.h - what toll-worker can do: its --describe answer, read. */
 #ifndef REGISTRY_H
 #define REGISTRY_H

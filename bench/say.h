@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* say.h - what toll tells its user: errors on one line, progress on a terminal, colour where it
  * is wanted. Errors read "toll: WHERE: WHAT; WHAT TO DO"; with --json they are also an object. */
 #ifndef SAY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* report.h - tables for the terminal, figures by gnuplot, the page. */
 #ifndef REPORT_H
 #define REPORT_H
