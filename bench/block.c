@@ -25,6 +25,7 @@
 #include "say.h"
 #include "worker/clock.h"
 #include "worker/page.h"
+#include "worker/random.h"
 
 enum {
 	START_MS = 20000,  /* for a worker to be ready: sanitizers and slow machines included */
@@ -175,15 +176,6 @@ struct block {
 	double steal_before[CELL_MOST_PEERS];
 };
 
-static uint64_t random_step(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-	return z ^ z >> 31;
-}
-
 static void wake(const uint32_t *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
@@ -247,7 +239,7 @@ static void fill_worker(struct block *b, unsigned index, const struct cell *cell
 	w->touch_all = cell->touch_all;
 	w->threads = cell->threads;
 	w->stamped = b->options->tails;
-	w->seed = random_step(&b->seed);
+	w->seed = random_next(&b->seed);
 }
 
 /* One line back and forth between the CPUs of the block, spinning: tells the host's states apart.
@@ -293,7 +285,7 @@ static bool start_worker(struct block *b, unsigned index)
 	argv[argc] = NULL;
 
 	/* the environment lies above the stack: its length moves where a worker's stack begins */
-	b->padding[index] = (unsigned)(random_step(&b->seed) % PADDING_MOST);
+	b->padding[index] = (unsigned)(random_next(&b->seed) % PADDING_MOST);
 	int prefix = snprintf(padding, sizeof(padding), "TOLL_PADDING=");
 	memset(padding + prefix, 'x', b->padding[index]);
 	padding[(unsigned)prefix + b->padding[index]] = '\0';
@@ -711,7 +703,7 @@ static uint32_t make_schedule(struct block *b, const unsigned lanes[], unsigned 
 			page->turn[at++] = (struct page_turn){ .lane = (uint8_t)canary_lane,
 							       .index = canaries++ };
 		for (unsigned i = count - 1; i > 0; i--) {
-			unsigned k = (unsigned)(random_step(&b->seed) % (i + 1)), kept = order[i];
+			unsigned k = (unsigned)(random_next(&b->seed) % (i + 1)), kept = order[i];
 
 			order[i] = order[k];
 			order[k] = kept;

@@ -27,6 +27,9 @@ struct block_options {
 	void *context;
 };
 
+/* a line's round trip beyond which the host is in its far state: the statistics page */
+#define BLOCK_FAR_NS 80.0
+
 enum { BLOCK_MOST_CELLS = 15, BLOCK_MOST_CYCLES = 2048 };
 
 enum block_state {

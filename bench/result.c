@@ -13,8 +13,6 @@
 
 #include "say.h"
 
-static const double FAR_NS = 80; /* a line's round trip: statistics page, on host states */
-
 static bool remember(struct result_file *file, const char *path)
 {
 	*file = (struct result_file){ .fd = -1 };
@@ -230,10 +228,11 @@ json_t *result_worker(const struct result_place *place, const struct outcome *ou
 					      : json_null());
 	json_object_set_new(line, "batch_ns", batch);
 	json_object_set_new(line, "canary_ns", number(outcome->canary_ns));
-	json_object_set_new(line, "host_state",
-			    isnan(outcome->canary_ns)
-				    ? json_null()
-				    : json_string(outcome->canary_ns > FAR_NS ? "far" : "near"));
+	json_object_set_new(
+		line, "host_state",
+		isnan(outcome->canary_ns)
+			? json_null()
+			: json_string(outcome->canary_ns > BLOCK_FAR_NS ? "far" : "near"));
 	json_object_set_new(line, "cpu_ns", cpu);
 	json_object_set_new(line, "histogram",
 			    outcome->histogram ? json_incref(outcome->histogram) : json_null());

@@ -61,7 +61,7 @@ struct page_peer {
 	uint64_t gap_ns, gap_watch_ns, gap_most_ns;
 	uint64_t lost;
 	uint32_t stack_bytes, buffer_bytes;
-	uint32_t run_delay_known, waiting_for_gate;
+	uint32_t run_delay_known;
 };
 
 struct page_worker {

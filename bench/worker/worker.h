@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "page.h"
+#include "random.h"
 
 /* ---- registry.c: mechanisms and patterns, as registered ---- */
 
@@ -144,6 +145,5 @@ int supervise(int page_fd, unsigned slot);
 
 int toll_journal_done(void); /* journal.c: at a clean end */
 
-uint64_t random_next(uint64_t *state); /* splitmix64 (Steele, Lea & Flood 2014) */
 
 #endif

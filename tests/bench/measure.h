@@ -13,8 +13,6 @@
 #include "../../bench/place.h"
 #include "../../bench/say.h"
 
-static const double FAR_NS = 80;
-
 struct bench {
 	struct registry *registry;
 	struct place *place;

@@ -41,7 +41,7 @@ static bool one_pair(struct bench *bench, const struct contest *contest, double 
 		fprintf(stderr, "%s: %s\n", contest->name, outcome.reason);
 	else
 		*value = statistics_pair(outcome.batch_ns, outcome.versus_ns, outcome.turns);
-	*state = outcome.canary_ns > FAR_NS;
+	*state = outcome.canary_ns > BLOCK_FAR_NS;
 	outcome_free(&outcome);
 	return fine;
 }
@@ -126,7 +126,7 @@ static bool false_sharing(struct bench *bench)
 		if (outcome[0].state == BLOCK_OK && outcome[1].state == BLOCK_OK) {
 			size_t turns = outcome[0].turns < outcome[1].turns ? outcome[0].turns
 									   : outcome[1].turns;
-			int state = outcome[0].canary_ns > FAR_NS;
+			int state = outcome[0].canary_ns > BLOCK_FAR_NS;
 
 			value[state][n[state]++] =
 				statistics_pair(outcome[1].batch_ns, outcome[0].batch_ns, turns);
