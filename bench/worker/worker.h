@@ -145,5 +145,4 @@ int supervise(int page_fd, unsigned slot);
 
 int toll_journal_done(void); /* journal.c: at a clean end */
 
-
 #endif
