@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* ring.c - a ring of slots in shared memory, one producer, one consumer. Each slot carries its own
  * sequence, so a message is one store away from its reader and there is one regime only; room is
- * given back every quarter of the ring.
+ * given back every quarter of the ring. The sequence stands behind the message, so that a
+ * producer's stores only ever ascend: with the sequence in front each message goes back to a line
+ * already left, and a stream of 64 B took 45 ns a message in place of 13 (Sapphire Rapids, lines 90
+ * ns apart).
  *
  * layout=slot keeps what each side writes on lines of its own. layout=shared-line is its
  * false-sharing twin: the same ring, but both cursors and the credit lie on one line and are stored
  * for each message. */
 #include "toll.h"
 
-enum { RING_WORD = 8 }; /* before each message: sequence (low 32 bits), length (high) */
+enum { RING_WORD = 8 }; /* behind each message: sequence (low 32 bits), length (high) */
 
 struct toll_shared {
 	uint32_t returned;   /* slots given back; written by the consumer */
@@ -21,10 +24,11 @@ struct toll_shared {
 
 struct toll_end {
 	struct toll_shared *shared;
-	unsigned char *slot, *first, *limit;
-	size_t stride;
-	uint32_t next;     /* sequence of the next message, from 1 */
-	uint32_t returned; /* producer: slots known to be free again; consumer: told to be */
+	unsigned char *word, *first,
+		*limit;      /* the word of the slot in turn, of the first, and behind the last */
+	size_t stride, room; /* bytes: from slot to slot; from a message to its word */
+	uint32_t next;       /* sequence of the next message, from 1 */
+	uint32_t returned;   /* producer: slots known to be free again; consumer: told to be */
 	uint32_t depth, quarter;
 };
 
@@ -52,7 +56,8 @@ static int ring_attach(struct toll_end *end, const struct toll_channel *channel,
 	(void)side, (void)index, (void)buf;
 	end->shared = channel->shared;
 	end->stride = ring_stride(channel);
-	end->slot = end->first = channel->shared->slots;
+	end->room = end->stride - RING_WORD;
+	end->word = end->first = channel->shared->slots + end->room;
 	end->limit = end->first + channel->depth * end->stride;
 	end->next = 1;
 	end->depth = channel->depth;
@@ -60,12 +65,26 @@ static int ring_attach(struct toll_end *end, const struct toll_channel *channel,
 	return 0;
 }
 
+static TOLL_HOT uint64_t *ring_word(const struct toll_end *end)
+{
+	return (uint64_t *)(void *)end->word;
+}
+
+static TOLL_HOT void *ring_message(const struct toll_end *end)
+{
+	unsigned char *message = end->word - end->room;
+
+	if (message == NULL) /* the compiler cannot know; saves the caller's look */
+		__builtin_unreachable();
+	return message;
+}
+
 static TOLL_HOT void ring_advance(struct toll_end *end)
 {
 	end->next++;
-	end->slot += end->stride;
-	if (end->slot == end->limit)
-		end->slot = end->first;
+	end->word += end->stride;
+	if (end->word == end->limit)
+		end->word = end->first;
 }
 
 /* Sleeps while *word == seen. Between the mark and the look at the word stands a full fence, as
@@ -103,7 +122,7 @@ static TOLL_HOT void *ring_reserve(struct toll_end *end, size_t len, unsigned ho
 			return NULL;
 		}
 	}
-	return end->slot + RING_WORD;
+	return ring_message(end);
 }
 
 static TOLL_HOT bool ring_commit(struct toll_end *end, size_t len, unsigned how)
@@ -111,9 +130,9 @@ static TOLL_HOT bool ring_commit(struct toll_end *end, size_t len, unsigned how)
 	uint64_t word = (uint64_t)len << 32 | end->next;
 
 	/* release: the message is written before its sequence shows */
-	__atomic_store_n((uint64_t *)(void *)end->slot, word, __ATOMIC_RELEASE);
+	__atomic_store_n(ring_word(end), word, __ATOMIC_RELEASE);
 	if (how & TOLL_WAKE)
-		ring_wake(&end->shared->asleep[1], (const uint32_t *)(const void *)end->slot);
+		ring_wake(&end->shared->asleep[1], (const uint32_t *)ring_word(end));
 	ring_advance(end);
 	return true;
 }
@@ -121,17 +140,16 @@ static TOLL_HOT bool ring_commit(struct toll_end *end, size_t len, unsigned how)
 static TOLL_HOT const void *ring_peek(struct toll_end *end, size_t *len, unsigned how)
 {
 	/* acquire: pairs with the release of ring_commit() */
-	uint64_t word =
-		__atomic_load_n((const uint64_t *)(const void *)end->slot, __ATOMIC_ACQUIRE);
+	uint64_t word = __atomic_load_n(ring_word(end), __ATOMIC_ACQUIRE);
 
 	if ((uint32_t)word != end->next) {
 		if (how & TOLL_SLEEP)
-			ring_sleep(&end->shared->asleep[1],
-				   (const uint32_t *)(const void *)end->slot, (uint32_t)word);
+			ring_sleep(&end->shared->asleep[1], (const uint32_t *)ring_word(end),
+				   (uint32_t)word);
 		return NULL;
 	}
 	*len = word >> 32;
-	return end->slot + RING_WORD;
+	return ring_message(end);
 }
 
 static TOLL_HOT void ring_return(struct toll_end *end, unsigned how)

@@ -23,10 +23,9 @@ static double fanin_bytes(size_t size)
 	return (double)(TOLL_HEADER + size) / 2;
 }
 
-static TOLL_HOT bool fanin_produce(const struct toll_code code, struct toll_peer *peer)
+static TOLL_HOT bool fanin_produce(const struct toll_code code, struct toll_peer *peer,
+				   struct toll_port *out)
 {
-	struct toll_port *out = &peer->out[0];
-
 	for (uint64_t left = peer->count[0] + peer->count[1]; left > 0; left--) {
 		size_t len =
 			fanin_length(out->producer, out->sequence & 0xffffffffffffULL, out->len);
@@ -64,21 +63,23 @@ static TOLL_HOT bool fanin_take(const struct toll_code code, struct toll_peer *p
 					(unsigned)(header >> 60));
 
 	if (there != len || !toll_reads_as(code, in, message, expected, len))
-		toll_broken(in, message, there, expected);
+		toll_broken(message, there, expected);
 	++*next;
 	*ended = header >> 60 & TOLL_END_OF_STREAM;
 	toll_release(code, in);
 	return true;
 }
 
-static TOLL_HOT bool fanin_run(const struct toll_code code, struct toll_peer *peer)
+static TOLL_HOT bool fanin_run(const struct toll_code code, struct toll_peer *peer,
+			       struct toll_port *out, struct toll_port *in)
 {
 	if (peer->index > 0)
-		return fanin_produce(code, peer);
+		return fanin_produce(code, peer, out);
 	unsigned producers = peer->peers - 1, which = 0, open = producers;
 	uint64_t skip = peer->count[0] * producers;
 	bool ended;
 
+	(void)in;
 	toll_lap(peer);
 	for (uint64_t left = skip; left > 0; left--) {
 		if (!fanin_take(code, peer, &which, &ended))

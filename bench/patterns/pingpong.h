@@ -9,12 +9,9 @@ static unsigned pingpong_graph(unsigned peers, struct toll_edge edges[])
 	return 2;
 }
 
-/* The ports are taken once: the compiler cannot know that no store changes where peer says they
- * lie. */
-static TOLL_HOT bool pingpong_ask(const struct toll_code code, struct toll_peer *peer)
+static TOLL_HOT bool pingpong_ask(const struct toll_code code, struct toll_peer *peer,
+				  struct toll_port *out, struct toll_port *in)
 {
-	struct toll_port *const out = peer->out, *const in = peer->in;
-
 	for (unsigned phase = 0; phase < 2; phase++) {
 		toll_lap(peer);
 		uint64_t since = peer->lap[1];
@@ -31,10 +28,9 @@ static TOLL_HOT bool pingpong_ask(const struct toll_code code, struct toll_peer 
 	return true;
 }
 
-static TOLL_HOT bool pingpong_answer(const struct toll_code code, struct toll_peer *peer)
+static TOLL_HOT bool pingpong_answer(const struct toll_code code, struct toll_peer *peer,
+				     struct toll_port *out, struct toll_port *in)
 {
-	struct toll_port *const out = peer->out, *const in = peer->in;
-
 	for (uint64_t left = peer->count[0] + peer->count[1]; left > 0; left--) {
 		if (!toll_receive(code, in) || !toll_send(code, out) || !toll_flush(code, out))
 			return false;
@@ -42,9 +38,11 @@ static TOLL_HOT bool pingpong_answer(const struct toll_code code, struct toll_pe
 	return true;
 }
 
-static TOLL_HOT bool pingpong_run(const struct toll_code code, struct toll_peer *peer)
+static TOLL_HOT bool pingpong_run(const struct toll_code code, struct toll_peer *peer,
+				  struct toll_port *out, struct toll_port *in)
 {
-	return peer->index == 0 ? pingpong_ask(code, peer) : pingpong_answer(code, peer);
+	return peer->index == 0 ? pingpong_ask(code, peer, out, in)
+				: pingpong_answer(code, peer, out, in);
 }
 
 TOLL_PATTERN(pingpong, .about = "two peers, one message to and fro: the round trip",

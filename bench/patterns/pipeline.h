@@ -25,10 +25,9 @@ static void pipeline_prepare(struct toll_peer *peer)
 		(uint64_t)((double)toll_pattern_ns(peer, "deadline") * peer->ticks_per_ns);
 }
 
-static TOLL_HOT bool pipeline_run(const struct toll_code code, struct toll_peer *peer)
+static TOLL_HOT bool pipeline_run(const struct toll_code code, struct toll_peer *peer,
+				  struct toll_port *out, struct toll_port *in)
 {
-	struct toll_port *const out = peer->out, *const in = peer->in;
-
 	for (unsigned phase = 0; phase < 2; phase++) {
 		toll_lap(peer);
 		/* one deadline a phase: each look at the clock would cost as much as a message */

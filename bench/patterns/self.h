@@ -9,10 +9,9 @@ static unsigned self_graph(unsigned peers, struct toll_edge edges[])
 	return 1;
 }
 
-static TOLL_HOT bool self_run(const struct toll_code code, struct toll_peer *peer)
+static TOLL_HOT bool self_run(const struct toll_code code, struct toll_peer *peer,
+			      struct toll_port *out, struct toll_port *in)
 {
-	struct toll_port *const out = peer->out, *const in = peer->in;
-
 	for (unsigned phase = 0; phase < 2; phase++) {
 		toll_lap(peer);
 		for (uint64_t left = peer->count[phase]; left > 0; left--) {

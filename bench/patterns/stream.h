@@ -16,10 +16,9 @@ static unsigned stream_timer(unsigned peers)
 	return 1;
 }
 
-static TOLL_HOT bool stream_run(const struct toll_code code, struct toll_peer *peer)
+static TOLL_HOT bool stream_run(const struct toll_code code, struct toll_peer *peer,
+				struct toll_port *out, struct toll_port *in)
 {
-	struct toll_port *const out = peer->out, *const in = peer->in;
-
 	if (peer->index == 0) {
 		for (uint64_t left = peer->count[0] + peer->count[1]; left > 0; left--) {
 			if (!toll_send(code, out))

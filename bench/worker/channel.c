@@ -402,7 +402,8 @@ static bool port_make(struct layout *layout, struct toll_port *port, struct toll
 				    .descriptor = -1,
 				    .sequences = sequences,
 				    .room = layout->end_stride,
-				    .instances = layout->instances };
+				    .instances = layout->instances,
+				    .original = port };
 	if (p->alternates && layout->instances > 1) {
 		port->stride = layout->end_stride;
 		port->limit = ends + layout->instances * layout->end_stride;

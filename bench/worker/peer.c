@@ -122,9 +122,9 @@ void toll_fail(const char *what)
 	leave(1);
 }
 
-void toll_broken(const struct toll_port *port, const void *message, size_t len, uint64_t expected)
+void toll_broken(const void *message, size_t len, uint64_t expected)
 {
-	uint64_t got = 0;
+	uint64_t got = 0, number = expected & 0xffffffffffffULL;
 
 	memcpy(&got, message, len < sizeof(got) ? len : sizeof(got));
 	if (len < sizeof(got))
@@ -133,8 +133,7 @@ void toll_broken(const struct toll_port *port, const void *message, size_t len, 
 		worker_failed(
 			mine->page, mine->worker,
 			"peer %u: content or length of message %llu changed on its way (%zu B)",
-			mine->peer->index, (unsigned long long)(port->sequence & 0xffffffffffffULL),
-			len);
+			mine->peer->index, (unsigned long long)number, len);
 	else
 		worker_failed(mine->page, mine->worker,
 			      "peer %u: a message was lost, doubled or out of order (got %#llx, "

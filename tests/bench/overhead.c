@@ -21,6 +21,7 @@ static const struct contest contests[] = {
 	{ "unix-stream", "unix-stream/pingpong/same-cpu/64/block", "bare-unix-stream", false },
 	{ "futex", "futex/pingpong/same-cpu/64/block", "bare-futex", false },
 	{ "ring", "ring/pingpong/cpus/64/spin", "bare-ring", true },
+	{ "ring's stream", "ring/stream/cpus/64/spin", "bare-ring", true },
 	{ "mailbox (56 B)", "mailbox/pingpong/cpus/56/spin", "bare-mailbox", true },
 	{ "ring as plug-in", "ring-plugged/pingpong/cpus/64/spin", "ring", true },
 };

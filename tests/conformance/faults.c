@@ -33,7 +33,7 @@ static const struct fault {
 	{ "flip", PLAY, WAIT_BLOCK, false,
 	  "*content or length of message 50 changed on its way (64 B)" },
 	{ "shorten", PLAY, WAIT_BLOCK, false,
-	  "*content or length of message 50 changed on its way (63 B)" },
+	  "*content or length of message 50 changed on its way (99 B)" },
 	{ "overrun", HOLD, WAIT_BLOCK, false, "*a message was lost, doubled or out of order*" },
 	{ "wakeful", HOLD, WAIT_BLOCK, false, "peer * does not sleep while it waits for peer *" },
 	{ "deaf", KILL, WAIT_BLOCK, false, "when peer * was dead the others took * ms to leave" },
@@ -86,13 +86,15 @@ static void judge(bool right, struct totals *totals, const char *what, const cha
 	printf("FAILED %s: \"%s\", not \"%s\"\n", what, is, wanted);
 }
 
+/* The loops compiled for 64 bytes read all of them and need no length: a false one alone shows in
+ * the others. */
 static struct point point_of(const struct fault *fault, const struct wanted *wanted)
 {
 	struct point point = { .cell = { .mechanism = "faulty",
 					 .pattern = "stream",
 					 .placement = "cpus",
 					 .peers = 2,
-					 .size = 64,
+					 .size = strcmp(fault->name, "shorten") == 0 ? 100 : 64,
 					 .depth = -1,
 					 .touch_all = true,
 					 .wait = fault->wait,

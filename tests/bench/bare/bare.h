@@ -6,6 +6,10 @@
 
 static bool bare_run(struct toll_peer *peer);
 
+#ifdef BARE_STREAM /* a loop of its own for the stream as well */
+static bool bare_stream(struct toll_peer *peer);
+#endif
+
 static const struct toll_pattern bare_pattern = {
 	.size = sizeof(struct toll_pattern),
 	.name = "pingpong",
@@ -25,9 +29,15 @@ static void bare_register(const struct toll_unit *given, const char *name)
 {
 	static const struct toll_instance loops[] = { { .sleeps = false, .run = bare_run },
 						      { .sleeps = true, .run = bare_run } };
-	static const struct toll_binding binding = { .pattern = &bare_pattern,
-						     .instances = loops,
-						     .count = 2 };
+#ifdef BARE_STREAM
+	static const struct toll_instance streams[] = { { .run = bare_stream } };
+#endif
+	static const struct toll_binding bindings[] = {
+		{ .pattern = &bare_pattern, .instances = loops, .count = 2 },
+#ifdef BARE_STREAM
+		{ .pattern = &toll_pattern_stream, .instances = streams, .count = 1 },
+#endif
+	};
 	static struct toll_mechanism mechanism;
 	static struct toll_unit unit;
 
@@ -36,16 +46,15 @@ static void bare_register(const struct toll_unit *given, const char *name)
 	mechanism.when = NULL;
 	unit = *given;
 	unit.mechanism = &mechanism;
-	unit.bindings = &binding;
-	unit.count = 1;
+	unit.bindings = bindings;
+	unit.count = sizeof(bindings) / sizeof(*bindings);
 	toll_register(&unit);
 }
 
-static TOLL_HOT void bare_check(const struct toll_port *port, const void *message,
-				uint64_t expected, size_t len)
+static TOLL_HOT void bare_check(const void *message, uint64_t expected, size_t len)
 {
 	if (TOLL_UNLIKELY(!toll_same(message, expected, len)))
-		toll_broken(port, message, len, expected);
+		toll_broken(message, len, expected);
 }
 
 /* Runs BODY for the operations of both phases, with the clock read as pingpong does. */

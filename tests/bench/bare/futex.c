@@ -36,7 +36,7 @@ static bool bare_run(struct toll_peer *peer)
 		uint32_t turn;                                                                     \
 		while ((turn = __atomic_load_n(&slot->turn, __ATOMIC_ACQUIRE)) != LINE->mine)      \
 			syscall(SYS_futex, &slot->turn, FUTEX_WAIT, turn, NULL, NULL, 0);          \
-		bare_check(in, slot->message, expected, LEN);                                      \
+		bare_check(slot->message, expected, LEN);                                          \
 	}
 #define NEXT                                                                                       \
 	{                                                                                          \

@@ -31,7 +31,7 @@ static bool bare_run(struct toll_peer *peer)
 		while (__atomic_load_n(&line->turn, __ATOMIC_ACQUIRE) != LINE->mine)               \
 			;                                                                          \
 		if (TOLL_UNLIKELY(!toll_same(line->message, expected, LEN)))                       \
-			toll_broken(in, line->message, LEN, expected);                             \
+			toll_broken(line->message, LEN, expected);                                 \
 	}
 #define NEXT                                                                                       \
 	{                                                                                          \

@@ -25,7 +25,7 @@ static bool bare_run(struct toll_peer *peer)
 	{                                                                                          \
 		if (recv(from, receive_buf, LEN, 0) != LEN)                                        \
 			toll_fail("recv");                                                         \
-		bare_check(in, receive_buf, expected, LEN);                                        \
+		bare_check(receive_buf, expected, LEN);                                            \
 	}
 	if (peer->index == 0)
 		BARE_TURNS(peer, {
