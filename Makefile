@@ -216,7 +216,7 @@ SOURCES := $(filter-out $(LEFT_OUT),$(SOURCES))
 format:
 	clang-format -i $(SOURCES) $(HEADERS)
 lint-format:
-	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 lint-tidy: $(SOURCES:%.c=$(BUILD)/lint/%.tidy)
 $(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h
 	$(call step,tidy)clang-tidy --quiet $< -- $(LANGUAGE) $(TOLL_CFLAGS) $(WORKER_CFLAGS)

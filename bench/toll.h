@@ -250,7 +250,7 @@ struct toll_code {
 	bool sleeps;   /* waits of the sleeping class */
 	size_t size;   /* of every message; 0: known at run time only */
 	unsigned bits; /* one of TOLL_COPY … or 0 */
-	const struct toll_pattern *pattern;
+	bool steps;    /* each operation uses the next instance */
 };
 enum { TOLL_COPY = 1, TOLL_CREDIT = 2, TOLL_STAMPED = 4 };
 
@@ -500,7 +500,7 @@ static TOLL_HOT bool toll_has_credit(const struct toll_code code, const struct t
 /* Takes the next instance, where a channel rotates over several. */
 static TOLL_HOT void toll_step(const struct toll_code code, struct toll_port *port)
 {
-	if (!code.mechanism->in_place || !code.pattern->alternates)
+	if (!code.steps)
 		return;
 	char *next = (char *)port->end + port->stride;
 
@@ -787,14 +787,18 @@ struct toll_unit {
 TOLL_EXPORT void toll_register(const struct toll_unit *unit);
 
 /* A pattern's file NAME.h defines
+ *
  *     static TOLL_HOT bool NAME_run(const struct toll_code code, struct toll_peer *peer,
  *                                   struct toll_port *out, struct toll_port *in)
- * where out and in are the peer's first output and input (a pattern that uses peer->out or peer->in
- * says many_outputs or many_inputs; then that one is no copy), then TOLL_PATTERN(NAME, .about = …),
- * and which loops are worth compiling apart:
+ *
+ * where out and in are the peer's first output and input (often copies of them; a pattern that uses
+ * peer->out or peer->in itself says many_outputs or many_inputs, and leaves the argument alone),
+ * then TOLL_PATTERN(NAME, .about = …), and which loops are worth compiling apart:
+ *
  *     #define TOLL_FORMS_NAME TOLL_FORMS_FEW
- * MANY adds the sizes 8, 56 (spinning: all that fits
- * into a line beside a flag) and 64 as constants and tail mode (toll_stamp). */
+ *
+ * MANY adds tail mode (toll_stamp) and, as constants, the sizes 8, 64 and 56 (spinning: all that
+ * fits into a line beside a flag). */
 #define TOLL_PATTERN(ident, ...)                                                                   \
 	static const struct toll_pattern toll_pattern_##ident = {                                  \
 		.size = sizeof(struct toll_pattern), .name = #ident, __VA_ARGS__                   \
@@ -826,38 +830,33 @@ TOLL_EXPORT void toll_register(const struct toll_unit *unit);
 	X(m, p, sleep_stamped, true, 0, TOLL_STAMPED)
 #endif
 
-/* Where messages follow each other through shared memory a loop works on copies of its first ports
- * and their ends, which the compiler keeps in registers. In memory they would be stored for each
- * message, between the stores that make up the message: on a Golden Cove core each such store ends
- * the run of lines that are fetched for writing together, and a ring streamed 64 B in 60 ns instead
- * of 12. (The largest end that is copied has TOLL_HELD_BYTES.) */
+/* In shared memory a loop works on copies of its first ports and their ends, which the compiler
+ * keeps in registers. In memory they would be stored for each message, between the stores that make
+ * up the message: on a Golden Cove core each such store ends the run of lines that are fetched for
+ * writing together, and a ring streamed 64 B in 60 ns instead of 12. Not where each operation takes
+ * the next instance, nor where one end serves both ways, nor for an end beyond TOLL_HELD_BYTES, nor
+ * with sleeping waits, where a fence for each message costs more. */
 enum { TOLL_HELD_BYTES = 256 };
 #define TOLL_HOLDS(m, p)                                                                           \
-	(toll_mechanism_##m.in_place && !toll_pattern_##p.alternates &&                            \
-	 sizeof(struct toll_end) <= TOLL_HELD_BYTES)
+	(toll_mechanism_##m.in_place && sizeof(struct toll_end) <= TOLL_HELD_BYTES &&              \
+	 !(toll_mechanism_##m.duplex && toll_pattern_##p.alternates))
 
-/* Declares NAME, PORT or a copy of it, by the time there is one. */
-#define TOLL_HOLD(name, port, there, holds)                                                        \
-	struct toll_end name##_end;                                                                \
-	struct toll_port name##_port, *name = (port);                                              \
-	if (holds) {                                                                               \
-		if (there) {                                                                       \
-			name##_port = *(port);                                                     \
-			name##_end = *(port)->end;                                                 \
-		} else {                                                                           \
-			name##_port = (struct toll_port){ 0 };                                     \
-			name##_end = (struct toll_end){ 0 };                                       \
-		}                                                                                  \
-		name = &name##_port;                                                               \
-		name->end = &name##_end;                                                           \
-	}
-#define TOLL_PUT_BACK(name, port, there, holds)                                                    \
-	if ((holds) && (there)) {                                                                  \
+/* Declares NAME, a copy of PORT when there is one. */
+#define TOLL_HOLD(name, port, there)                                                               \
+	struct toll_end name##_end = { 0 };                                                        \
+	struct toll_port name = { 0 };                                                             \
+	if (there) {                                                                               \
+		name = *(port);                                                                    \
+		name##_end = *(port)->end;                                                         \
+	}                                                                                          \
+	name.end = &name##_end;
+#define TOLL_PUT_BACK(name, port, there)                                                           \
+	if (there) {                                                                               \
 		*(port)->end = name##_end;                                                         \
-		(port)->sequence = name##_port.sequence;                                           \
-		(port)->moved = name##_port.moved;                                                 \
-		(port)->known = name##_port.known;                                                 \
-		(port)->lost = name##_port.lost;                                                   \
+		(port)->sequence = name.sequence;                                                  \
+		(port)->moved = name.moved;                                                        \
+		(port)->known = name.known;                                                        \
+		(port)->lost = name.lost;                                                          \
 	}
 
 #define TOLL_INSTANCE_LOOP(m, p, form, asleep, bytes, flags)                                       \
@@ -867,19 +866,25 @@ enum { TOLL_HELD_BYTES = 256 };
 						.sleeps = (asleep),                                \
 						.size = (bytes),                                   \
 						.bits = (flags),                                   \
-						.pattern = &toll_pattern_##p };                    \
-		const bool holds_out = TOLL_HOLDS(m, p) && !toll_pattern_##p.many_outputs;         \
-		const bool holds_in = TOLL_HOLDS(m, p) && !toll_pattern_##p.many_inputs;           \
+						.steps = toll_mechanism_##m.in_place &&            \
+							 toll_pattern_##p.alternates };            \
+		const bool sends = peer->outs > 0 && !toll_pattern_##p.many_outputs;               \
+		const bool receives = peer->ins > 0 && !toll_pattern_##p.many_inputs;              \
                                                                                                    \
 		if (((flags)&TOLL_COPY) && !toll_mechanism_##m.in_place)                           \
 			toll_fail("copy"); /* the harness takes the plain loop: nothing to copy */ \
 		if (toll_mechanism_##m.both && !toll_pattern_##p.alternates)                       \
 			toll_fail("both ways"); /* and here the twin that goes one way */          \
-		TOLL_HOLD(out, peer->out, peer->outs > 0, holds_out)                               \
-		TOLL_HOLD(in, peer->in, peer->ins > 0, holds_in)                                   \
-		const bool done = p##_run(code, peer, out, in);                                    \
-		TOLL_PUT_BACK(out, peer->out, peer->outs > 0, holds_out)                           \
-		TOLL_PUT_BACK(in, peer->in, peer->ins > 0, holds_in)                               \
+		if ((asleep) || !TOLL_HOLDS(m, p) ||                                               \
+		    (code.steps &&                                                                 \
+		     ((sends && peer->out->stride) || (receives && peer->in->stride))))            \
+			return p##_run(code, peer, peer->out, peer->in);                           \
+		TOLL_HOLD(out, peer->out, sends)                                                   \
+		TOLL_HOLD(in, peer->in, receives)                                                  \
+		const struct toll_code held = { code.mechanism, asleep, bytes, flags, false };     \
+		const bool done = p##_run(held, peer, &out, &in);                                  \
+		TOLL_PUT_BACK(out, peer->out, sends)                                               \
+		TOLL_PUT_BACK(in, peer->in, receives)                                              \
 		return done;                                                                       \
 	}
 #define TOLL_INSTANCE_ROW(m, p, form, asleep, bytes, flags)                                        \
