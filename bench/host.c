@@ -124,19 +124,6 @@ static json_t *read_cpu_model(void)
 			    variant, revision);
 }
 
-/* Whether the firmware's tables say that Firecracker made them; they are root's to read. */
-static bool is_firecracker(void)
-{
-	/* ACPI specification 5.2.6: the OEM's name is 6 bytes at offset 10 of a table. */
-	char header[16];
-	FILE *file = fopen("/sys/firmware/acpi/tables/DSDT", "re");
-	if (!file)
-		return false;
-	size_t got = fread(header, 1, sizeof(header), file);
-	fclose(file);
-	return got == sizeof(header) && memcmp(header + 10, "FIRECK", 6) == 0;
-}
-
 /* A hypervisor's name from a text that names it in its own way; NULL when no known one does. Makers
  * whose bare metal says the same count only where it is known that this is a guest. */
 static const char *known_hypervisor(const char *text, bool guest)
@@ -192,15 +179,14 @@ static bool ask_cpuid(char maker[13])
 }
 #endif
 
-/* The name of what this is a guest of, "yes" when only that it is one is known, NULL otherwise. */
+/* The name of what this is a guest of (from what every user may read: it is part of the environment
+ * that runs are compared by), "yes" when only that it is one is known, NULL otherwise. */
 static json_t *read_hypervisor(void)
 {
 	char maker[13], text[TEXT];
 	const char *name = NULL;
 	bool guest = ask_cpuid(maker);
 
-	if (guest && is_firecracker())
-		return json_string("firecracker");
 	if (guest && (name = known_hypervisor(maker, true)))
 		return json_string(name);
 	if (read_text("/sys/hypervisor/type", text))

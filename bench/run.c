@@ -443,11 +443,12 @@ static bool default_path(char *path, size_t bytes)
 /* Budget and rounds may differ: they say how long, not what. */
 static bool same_plan(const struct plan *plan, const struct result *old)
 {
-	const json_t *operations =
-		json_object_get(json_object_get(old->header, "plan"), "operations");
+	const json_t *was = json_object_get(old->header, "plan");
 
 	if (plan->cell_count != old->cell_count ||
-	    (json_int_t)plan->operations != json_integer_value(operations))
+	    (json_int_t)plan->operations !=
+		    json_integer_value(json_object_get(was, "operations")) ||
+	    plan->tails != json_is_true(json_object_get(was, "tails")))
 		return false;
 	for (size_t i = 0; i < plan->cell_count; i++) {
 		if (strcmp(plan->cells[i].key, old->cells[i].key) != 0 ||

@@ -841,6 +841,7 @@ enum { TOLL_HELD_BYTES = 256 };
 	(toll_mechanism_##m.in_place && sizeof(struct toll_end) <= TOLL_HELD_BYTES &&              \
 	 !(toll_mechanism_##m.duplex && toll_pattern_##p.alternates))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): they declare what they are given a name for */
 /* Declares NAME, a copy of PORT when there is one. */
 #define TOLL_HOLD(name, port, there)                                                               \
 	struct toll_end name##_end = { 0 };                                                        \
@@ -858,6 +859,7 @@ enum { TOLL_HELD_BYTES = 256 };
 		(port)->known = name.known;                                                        \
 		(port)->lost = name.lost;                                                          \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define TOLL_INSTANCE_LOOP(m, p, form, asleep, bytes, flags)                                       \
 	static TOLL_LOOP bool toll_run_##m##_##p##_##form(struct toll_peer *peer)                  \

@@ -320,6 +320,15 @@ static struct sheet_row *sheet_row(struct sheet *sheet, const struct cell *cell,
 	return row;
 }
 
+static bool has_failed(const struct result *result, size_t cell)
+{
+	for (size_t i = result->first[cell]; i < result->first[cell + 1]; i++) {
+		if (!result->workers[result->order[i]].ok)
+			return true;
+	}
+	return false;
+}
+
 static int sheet_of(const struct result *result, const struct draft *draft, struct sheet *sheet)
 {
 	const struct result_cell *first = &result->cells[draft->first];
@@ -354,6 +363,7 @@ static int sheet_of(const struct result *result, const struct draft *draft, stru
 		struct sheet_cell *at = &row->cells[size_index(sheet, cell->size)];
 		at->cell = (int)draft->cells[i].cell;
 		at->level = draft->cells[i].level;
+		at->failed = !at->level && has_failed(result, draft->cells[i].cell);
 		if (at->level) {
 			if (at->level->workers < sheet->workers_least)
 				sheet->workers_least = at->level->workers;

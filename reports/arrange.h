@@ -13,6 +13,7 @@ enum measure { MEASURE_RTT, MEASURE_BANDWIDTH, MEASURE_TIME };
 struct sheet_cell {
 	int cell;                  /* index into result->cells; -1: not in the plan */
 	const struct level *level; /* NULL: no worker of it finished in this host state */
+	bool failed;               /* none finished and one failed: else it was never reached */
 	bool fastest;              /* lowest time of its column, where there is more than one */
 	bool tied; /* not the lowest, but pairs do not tell it from the one that is */
 };

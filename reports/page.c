@@ -422,8 +422,8 @@ static void value_cells(FILE *out, const struct sheet *sheet, const struct sheet
 	char number[TEXT_NUMBER], spread[TEXT_NUMBER];
 
 	if (!cell->level) {
-		fputs(cell->cell < 0 ? "<td class=\"n soft\">–</td><td></td><td></td>"
-				     : "<td class=\"n bad\" colspan=\"2\">failed</td><td></td>",
+		fputs(cell->failed ? "<td class=\"n bad\" colspan=\"2\">failed</td><td></td>"
+				   : "<td class=\"n soft\">–</td><td></td><td></td>",
 		      out);
 		return;
 	}

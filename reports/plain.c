@@ -40,7 +40,7 @@ static void sheet_markdown(FILE *out, const struct sheet *sheet)
 		for (size_t s = 0; s < sheet->size_count; s++) {
 			const struct sheet_cell *cell = &row->cells[s];
 			if (!cell->level) {
-				fputs(cell->cell < 0 ? " – |" : " failed |", out);
+				fputs(cell->failed ? " failed |" : " – |", out);
 				continue;
 			}
 			struct interval value = measure_value(sheet->measure, cell->level);

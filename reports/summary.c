@@ -110,7 +110,7 @@ static void value_cells(struct table *table, const struct panel *panel,
 	char number[TEXT_NUMBER], spread[TEXT_NUMBER];
 
 	if (!cell->level) {
-		bool failed = cell->cell >= 0;
+		bool failed = cell->failed;
 		table_span(table, 1, failed ? TABLE_RIGHT : TABLE_POINT, failed ? SAY_BAD : SAY_DIM,
 			   "%s", failed ? "failed" : "-");
 		table_cell(table, SAY_PLAIN, "%s", "");
@@ -427,7 +427,7 @@ static json_t *cell_json(const struct arrangement *a, const struct sheet *sheet,
 	if (sheet->state != STATE_NONE)
 		json_object_set_new(object, "host_state", json_string(state_text(sheet->state)));
 	if (!level) {
-		json_object_set_new(object, "failed", json_true());
+		json_object_set_new(object, "failed", json_boolean(cell->failed));
 		return object;
 	}
 	json_object_set_new(object, of->quantity == QUANTITY_RTT ? "rtt_ns" : "per_message_ns",
