@@ -260,12 +260,14 @@ static size_t sharing_run(const struct arrangement *a, size_t first)
 
 static void print_sharing(FILE *stream, const struct arrangement *a)
 {
+	enum { ACROSS = 3 }; /* sizes in a line: 100 columns */
 	size_t most = 0;
 
 	if (!a->sharing_count)
 		return;
 	for (size_t i = 0; i < a->sharing_count; i += sharing_run(a, i))
 		most = sharing_run(a, i) > most ? sharing_run(a, i) : most;
+	most = most < ACROSS ? most : ACROSS;
 	fprintf(stream,
 		"\n%sFalse sharing%s  %stime with all cursors on one line / with a line each%s\n",
 		say_style(stream, SAY_BOLD), say_style(stream, SAY_PLAIN),
@@ -280,12 +282,15 @@ static void print_sharing(FILE *stream, const struct arrangement *a)
 		const struct sharing *one = &a->sharing[i];
 		char wait[48], text[TEXT_NUMBER];
 		run = sharing_run(a, i);
-		table_row(table);
-		table_cell(table, SAY_PLAIN, "%s%s%s", one->shared->placement,
-			   *state_text(one->state) ? ", " : "", state_text(one->state));
-		table_cell(table, SAY_PLAIN, "%s, %s", one->sheet->pattern,
-			   cell_wait_text(one->shared, wait, sizeof wait));
 		for (size_t s = 0; s < run; s++, one++) {
+			if (s % ACROSS == 0) {
+				table_row(table);
+				table_cell(table, SAY_PLAIN, "%s%s%s", one->shared->placement,
+					   *state_text(one->state) ? ", " : "",
+					   state_text(one->state));
+				table_cell(table, SAY_PLAIN, "%s, %s", one->sheet->pattern,
+					   cell_wait_text(one->shared, wait, sizeof wait));
+			}
 			table_cell(table, SAY_HEAD, "%s", say_size(one->shared->size, text));
 			table_cell(table, SAY_BOLD, "%s", text_number(one->factor.estimate, text));
 			table_cell(table, SAY_DIM, "× %s", text_spread(one->factor, text));
