@@ -11,7 +11,8 @@
  *
  *     cc -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -shared -I/usr/local/include/toll -o mine.so mine.c
  *
- * Everything shared between program and plug-in only grows at its end and carries its size. */
+ * ABI 1 is frozen: everything shared between program and plug-in only grows at its end and carries
+ * its size; tests/unit/test_abi.c holds it to that. */
 #ifndef TOLL_H
 #define TOLL_H
 
