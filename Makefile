@@ -177,6 +177,13 @@ CONFORM_PLUGINS := $(patsubst tests/plugins/%.c,$(BUILD)/plugins/%.so,$(wildcard
 $(BUILD)/conform: $(CONFORM_OBJECTS) $(BUILD)/toll.a | $(BUILD)/toll-worker $(CONFORM_PLUGINS)
 	$(call step,link)$(LINK) -o $@ $(CONFORM_OBJECTS) $(BUILD)/toll.a $(TOLL_LIBS)
 
+# The goals of the verdicts, simulated: all of it; a quick part in make check.
+.PHONY: stat-check
+stat-check: $(BUILD)/stat-check
+	@$(BUILD)/stat-check
+$(BUILD)/stat-check: tests/stat-check.c $(BUILD)/toll.a $(BUILD)/flags
+	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a $(TOLL_LIBS)
+
 $(BUILD)/bench-%: tests/bench/%.c $(BUILD)/toll.a $(BUILD)/flags
 	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a $(TOLL_LIBS)
 
@@ -187,7 +194,7 @@ $(BUILD)/bare/%.so: tests/bench/bare/%.c $(BUILD)/flags $(BUILD)/patterns.h
 # What the tests run, of one build; with sanitizers also every mechanism as a plug-in: it is cheap there.
 .PHONY: conform tested
 conform: all $(BUILD)/conform
-tested: conform $(UNIT_TESTS) $(if $(SAN),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so))
+tested: conform $(UNIT_TESTS) $(BUILD)/stat-check $(if $(SAN),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so))
 
 check check-long: export CC := $(CC)
 check:
@@ -259,7 +266,7 @@ clean:
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo 'others: all bench clean deps install lint uninstall; PREFIX, DESTDIR, CC, WERROR=1'
+	@echo 'others: all bench clean deps install lint stat-check uninstall; PREFIX, DESTDIR, CC, WERROR=1'
 
 -include $(patsubst %.o,%.d,$(TOLL_OBJECTS) $(WORKER_OBJECTS) $(CONFORM_OBJECTS)) \
 	$(wildcard $(patsubst %,$(BUILD)/%/*.d,. plugins unit bare))
