@@ -603,7 +603,7 @@ static int finish(struct campaign *c, enum ended ended)
 	}
 }
 
-static bool measurable(const struct plan *plan, const struct place *place)
+bool run_measurable(const struct plan *plan, const struct place *place)
 {
 	if (!place_is_this_machine(place)) {
 		say_error("HWLOC_XMLFILE or HWLOC_SYNTHETIC is set: that topology is for looking "
@@ -631,7 +631,7 @@ int run_campaign(const struct run_options *options, struct plan *plan,
 	int status = EXIT_USAGE;
 
 	options->path[0] = '\0';
-	if (!measurable(plan, place))
+	if (!run_measurable(plan, place))
 		return EXIT_USAGE;
 	if (plan->budget_s <= 0 && plan->rounds == 0)
 		plan->rounds = PLAN_LEAST_ROUNDS;
@@ -763,7 +763,7 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 	double cost_ns, step_ns;
 	int command_status = 0;
 
-	if (!measurable(plan, place))
+	if (!run_measurable(plan, place))
 		return EXIT_USAGE;
 	const struct cell *cell = &plan->cells[0].cell;
 	struct outcome outcome;
