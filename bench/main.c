@@ -13,6 +13,7 @@
 #include "../analysis/level.h"
 #include "../analysis/read.h"
 #include "../reports/report.h"
+#include "aa.h"
 #include "block.h"
 #include "commands.h"
 #include "config.h"
@@ -678,9 +679,10 @@ static int measure_sides(const struct plan *a, const struct plan *b, const struc
 	}
 	if (given->pairs && read_pairs(given->pairs, &options.pairs))
 		return EXIT_USAGE;
-	if (!run_measurable(a, means->place))
+	if (!run_on_this_machine(means->place))
 		return EXIT_USAGE;
 	int status = versus_run(&options, x, y, means->registry, &versus);
+	versus.aa = aa_last();
 	if (status == EXIT_FINE) {
 		status = versus_print(&versus, say_json) ? EXIT_USAGE : verdict_status(&versus);
 		command_printed_json = say_json && status != EXIT_USAGE;
@@ -724,6 +726,66 @@ static int cmd_vs(int argc, char **argv, char **rest)
 end:
 	plan_free(plans[0]);
 	plan_free(plans[1]);
+	means_close(&means);
+	return status;
+}
+
+/* --- toll aa -------------------------------------------------------------------------------- */
+
+static const char aa_help[] =
+	"toll aa [options]            does this machine call identical cells the same?\n"
+	"\n"
+	"Every mechanism beside its twin, in sets of 20 pairs, class by class: how far pairs\n"
+	"spread, and how many sets a test at 5 % calls different. The outcome is kept, and\n"
+	"toll vs says how old it is.\n"
+	"\n"
+	"      --budget TIME          how long [1m]\n"
+	"      --seed N               of every random choice\n"
+	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
+	"      --json                 as JSON\n"
+	"\n"
+	"exit: 0 passed; 1 failed; 2 cannot tell; 4 a mistake, or nothing could be measured\n";
+
+static int cmd_aa(int argc, char **argv, char **rest)
+{
+	static const struct option options[] = {
+		{ "budget", required_argument, NULL, KEY },
+		{ "seed", required_argument, NULL, KEY },
+		{ "plugin", required_argument, NULL, PLUGIN },
+		{ "json", no_argument, NULL, JSON },
+		{ NULL, 0, NULL, 0 },
+	};
+	static const int statuses[] = { EXIT_FINE, EXIT_GATE, EXIT_UNTOLD };
+	struct request given = { .setting_count = 0 };
+	struct means means = { .config = config_new() };
+	struct aa aa;
+	int status = EXIT_USAGE;
+
+	if (!means.config || read_request(argc, argv, ":m:", options, &given))
+		goto end;
+	if (optind < argc || rest) {
+		superfluous(argv, optind < argc ? argv[optind] : "--");
+		goto end;
+	}
+	means.config->budget_s = 60;
+	for (size_t s = 0; s < given.setting_count; s++)
+		if (config_override(means.config, given.settings[s].key, given.settings[s].value))
+			goto end;
+	means.place = place_open();
+	if (!means.place)
+		goto end;
+	if (!run_on_this_machine(means.place))
+		goto end;
+	means.registry = registry_open(given.plugins, given.plugin_count);
+	if (!means.registry)
+		goto end;
+	status = aa_run(means.config, means.registry, means.place, &aa);
+	if (status == EXIT_FINE) {
+		aa_store(&aa);
+		status = aa_print(&aa, say_json) ? EXIT_USAGE : statuses[aa.verdict];
+		command_printed_json = say_json && status != EXIT_USAGE;
+	}
+end:
 	means_close(&means);
 	return status;
 }
@@ -862,6 +924,7 @@ static int cmd_report(int argc, char **argv, char **rest)
 static const struct command commands[] = {
 	{ "run", "measure this machine, print a summary, write a page", run_help, cmd_run },
 	{ "vs", "two mechanisms head to head, with a verdict in seconds", vs_help, cmd_vs },
+	{ "aa", "does this machine call identical cells the same?", aa_help, cmd_aa },
 	{ "one", "hold one cell, for a profiler", one_help, cmd_one },
 	{ "list", "mechanisms, patterns, placements, configurations", list_help, cmd_list },
 	{ "fit", "cost models and crossover sizes of a result", fit_help, cmd_fit },

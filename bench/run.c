@@ -603,14 +603,20 @@ static int finish(struct campaign *c, enum ended ended)
 	}
 }
 
-bool run_measurable(const struct plan *plan, const struct place *place)
+bool run_on_this_machine(const struct place *place)
 {
-	if (!place_is_this_machine(place)) {
-		say_error("HWLOC_XMLFILE or HWLOC_SYNTHETIC is set: that topology is for looking "
-			  "only (--dry-run, toll list); "
-			  "unset it to measure");
+	if (place_is_this_machine(place))
+		return true;
+	say_error("HWLOC_XMLFILE or HWLOC_SYNTHETIC is set: that topology is for looking "
+		  "only (--dry-run, toll list); "
+		  "unset it to measure");
+	return false;
+}
+
+static bool measurable(const struct plan *plan, const struct place *place)
+{
+	if (!run_on_this_machine(place))
 		return false;
-	}
 	if (plan->cell_count == 0) {
 		say_error("nothing left to run: every cell was refused");
 		return false;
@@ -631,7 +637,7 @@ int run_campaign(const struct run_options *options, struct plan *plan,
 	int status = EXIT_USAGE;
 
 	options->path[0] = '\0';
-	if (!run_measurable(plan, place))
+	if (!measurable(plan, place))
 		return EXIT_USAGE;
 	if (plan->budget_s <= 0 && plan->rounds == 0)
 		plan->rounds = PLAN_LEAST_ROUNDS;
@@ -763,7 +769,7 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 	double cost_ns, step_ns;
 	int command_status = 0;
 
-	if (!run_measurable(plan, place))
+	if (!measurable(plan, place))
 		return EXIT_USAGE;
 	const struct cell *cell = &plan->cells[0].cell;
 	struct outcome outcome;

@@ -5,6 +5,7 @@
 
 #include "../analysis/read.h"
 #include "../analysis/verdict.h"
+#include "aa.h"
 #include "plan.h"
 
 enum {
@@ -50,6 +51,7 @@ struct versus {
 	double spent;        /* with all looks before it */
 	enum versus_ended ended;
 	double seconds, pair_seconds;
+	struct aa_last aa; /* the machine's last A/A test */
 
 	/* filled in by versus_judge() */
 	enum host_state state; /* of most pairs: the verdict is theirs */

@@ -18,14 +18,13 @@ enum { PARTS = 11, PART = CELL_OPTIONS + CELL_NAME + 32 };
 static void write_parts(const struct cell *cell, char part[PARTS][PART])
 {
 	char size[24];
-	size_t used = 0;
 
 	memset(part, 0, PARTS * sizeof part[0]);
 	snprintf(part[0], PART, "%s", say_size(cell->size, size));
 	snprintf(part[1], PART, "%s%s%s", cell->pattern, *cell->pattern_options ? ":" : "",
 		 cell->pattern_options);
 	if (strcmp(cell->placement, "cpus") == 0) {
-		used = (size_t)snprintf(part[2], PART, "CPUs ");
+		size_t used = (size_t)snprintf(part[2], PART, "CPUs ");
 		for (unsigned p = 0; p < cell->peers && used < PART; p++)
 			used += (size_t)snprintf(part[2] + used, PART - used, "%s%d", p ? "," : "",
 						 cell->cpus[p]);
@@ -237,6 +236,21 @@ static void print_times(FILE *stream, const struct versus *versus)
 	fprintf(stream, "%s\n", say_style(stream, SAY_PLAIN));
 }
 
+/* "toll aa passed 3 h ago" */
+static void write_aa(const struct aa_last *aa, char *out, size_t bytes)
+{
+	double minutes = aa->age_s / 60;
+
+	if (!aa->known)
+		snprintf(out, bytes, "no toll aa yet");
+	else if (!aa->this_boot)
+		snprintf(out, bytes, "toll aa %s, before this boot", aa_text(aa->verdict));
+	else if (minutes < 120)
+		snprintf(out, bytes, "toll aa %s %.0f min ago", aa_text(aa->verdict), minutes);
+	else
+		snprintf(out, bytes, "toll aa %s %.0f h ago", aa_text(aa->verdict), minutes / 60);
+}
+
 static void print_method(FILE *stream, const struct versus *versus)
 {
 	static const char *const ends[] = {
@@ -246,6 +260,9 @@ static void print_method(FILE *stream, const struct versus *versus)
 		[VERSUS_BUDGET] = "the budget was used up",
 		[VERSUS_INTERRUPTED] = "interrupted",
 	};
+	char aa[64];
+
+	write_aa(&versus->aa, aa, sizeof aa);
 	fprintf(stream, "  %s", say_style(stream, SAY_DIM));
 	if (versus->side_by_side)
 		fputs("side by side, fresh workers", stream);
@@ -255,7 +272,7 @@ static void print_method(FILE *stream, const struct versus *versus)
 		100 * versus->margin, versus->looks);
 	if (versus->most_looks)
 		fprintf(stream, "of %u, ", versus->most_looks);
-	fprintf(stream, "%s; seed %" PRIu64 "%s\n", ends[versus->ended], versus->seed,
+	fprintf(stream, "%s; %s; seed %" PRIu64 "%s\n", ends[versus->ended], aa, versus->seed,
 		say_style(stream, SAY_PLAIN));
 }
 
@@ -367,6 +384,12 @@ static json_t *versus_json(const struct versus *versus)
 		failure = json_string(verdict->why);
 	else if (versus->failed)
 		failure = json_string(versus->failure);
+	json_object_set_new(object, "aa",
+			    versus->aa.known
+				    ? json_pack("{s:s, s:f, s:b}", "verdict",
+						aa_text(versus->aa.verdict), "age_s",
+						versus->aa.age_s, "this_boot", versus->aa.this_boot)
+				    : json_null());
 	json_object_set_new(object, "why", failure ? failure : json_null());
 	return object;
 }

@@ -47,6 +47,17 @@ static void test_looks(void **state)
 	assert_true(alpha[0] == 0.05);
 }
 
+/* P(X > limit) of a binomial of 5 % is at most 0.25 %, one of four classes' share of 1 %; the
+ * answers are from exact sums. */
+static void test_aa_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(aa_limit(0), 0);
+	assert_int_equal(aa_limit(4), 2);
+	assert_int_equal(aa_limit(20), 5);
+	assert_int_equal(aa_limit(100), 12);
+}
+
 static struct plan_cell cell_of(const char *key, int cpu_b)
 {
 	struct plan_cell plan_cell = { .quantity = "rtt_ns" };
@@ -346,6 +357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_aa_limit),
 		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_sentence),
