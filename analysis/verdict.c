@@ -284,7 +284,7 @@ void verdict_boots(struct verdict verdicts[], size_t cells, const double *const 
 {
 	size_t least = n_old < n_new ? n_old : n_new, good = 0;
 	double freedom = (double)(n_old + n_new) - 2;
-	double *variance = malloc((cells + 1) * sizeof *variance);
+	double *variance = calloc(cells + 1, sizeof *variance);
 
 	for (size_t i = 0; i < cells; i++) {
 		struct verdict *verdict = &verdicts[i];
@@ -350,10 +350,10 @@ static bool nearer_same(const struct verdict *verdict, double margin)
 }
 
 /* The error is an estimate too, and from few values often too small: reckon with one that is large
- * enough seven times in ten. */
+ * enough six times in ten. */
 static double likely_error(double freedom)
 {
-	return sqrt(freedom / gsl_cdf_chisq_Pinv(0.3, freedom));
+	return sqrt(freedom / gsl_cdf_chisq_Pinv(0.4, freedom));
 }
 
 /* How likely one of the tests rejects after so many more values, given those there are: the present
