@@ -13,6 +13,8 @@
 #include "../analysis/level.h"
 #include "../analysis/read.h"
 #include "../reports/report.h"
+#include "aa.h"
+#include "block.h"
 #include "commands.h"
 #include "config.h"
 #include "place.h"
@@ -20,6 +22,8 @@
 #include "registry.h"
 #include "run.h"
 #include "say.h"
+#include "sides.h"
+#include "versus.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
@@ -87,7 +91,7 @@ struct setting {
 };
 
 struct request {
-	const char *config, *output, *hold;
+	const char *config, *output, *hold, *pairs;
 	struct setting settings[64];
 	size_t setting_count;
 	const char *plugins[REGISTRY_MOST_PLUGINS];
@@ -95,12 +99,10 @@ struct request {
 	bool resume, dry_run, require_quiet;
 };
 
-enum { KEY = 256, KEY_ON, CONFIG, OUTPUT, PLUGIN, HOLD, RESUME, DRY_RUN, QUIET, JSON };
+enum { KEY = 256, KEY_ON, CONFIG, OUTPUT, PLUGIN, HOLD, PAIRS, RESUME, DRY_RUN, QUIET, JSON };
 
 #define CELL_OPTIONS_TABLE                                                                         \
-	{ "mechanism", required_argument, NULL, KEY },                                             \
-		{ "pattern", required_argument, NULL, KEY },                                       \
-		{ "size", required_argument, NULL, KEY },                                          \
+	{ "pattern", required_argument, NULL, KEY }, { "size", required_argument, NULL, KEY },     \
 		{ "wait", required_argument, NULL, KEY },                                          \
 		{ "placement", required_argument, NULL, KEY },                                     \
 		{ "cpus", required_argument, NULL, KEY },                                          \
@@ -119,6 +121,7 @@ enum { KEY = 256, KEY_ON, CONFIG, OUTPUT, PLUGIN, HOLD, RESUME, DRY_RUN, QUIET, 
 /* clang-format off */
 static const struct option run_options[] = {
 	CELL_OPTIONS_TABLE,
+	{ "mechanism", required_argument, NULL, KEY },
 	{ "config", required_argument, NULL, CONFIG },
 	{ "output", required_argument, NULL, OUTPUT },
 	{ "budget", required_argument, NULL, KEY },
@@ -131,7 +134,15 @@ static const struct option run_options[] = {
 };
 static const struct option one_options[] = {
 	CELL_OPTIONS_TABLE,
+	{ "mechanism", required_argument, NULL, KEY },
 	{ "for", required_argument, NULL, HOLD },
+	{ NULL, 0, NULL, 0 },
+};
+static const struct option vs_options[] = {
+	CELL_OPTIONS_TABLE,
+	{ "budget", required_argument, NULL, KEY },
+	{ "margin", required_argument, NULL, KEY },
+	{ "pairs", required_argument, NULL, PAIRS },
 	{ NULL, 0, NULL, 0 },
 };
 /* clang-format on */
@@ -177,6 +188,9 @@ static int read_request(int argc, char **argv, const char *letters, const struct
 			break;
 		case HOLD:
 			request->hold = optarg;
+			break;
+		case PAIRS:
+			request->pairs = optarg;
 			break;
 		case RESUME:
 			request->resume = true;
@@ -556,6 +570,226 @@ end:
 	return status;
 }
 
+/* --- toll vs -------------------------------------------------------------------------------- */
+
+static const char vs_help[] =
+	"toll vs A B [options]        head to head: which is faster, with a verdict in seconds\n"
+	"\n"
+	"A and B are variants, such as pipe or ring:layout=slot, each with words of its own\n"
+	"behind it: a size, a wait, a placement, a pattern, or NAME=VALUE as in a cell's key,\n"
+	"      toll vs pipe unix-stream           toll vs pipe/4K pipe/64K\n"
+	"      toll vs ring/yield ring/block      toll vs ring ring/copy=on --size 1K\n"
+	"What a side does not say comes from these, one value each:\n"
+	"      --pattern NAME [pingpong]     --size BYTES [64]        --wait NAME [block]\n"
+	"      --placement NAME [same-cpu; across where it must be] or --cpus 2,5\n"
+	"      --depth N  --copy      --idle awake|sleep  --touch all|none\n"
+	"      --peers process|thread                     --peer-count K\n"
+	"\n"
+	"      --budget TIME          the most it may take [5s]; it stops when it can tell\n"
+	"      --pairs N              exactly so many pairs, looked at once\n"
+	"      --margin SHARE         what counts as the same [2%]\n"
+	"      --seed N               of every random choice      --operations N   a turn\n"
+	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
+	"      --json                 the verdict as JSON\n"
+	"\n"
+	"exit: 0 told; 2 cannot tell, or invalid; 4 a mistake, or a side cannot run here\n";
+
+static const char *given_value(const struct request *request, const char *key)
+{
+	for (size_t s = request->setting_count; s-- > 0;)
+		if (strcmp(request->settings[s].key, key) == 0)
+			return request->settings[s].value;
+	return NULL;
+}
+
+/* Defaults, then the options, then what the side itself says; the plan of its one cell, or NULL
+ * after say_error(). */
+static struct plan *plan_side(const struct side *side, const char *text,
+			      const struct side_defaults *defaults, const struct request *given,
+			      const struct means *means)
+{
+	struct config *config = config_new();
+	struct plan *plan = NULL;
+	int failed = !config || config_override(config, "wait", defaults->wait) ||
+		     config_override(config, "placement", defaults->placement);
+
+	for (size_t s = 0; s < given->setting_count && !failed; s++)
+		failed = config_override(config, given->settings[s].key, given->settings[s].value);
+	for (size_t s = 0; s < side->count && !failed; s++)
+		failed = config_override(config, side->setting[s].key, side->setting[s].value);
+	if (!failed && !config->budget_given)
+		config->budget_s = 5;
+	if (!failed)
+		plan = plan_make(config, means->registry, means->place);
+	config_free(config);
+	if (plan && plan->cell_count + plan->refused_count == 1) {
+		if (plan->cell_count == 1)
+			return plan;
+		nothing_left(plan);
+	} else if (plan) {
+		say_error("vs: \"%s\" names %zu cells; a side is one, so name no lists and no "
+			  "wildcards",
+			  text, plan->cell_count + plan->refused_count);
+	}
+	plan_free(plan);
+	return NULL;
+}
+
+static int read_pairs(const char *text, unsigned *pairs)
+{
+	uint64_t number;
+	if (cell_parse_size(text, &number) || number < VERSUS_FEWEST_PAIRS ||
+	    number > VERSUS_MOST_PAIRS) {
+		say_error("--pairs: \"%s\" is no number from %d to %d", text, VERSUS_FEWEST_PAIRS,
+			  VERSUS_MOST_PAIRS);
+		return -1;
+	}
+	*pairs = (unsigned)number;
+	return 0;
+}
+
+static int verdict_status(const struct versus *versus)
+{
+	if (versus->ended == VERSUS_INTERRUPTED)
+		return SIGNALLED + block_signal();
+	return versus->verdict.kind == VERDICT_CANT_TELL || versus->verdict.kind == VERDICT_INVALID
+		       ? EXIT_UNTOLD
+		       : EXIT_FINE;
+}
+
+static int measure_sides(const struct plan *a, const struct plan *b, const struct request *given,
+			 const struct means *means)
+{
+	struct versus versus;
+	struct versus_options options = {
+		.budget_s = a->budget_s,
+		.budget_given = gives(given, "budget"),
+		.margin = a->margin,
+		.seed = a->seed,
+		.operations = a->operations,
+	};
+	const struct plan_cell *x = &a->cells[0], *y = &b->cells[0];
+
+	if (strcmp(x->quantity, y->quantity) != 0) {
+		say_error("vs: %s takes %s and %s takes %s: times of different things have no "
+			  "ratio; give both one --pattern",
+			  x->key, strcmp(x->quantity, "rtt_ns") == 0 ? "round trips" : "messages",
+			  y->key, strcmp(y->quantity, "rtt_ns") == 0 ? "round trips" : "messages");
+		return EXIT_USAGE;
+	}
+	if (given->pairs && read_pairs(given->pairs, &options.pairs))
+		return EXIT_USAGE;
+	if (!run_on_this_machine(means->place))
+		return EXIT_USAGE;
+	int status = versus_run(&options, x, y, means->registry, &versus);
+	versus.aa = aa_last();
+	if (status == EXIT_FINE) {
+		status = versus_print(&versus, say_json) ? EXIT_USAGE : verdict_status(&versus);
+		command_printed_json = say_json && status != EXIT_USAGE;
+	}
+	versus_free(&versus);
+	return status;
+}
+
+static int cmd_vs(int argc, char **argv, char **rest)
+{
+	struct request given = { .setting_count = 0 };
+	struct means means = { .config = NULL };
+	struct side sides[2];
+	struct plan *plans[2] = { NULL, NULL };
+	int status = EXIT_USAGE;
+
+	if (read_request(argc, argv, ":m:", vs_options, &given))
+		return EXIT_USAGE;
+	if (argc - optind < 2) {
+		say_error("vs: which two? toll vs pipe unix-stream; toll vs -h");
+		return EXIT_USAGE;
+	}
+	if (argc - optind > 2 || rest)
+		return superfluous(argv, argc - optind > 2 ? argv[optind + 2] : "--");
+	means.place = place_open();
+	means.registry = means.place ? registry_open(given.plugins, given.plugin_count) : NULL;
+	if (!means.registry)
+		goto end;
+	for (size_t s = 0; s < LENGTH(sides); s++)
+		if (side_read(&sides[s], argv[optind + (int)s], means.registry))
+			goto end;
+	const struct side_defaults defaults =
+		sides_defaults(sides, given_value(&given, "wait"),
+			       gives(&given, "placement") || gives(&given, "cpus"), means.registry);
+	for (size_t s = 0; s < LENGTH(sides); s++) {
+		plans[s] = plan_side(&sides[s], argv[optind + (int)s], &defaults, &given, &means);
+		if (!plans[s])
+			goto end;
+	}
+	status = measure_sides(plans[0], plans[1], &given, &means);
+end:
+	plan_free(plans[0]);
+	plan_free(plans[1]);
+	means_close(&means);
+	return status;
+}
+
+/* --- toll aa -------------------------------------------------------------------------------- */
+
+static const char aa_help[] =
+	"toll aa [options]            does this machine call identical cells the same?\n"
+	"\n"
+	"Every mechanism beside its twin, in sets of 20 pairs, class by class: how far pairs\n"
+	"spread, and how many sets a test at 5 % calls different. The outcome is kept, and\n"
+	"toll vs says how old it is.\n"
+	"\n"
+	"      --budget TIME          how long [1m]\n"
+	"      --seed N               of every random choice\n"
+	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
+	"      --json                 as JSON\n"
+	"\n"
+	"exit: 0 passed; 1 failed; 2 cannot tell; 4 a mistake, or nothing could be measured\n";
+
+static int cmd_aa(int argc, char **argv, char **rest)
+{
+	static const struct option options[] = {
+		{ "budget", required_argument, NULL, KEY },
+		{ "seed", required_argument, NULL, KEY },
+		{ "plugin", required_argument, NULL, PLUGIN },
+		{ "json", no_argument, NULL, JSON },
+		{ NULL, 0, NULL, 0 },
+	};
+	static const int statuses[] = { EXIT_FINE, EXIT_GATE, EXIT_UNTOLD };
+	struct request given = { .setting_count = 0 };
+	struct means means = { .config = config_new() };
+	struct aa aa;
+	int status = EXIT_USAGE;
+
+	if (!means.config || read_request(argc, argv, ":m:", options, &given))
+		goto end;
+	if (optind < argc || rest) {
+		superfluous(argv, optind < argc ? argv[optind] : "--");
+		goto end;
+	}
+	means.config->budget_s = 60;
+	for (size_t s = 0; s < given.setting_count; s++)
+		if (config_override(means.config, given.settings[s].key, given.settings[s].value))
+			goto end;
+	means.place = place_open();
+	if (!means.place)
+		goto end;
+	if (!run_on_this_machine(means.place))
+		goto end;
+	means.registry = registry_open(given.plugins, given.plugin_count);
+	if (!means.registry)
+		goto end;
+	status = aa_run(means.config, means.registry, means.place, &aa);
+	if (status == EXIT_FINE) {
+		aa_store(&aa);
+		status = aa_print(&aa, say_json) ? EXIT_USAGE : statuses[aa.verdict];
+		command_printed_json = say_json && status != EXIT_USAGE;
+	}
+end:
+	means_close(&means);
+	return status;
+}
+
 /* --- toll fit, toll report ------------------------------------------------------------------ */
 
 static const char fit_help[] =
@@ -689,6 +923,8 @@ static int cmd_report(int argc, char **argv, char **rest)
 
 static const struct command commands[] = {
 	{ "run", "measure this machine, print a summary, write a page", run_help, cmd_run },
+	{ "vs", "two mechanisms head to head, with a verdict in seconds", vs_help, cmd_vs },
+	{ "aa", "does this machine call identical cells the same?", aa_help, cmd_aa },
 	{ "one", "hold one cell, for a profiler", one_help, cmd_one },
 	{ "list", "mechanisms, patterns, placements, configurations", list_help, cmd_list },
 	{ "fit", "cost models and crossover sizes of a result", fit_help, cmd_fit },

@@ -603,14 +603,20 @@ static int finish(struct campaign *c, enum ended ended)
 	}
 }
 
+bool run_on_this_machine(const struct place *place)
+{
+	if (place_is_this_machine(place))
+		return true;
+	say_error("HWLOC_XMLFILE or HWLOC_SYNTHETIC is set: that topology is for looking "
+		  "only (--dry-run, toll list); "
+		  "unset it to measure");
+	return false;
+}
+
 static bool measurable(const struct plan *plan, const struct place *place)
 {
-	if (!place_is_this_machine(place)) {
-		say_error("HWLOC_XMLFILE or HWLOC_SYNTHETIC is set: that topology is for looking "
-			  "only (--dry-run, toll list); "
-			  "unset it to measure");
+	if (!run_on_this_machine(place))
 		return false;
-	}
 	if (plan->cell_count == 0) {
 		say_error("nothing left to run: every cell was refused");
 		return false;

@@ -12,6 +12,9 @@ struct run_options {
 	char *path;        /* out, PATH_MAX bytes: the result file; "" when none was begun */
 };
 
+/* Whether cells can be measured at all: their CPUs are this machine's. false after say_error(). */
+bool run_on_this_machine(const struct place *place);
+
 /* Measures the plan's cells, round after round, into one result file. With resume the plan's seed
  * is that of the file. Returns an exit status: 0; 3 when --resume finds another host; 4; 128 + the
  * signal after Ctrl-C, SIGTERM or SIGHUP (the file is whole and has its summary). */

@@ -7,6 +7,7 @@ setup() {
 	local root=$BATS_TEST_DIRNAME/../..
 	TOLL=$(realpath "$root/${BUILD:-build}/toll")
 	export NO_COLOR=1
+	export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state # what toll aa kept here is not this test's
 	unset TOLL_WORKER HWLOC_SYNTHETIC HWLOC_XMLFILE
 	cd "$BATS_TEST_TMPDIR"
 }
