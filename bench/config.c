@@ -105,7 +105,7 @@ static int parse_count(const char *text, unsigned long long most, unsigned long 
 	return *end || errno || *number > most ? -1 : 0;
 }
 
-static int parse_margin(const char *text, double *margin)
+int config_parse_margin(const char *text, double *margin)
 {
 	if (strspn(text, "0123456789.%") != strlen(text) || !isdigit((unsigned char)*text))
 		return -1;
@@ -140,7 +140,7 @@ static int set_run_key(struct config *config, const char *key, const char *value
 					value);
 		config->operations = (unsigned long)number;
 	} else if (strcmp(key, "margin") == 0) {
-		if (parse_margin(value, &config->margin))
+		if (config_parse_margin(value, &config->margin))
 			return COMPLAIN(
 				why, "\"%s\" is no margin from 0.01%% to 50%%; write 2%% or 0.02",
 				value);

@@ -54,6 +54,9 @@ void config_free(struct config *config);
  * 0 or -1 after say_error("--size: …"). */
 int config_override(struct config *config, const char *key, const char *value);
 
+/* "2%" or "0.02" as a share, 0.01% to 50%; 0 or -1. */
+int config_parse_margin(const char *text, double *margin);
+
 /* The list of a key by its name; NULL when no list is called so. */
 const struct config_list *config_list(const struct config_grid *grid, const char *key);
 

@@ -3,15 +3,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "../analysis/compare.h"
+#include "../analysis/environment.h"
 #include "../analysis/fit.h"
 #include "../analysis/level.h"
 #include "../analysis/read.h"
+#include "../reports/compare_print.h"
 #include "../reports/report.h"
 #include "aa.h"
 #include "block.h"
@@ -919,6 +924,300 @@ static int cmd_report(int argc, char **argv, char **rest)
 	return status;
 }
 
+/* --- toll compare --------------------------------------------------------------------------- */
+
+static const char compare_help[] =
+	"toll compare OLD NEW, or OLD… -- NEW…   a verdict per cell: same, faster, slower\n"
+	"\n"
+	"Nothing is measured: the files are what toll run wrote. One boot measured both sides:\n"
+	"workers are compared. Else (two kernels) 5 boots a side, a file each, give a verdict,\n"
+	"and fewer give estimates. Options stand before --.\n"
+	"\n"
+	"      --margin 2%            what does not matter [that of the files]\n"
+	"      --varies kernel,…      parts of the environment that may differ\n"
+	"      --only 'pipe/*'        cells whose key matches; a star stands for anything\n"
+	"      --fail-on slower       status 1 when a cell is slower; slower:3% by 3 % or more\n"
+	"      --strict               status 2 when any cell is can't tell or invalid\n"
+	"      --bisect               status 125 instead of 2 and 3, for git bisect run\n"
+	"      --format FORMAT        text, json, csv, md (a merge request's comment), junit\n"
+	"  -o, --output FILE          where the format goes [standard output]\n"
+	"      --all                  list every cell that is the same, too\n"
+	"      --json                 as JSON\n"
+	"\n"
+	"exit: 0 fine; 1 slower, under --fail-on; 2 nothing could be told; 3 environments or\n"
+	"margins differ; 4 a mistake, or no such result\n";
+
+enum { MARGIN = 512, VARIES, ONLY, FAIL_ON, STRICT, BISECT, FORMAT, ALL };
+
+struct compare_request {
+	const char *varies, *format, *output;
+	struct compare_options options;
+	struct compare_gate gate;
+	bool bisect, all;
+	char **files[COMPARE_SIDES];
+	size_t file_count[COMPARE_SIDES];
+};
+
+static int read_fail_on(struct compare_gate *gate, const char *text)
+{
+	static const char word[] = "slower";
+
+	gate->fail_on_slower = true;
+	gate->least = 0;
+	if (strncmp(text, word, strlen(word)) == 0) {
+		text += strlen(word);
+		if (!*text || (*text == ':' && !config_parse_margin(text + 1, &gate->least)))
+			return 0;
+	}
+	say_error("--fail-on: write slower, or slower:3%% with a share from 0.01%% to 50%%");
+	return -1;
+}
+
+static int read_format(const char *format)
+{
+	for (size_t f = 0; f < compare_format_count; f++)
+		if (strcmp(compare_formats[f], format) == 0)
+			return 0;
+	const char *nearest = say_nearest(format, compare_formats, compare_format_count);
+	say_error(
+		"--format: no format called \"%s\"%s%s%s; there are text, json, csv, md and junit",
+		format, nearest ? ", the nearest is \"" : "", nearest ? nearest : "",
+		nearest ? "\"" : "");
+	return -1;
+}
+
+/* OLD NEW, or OLD… -- NEW…. 0, or -1 after say_error(). */
+static int read_sides(struct compare_request *request, int argc, char **argv, char **rest)
+{
+	size_t given = (size_t)(argc - optind), behind = 0;
+
+	while (rest && rest[behind])
+		behind++;
+	if (given == 0 || (rest && behind == 0)) {
+		say_error("compare: which results? toll compare OLD NEW, or OLD… -- NEW…; "
+			  "toll compare -h");
+		return -1;
+	}
+	if (!rest && given != 2) {
+		say_error("compare: %zu file%s, and nothing says which are new; put -- before the "
+			  "new ones",
+			  given, given == 1 ? "" : "s");
+		return -1;
+	}
+	request->files[COMPARE_OLD] = argv + optind;
+	request->file_count[COMPARE_OLD] = rest ? given : 1;
+	request->files[COMPARE_NEW] = rest ? rest : argv + optind + 1;
+	request->file_count[COMPARE_NEW] = rest ? behind : 1;
+	return 0;
+}
+
+static int read_compare(int argc, char **argv, char **rest, struct compare_request *request)
+{
+	static const struct option options[] = {
+		{ "margin", required_argument, NULL, MARGIN },
+		{ "varies", required_argument, NULL, VARIES },
+		{ "only", required_argument, NULL, ONLY },
+		{ "fail-on", required_argument, NULL, FAIL_ON },
+		{ "strict", no_argument, NULL, STRICT },
+		{ "bisect", no_argument, NULL, BISECT },
+		{ "format", required_argument, NULL, FORMAT },
+		{ "output", required_argument, NULL, OUTPUT },
+		{ "all", no_argument, NULL, ALL },
+		{ "json", no_argument, NULL, JSON },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option, index;
+
+	while ((option = command_option(argc, argv, ":o:", options, &index)) != -1) {
+		switch (option) {
+		case MARGIN:
+			if (config_parse_margin(optarg, &request->options.margin)) {
+				say_error("--margin: \"%s\" is no margin from 0.01%% to 50%%; "
+					  "write 2%% or 0.02",
+					  optarg);
+				return -1;
+			}
+			break;
+		case VARIES:
+			request->varies = optarg;
+			break;
+		case ONLY:
+			request->options.only = optarg;
+			break;
+		case FAIL_ON:
+			if (read_fail_on(&request->gate, optarg))
+				return -1;
+			break;
+		case STRICT:
+			request->gate.strict = true;
+			break;
+		case BISECT:
+			request->bisect = true;
+			break;
+		case FORMAT:
+			if (read_format(optarg))
+				return -1;
+			request->format = optarg;
+			break;
+		case 'o':
+		case OUTPUT:
+			request->output = optarg;
+			break;
+		case ALL:
+			request->all = true;
+			break;
+		case JSON: /* main() has seen it */
+			break;
+		default:
+			return -1;
+		}
+	}
+	if (say_json && request->format && !request->output &&
+	    strcmp(request->format, "json") != 0) {
+		say_error("compare: --json and --format %s both want standard output; add -o FILE",
+			  request->format);
+		return -1;
+	}
+	return read_sides(request, argc, argv, rest);
+}
+
+/* A report that took the place of a result would be the end of that result. */
+static bool is_input(const struct compare_report *report, const char *path)
+{
+	struct stat output, input;
+
+	for (unsigned side = 0; side < COMPARE_SIDES && !stat(path, &output); side++)
+		for (size_t f = 0; f < report->file_count[side]; f++)
+			if (!stat(report->files[side][f]->path, &input) &&
+			    input.st_dev == output.st_dev && input.st_ino == output.st_ino)
+				return true;
+	return false;
+}
+
+/* Whole or not at all, as far as a file that others may write to can be. 0, or -1 after
+ * say_error(). */
+static int write_comparison(const struct compare_report *report, const char *format,
+			    const char *path)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *memory = open_memstream(&text, &bytes), *file = NULL;
+	int failed = -1;
+
+	if (is_input(report, path)) {
+		say_error("%s is one of the results; give -o another name", path);
+		goto end;
+	}
+	failed = memory ? compare_print(memory, report, format) : -1;
+	failed = memory && fclose(memory) ? -1 : failed;
+	memory = NULL;
+	if (failed) {
+		say_error("out of memory");
+		goto end;
+	}
+	file = fopen(path, "we");
+	failed = !file || fwrite(text, 1, bytes, file) != bytes;
+	failed = (file && fclose(file)) || failed;
+	if (failed)
+		say_error("%s: %s", path, strerror(errno));
+end:
+	if (memory)
+		fclose(memory);
+	free(text);
+	return failed ? -1 : 0;
+}
+
+/* 0, or -1 after say_error(). */
+static int show_comparison(const struct compare_report *report,
+			   const struct compare_request *request)
+{
+	const char *format = say_json ? "json" : request->format ? request->format : "text";
+
+	if (request->output &&
+	    write_comparison(report, request->format ? request->format : format, request->output))
+		return -1;
+	if (request->output && !say_json) {
+		char headline[160];
+		printf("%s\n%s\n", compare_headline(report->comparison, headline, sizeof headline),
+		       request->output);
+		return 0;
+	}
+	if (compare_print(stdout, report, format)) {
+		say_error("the comparison could not be written: out of memory, or standard output "
+			  "is closed");
+		return -1;
+	}
+	command_printed_json = say_json;
+	return 0;
+}
+
+/* environment → margins, cells, verdicts → table */
+static int compare_results(const struct compare_request *request,
+			   const struct result *const files[])
+{
+	size_t n_old = request->file_count[COMPARE_OLD], n_new = request->file_count[COMPARE_NEW];
+	struct comparison *comparison = NULL;
+	struct environment *environment = environment_of(files, n_old + n_new, request->varies);
+	int status = EXIT_USAGE;
+
+	if (!environment)
+		return EXIT_USAGE;
+	if (!environment->same) {
+		command_printed_json = compare_print_environment(environment, say_json);
+		status = EXIT_ENVIRONMENT;
+		goto end;
+	}
+	comparison = compare_of(files, n_old, files + n_old, n_new, &request->options, &status);
+	if (!comparison)
+		goto end;
+	const struct compare_report report = {
+		.comparison = comparison,
+		.environment = environment,
+		.files = { files, files + n_old },
+		.file_count = { n_old, n_new },
+		.gate = request->gate,
+		.status = compare_status(comparison, &request->gate),
+		.only = request->options.only,
+		.all = request->all,
+	};
+	status = show_comparison(&report, request) ? EXIT_USAGE : report.status;
+end:
+	comparison_free(comparison);
+	environment_free(environment);
+	return status;
+}
+
+static int cmd_compare(int argc, char **argv, char **rest)
+{
+	enum { BISECT_SKIP = 125 };
+	struct compare_request request = { .options.margin = NAN };
+	int status = EXIT_USAGE;
+
+	if (read_compare(argc, argv, rest, &request))
+		return EXIT_USAGE;
+	size_t n = request.file_count[COMPARE_OLD] + request.file_count[COMPARE_NEW], read = 0;
+	struct result **files = calloc(n, sizeof(struct result *));
+	if (!files) {
+		say_error("out of memory");
+		return EXIT_USAGE;
+	}
+	for (unsigned side = 0; side < COMPARE_SIDES; side++)
+		for (size_t f = 0; f < request.file_count[side] && read < n; f++) {
+			files[read] = result_read(request.files[side][f]);
+			if (!files[read])
+				goto end;
+			read++;
+		}
+	status = compare_results(&request, (const struct result *const *)files);
+end:
+	for (size_t f = 0; f < read; f++)
+		result_free(files[f]);
+	free(files);
+	if (request.bisect && (status == EXIT_UNTOLD || status == EXIT_ENVIRONMENT))
+		return BISECT_SKIP;
+	return status;
+}
+
 /* --- the program ---------------------------------------------------------------------------- */
 
 static const struct command commands[] = {
@@ -928,6 +1227,8 @@ static const struct command commands[] = {
 	{ "one", "hold one cell, for a profiler", one_help, cmd_one },
 	{ "list", "mechanisms, patterns, placements, configurations", list_help, cmd_list },
 	{ "fit", "cost models and crossover sizes of a result", fit_help, cmd_fit },
+	{ "compare", "old results against new ones: a verdict per cell", compare_help,
+	  cmd_compare },
 	{ "report", "page, figures and tables of a result", report_help, cmd_report },
 };
 

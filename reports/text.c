@@ -84,11 +84,9 @@ char *text_clean(const char *text, char *out, size_t bytes)
 	return out;
 }
 
-void text_html(FILE *stream, const char *text)
+static void put_escaped(FILE *stream, const char *clean)
 {
-	char clean[8192];
-
-	for (const char *c = text_clean(text, clean, sizeof clean); *c; c++) {
+	for (const char *c = clean; *c; c++) {
 		switch (*c) {
 		case '&':
 			fputs("&amp;", stream);
@@ -112,6 +110,28 @@ void text_html(FILE *stream, const char *text)
 			fputc(*c, stream);
 		}
 	}
+}
+
+void text_html(FILE *stream, const char *text)
+{
+	char clean[8192];
+
+	put_escaped(stream, text_clean(text, clean, sizeof clean));
+}
+
+void text_xml(FILE *stream, const char *text)
+{
+	char kept[8192];
+	size_t used = 0, n;
+	locale_t before = uselocale(utf8());
+
+	for (const char *from = text; next(&text, &n) && used + n < sizeof kept; from = text) {
+		memcpy(kept + used, from, n);
+		used += n;
+	}
+	uselocale(before);
+	kept[used] = '\0';
+	put_escaped(stream, kept);
 }
 
 void text_markdown(FILE *stream, const char *text)

@@ -19,6 +19,8 @@ char *text_clean(const char *text, char *out, size_t bytes);
 
 /* For HTML text and quoted attributes alike. */
 void text_html(FILE *stream, const char *text);
+/* For XML 1.0 text and attributes: what XML has no way to write is dropped, not replaced. */
+void text_xml(FILE *stream, const char *text);
 /* For a line or a table cell of Markdown. */
 void text_markdown(FILE *stream, const char *text);
 /* A quoted CSV field (RFC 4180); a leading = + - @ gets an apostrophe, or a spreadsheet runs it. */

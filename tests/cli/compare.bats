@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# compare.bats - toll compare on results whose truth is known: verdicts, exits, formats, hostile names.
+
+load helpers
+load results
+
+# Standard input is one XML document.
+is_xml() {
+	if command -v xmllint >/dev/null; then
+		xmllint --noout -
+	elif command -v python3 >/dev/null; then
+		python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.stdin)'
+	else
+		skip "neither xmllint nor python3 is here to check XML"
+	fi
+}
+
+# Status, and words on standard output.
+says() { # STATUS WORD… : COMMAND…
+	local wanted=$1 words=() word
+	shift
+	while [ "$1" != : ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	run --separate-stderr "$@"
+	echo "status $status, output: $output, said: $stderr"
+	[ "$status" -eq "$wanted" ]
+	for word in "${words[@]}"; do
+		echo "wanted: $word"
+		[[ "$output" == *"$word"* ]]
+	done
+}
+
+five_boots() { # the first cell of the new kernel takes 4 % longer
+	local b
+	for b in 1 2 3 4 5; do
+		result old$b seed=1$b boot=old-$b boot_noise=0.004
+		result new$b seed=2$b boot=new-$b boot_noise=0.004 kernel=6.12.0 changed=1 factor=1.04
+	done
+}
+
+@test "two files of one boot: a verdict per cell, and it says that they were not side by side" {
+	result old seed=1
+	result new seed=2 changed=2 factor=1.05
+	says 0 "2 slower, 2 same" "not side by side" "margin 2 %" "shift common to all cells" \
+		"found 9 times in 10" : toll compare old new
+	says 0 "2 slower, 2 same" : toll compare old -- new
+	says 0 "2 faster, 2 same" : toll compare new old
+	says 1 "gate: 2 cells slower" : toll compare old new --fail-on slower
+	says 1 "gate: 2 cells slower" : toll compare old new --fail-on slower:3%
+	says 0 "gate: no cell slower by 10 % or more" : toll compare old new --fail-on slower:10%
+	says 0 "1 slower" "3 other cells" : toll compare old new --only '*/64/*'
+	says 0 "4 same" : toll compare old old
+}
+
+@test "the same files, the same bytes, of every format" {
+	result old seed=1 failed=1
+	result new seed=2 changed=3 factor=1.05
+	for format in text json csv md junit; do
+		toll compare old new --format $format >a
+		toll compare old new --format $format >b
+		cmp a b
+		[ -s a ]
+		toll compare old new --format $format -o c >headline
+		cmp a c
+		grep -q '2 slower, 1 invalid, 1 same' headline
+	done
+	toll compare old new --json >b
+	toll compare old new --json --format md -o c >a
+	cmp a b
+	grep -q '^### toll compare: 2 slower' c
+}
+
+@test "kernels: five boots a side give verdicts, fewer say how many are missing" {
+	five_boots
+	says 1 "1 slower, 3 same" "5 boots of old, 5 of new" "varied: kernel (6.1.0, 6.12.0)" : \
+		toll compare --varies kernel --fail-on slower old? -- new?
+	says 2 "4 can't tell" "1 more boot a side" "4 boots of old, 5 of new; a verdict takes 5" : \
+		toll compare --varies kernel --fail-on slower old[1-4] -- new?
+	says 2 "4 can't tell" "4 more boots a side" "another boot may lie elsewhere" : \
+		toll compare --varies kernel old1 new1
+	says 125 "4 can't tell" : toll compare --bisect --varies kernel old1 new1
+}
+
+@test "environments that differ are status 3, naming keys, values and --varies" {
+	five_boots
+	run --separate-stderr toll compare old? -- new?
+	echo "$stderr"
+	[ "$status" -eq 3 ]
+	[ -z "$output" ]
+	[[ "$stderr" == *"--varies kernel"* ]]
+	[[ "$stderr" == *"kernel: 6.1.0 in old1, 6.12.0 in new1"* ]]
+	[[ "$stderr" == *"kernel_build: #1 6.1.0 in old1, #1 6.12.0 in new1"* ]]
+	run --separate-stderr toll compare --bisect old1 new1
+	[ "$status" -eq 125 ]
+	run --separate-stderr toll compare --json old1 new1
+	[ "$status" -eq 3 ]
+	is_json <<<"$output"
+	[[ "$output" == *'"varies": "kernel"'* ]]
+	# what is suggested allows it
+	says 0 "1 slower" : toll compare --varies kernel old? -- new?
+	fails_saying toll compare --varies kernle old1 new1 : '"kernle"' '"kernel"'
+	fails_saying toll compare --varies bogomips old1 new1 : '"bogomips"' "microcode"
+}
+
+@test "margins that differ are status 3, unless one is chosen, and that is said" {
+	result old seed=1
+	result new seed=2 margin=0.03
+	run --separate-stderr toll compare old new
+	[ "$status" -eq 3 ]
+	[[ "$stderr" == *"2 %"*"3 %"*"--margin"* ]]
+	says 0 "margin 5 %, chosen afterwards; those of the files differ" : \
+		toll compare --margin 5% old new
+	result new seed=2
+	says 0 "margin 5 %, chosen afterwards; the files were measured for 2 %" : \
+		toll compare --margin 0.05 old new
+	run --separate-stderr toll compare --margin 2% old new
+	[[ "$output" != *afterwards* ]]
+}
+
+@test "what cannot be told: status 0, 2 with --strict, 2 where it is all" {
+	result old seed=1 cells=2
+	result new seed=2 cells=2 failed=1
+	says 0 "1 invalid, 1 same" "new: all 20 workers failed" : toll compare old new
+	says 2 "1 invalid" : toll compare --strict old new
+	says 2 "1 invalid" : toll compare old new --only '*/64/*'
+	result new seed=2 cells=2 failed=1 changed=2 factor=1.1
+	says 1 "1 slower, 1 invalid" : toll compare --strict --fail-on slower old new
+	result old seed=1 noise=0.3
+	result new seed=2 noise=0.3
+	says 2 "4 can't tell" "more workers a side" : toll compare old new
+}
+
+@test "cells of one side are listed" {
+	result old seed=1 cells=3
+	result new seed=2 cells=2
+	says 0 "not on both sides" "pipe/pingpong/same-cpu/66/block: only on the old side" : \
+		toll compare old new
+	result new seed=2 mechanism=futex
+	fails_saying toll compare old new : "nothing to compare" "only on the new"
+	fails_saying toll compare old new --only 'ring*' : "--only ring*"
+}
+
+@test "many cells that are the same are a count, unless --all" {
+	result old seed=1 cells=40
+	result new seed=2 cells=40 changed=1 factor=1.05
+	toll compare old new >short
+	grep -q 'and 39 same cells; --all' short
+	[ "$(grep -c '^same' short)" -eq 0 ]
+	toll compare --all old new >long
+	[ "$(grep -c '^same' long)" -eq 39 ]
+}
+
+@test "files of several states are compared within each" {
+	result old seed=1 state='"near"'
+	result new seed=2 state='"far"' changed=4 factor=3
+	says 2 "4 invalid" "most of old: near, of new: far" : toll compare old new
+	result new seed=2 state='"near"'
+	says 0 "(host state near)" "4 same" : toll compare old new
+}
+
+@test "hostile names and reasons come through every format as text" {
+	local name
+	# shellcheck disable=SC2016
+	for name in 'a\"\n<script>x(1)' '; system(\"x\")' '=cmd|`id`' '\u001b[31m\u202e]]>' '%s%n@all' \
+		"'\$(touch owned)"; do
+		result old seed=1 failed=1 "mechanism=$name" "host=\"thp\":\"$name\","
+		result new seed=2 changed=2 factor=1.05 "mechanism=$name" "host=\"thp\":\"x$name\","
+		for format in text json csv md junit; do
+			echo "$name as $format"
+			toll compare --varies thp --format $format old new >out
+			[ "$(LC_ALL=C tr -d '\n\r\40-\377' <out | wc -c)" -eq 0 ]
+			case $format in
+			json) is_json <out ;;
+			junit) is_xml <out ;;
+			md) run ! grep -qE '<script|<b>' out ;;
+			csv)
+				[ "$(grep -c '^"' out)" -eq 4 ]
+				run ! grep -qE '(^|,)"[=+@-]' out
+				;;
+			esac
+		done
+		run --separate-stderr toll compare --json old new
+		[ "$status" -eq 3 ]
+		is_json <<<"$output"
+		[ ! -e owned ]
+	done
+	[ "$(LC_ALL=C tr -d '\n\40-\377' <<<"$stderr" | wc -c)" -eq 0 ]
+}
+
+@test "Markdown has the worst first and the rest folded; JUnit counts" {
+	result old seed=1 cells=6 failed=1
+	result new seed=2 cells=5 changed=3 factor=1.05
+	toll compare --format md old new >out.md
+	cat out.md
+	[ "$(head -1 out.md)" = "### toll compare: 2 slower, 1 invalid, 2 same" ]
+	[ "$(grep -n '\*\*slower\*\*' out.md | head -1 | cut -d: -f1)" -lt "$(grep -n '| invalid' out.md | cut -d: -f1)" ]
+	[ "$(grep -c '^<details>' out.md)" -eq "$(grep -c '^</details>' out.md)" ]
+	grep -q '<summary>2 same</summary>' out.md
+	grep -q '<summary>1 not on both sides</summary>' out.md
+	toll compare --format junit old new >xml
+	cat xml
+	is_xml <xml
+	grep -q 'tests="6" failures="2" errors="1" skipped="1"' xml
+	[ "$(grep -c '<testcase' xml)" -eq 6 ]
+	[ "$(grep -c '<failure' xml)" -eq 2 ]
+	[ "$(grep -c '<error' xml)" -eq 1 ]
+	[ "$(grep -c '<skipped' xml)" -eq 1 ]
+}
+
+@test "mistakes of compare" {
+	result old seed=1
+	result new seed=2
+	cp old copy
+	fails_saying toll compare : "which results"
+	fails_saying toll compare old : "1 file" "--"
+	fails_saying toll compare old new copy : "3 files" "--"
+	fails_saying toll compare old -- : "which results"
+	fails_saying toll compare -- new : "which results"
+	fails_saying toll compare old nothing : "nothing"
+	fails_saying toll compare old copy -- new : "old" "copy" "same run"
+	fails_saying toll compare old new --margin 0 : '--margin: "0"'
+	fails_saying toll compare old new --margin nan : '--margin: "nan"'
+	fails_saying toll compare old new --fail-on faster : "--fail-on" "slower:3%"
+	fails_saying toll compare old new --fail-on slower:x : "--fail-on"
+	fails_saying toll compare old new --format pfd : '"pfd"'
+	fails_saying toll compare old new --format juint : '"junit"'
+	fails_saying toll compare old new --live : "no option --live"
+	fails_saying toll compare old new -o old : "old is one of the results"
+	fails_saying toll compare old new -o /nonexistent/x : "/nonexistent/x"
+	run --separate-stderr toll compare old new --json --format md
+	[ "$status" -eq 4 ]
+	is_json <<<"$output"
+	cmp old copy
+	[ -w /dev/full ] || skip "no /dev/full"
+	run --separate-stderr bash -c "'$TOLL' compare old new >/dev/full"
+	[ "$status" -eq 4 ]
+}
+
+@test "a result cut anywhere or spoilt: an error or an answer" {
+	result old seed=1
+	result new seed=2
+	local bytes at
+	bytes=$(wc -c <new)
+	for ((at = 1; at < bytes; at += bytes / 23)); do
+		head -c $at new >cut.ndjson
+		run --separate-stderr toll compare old cut.ndjson
+		echo "$at: $status $stderr"
+		[[ "$status" =~ ^[024]$ ]]
+		[ "$status" -ne 4 ] || [ -n "$stderr" ]
+	done
+	local value
+	for value in NaN -1 1e308 1e999 '"x"' '[]' 0; do
+		sed "3s/\"batch_ns\":\[[^,]*/\"batch_ns\":[$value/" new >spoilt
+		fails_saying toll compare old spoilt : "spoilt:3"
+	done
+	sed '5{p}' new >doubled
+	fails_saying toll compare old doubled : "doubled:6"
+}
+
+# The goal is 2 s of CPU time on a machine like CI's; under sanitizers it says nothing.
+@test "500 cells, 2 sides, 20 workers of 100 turns in under 2 s of CPU time" {
+	result old seed=1 cells=500 turns=100
+	result new seed=2 cells=500 turns=100 changed=10 factor=1.03
+	local seconds TIMEFORMAT='%U %S'
+	seconds=$({ time toll compare --json old new >json; } 2>&1 | awk '{ print $1 + $2 }')
+	echo "# $seconds s of CPU time" >&3
+	is_json <json
+	# under AddressSanitizer it is several times slower
+	grep -qa __asan_init "$TOLL" || awk -v s="$seconds" 'BEGIN { exit !(s < 2) }'
+}
