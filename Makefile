@@ -187,6 +187,13 @@ $(BUILD)/stat-check: tests/stat-check.c $(BUILD)/toll.a $(BUILD)/flags
 $(BUILD)/bench-%: tests/bench/%.c $(BUILD)/toll.a $(BUILD)/flags
 	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a $(TOLL_LIBS)
 
+# libFuzzer's targets, of a build of their own: CC=clang SAN=fuzzer-no-link,address,undefined.
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+$(FUZZERS): $(BUILD)/%: tests/fuzz/%.c $(BUILD)/toll.a $(BUILD)/flags
+	$(call step,fuzzer)$(call straight,$(TOLL_CFLAGS) -fsanitize=fuzzer) $(BUILD)/toll.a $(TOLL_LIBS)
+
 # The hand-written loops that toll's are compared with.
 $(BUILD)/bare/%.so: tests/bench/bare/%.c $(BUILD)/flags $(BUILD)/patterns.h
 	$(call step,plug-in)$(PLUGIN)

@@ -20,6 +20,9 @@
 #include "resample.h"
 
 enum { MOST_PAIRS = 300, MOST_AT = 8, MOST_FREEDOM = 1000 };
+/* Pairs of curves that are considered at all: those of a group of 4000. A file that says there are
+ * more shall not take hours. */
+enum { MOST_CONSIDERED = 8000000 };
 
 /* A meeting point further than this factor from the measured sizes is no statement about them. */
 static const double furthest = 4;
@@ -480,7 +483,6 @@ static int by_curves(const void *left, const void *right)
 static bool list_pairs(const struct result *result, const struct level levels[], struct fits *fits)
 {
 	bool *leading = calloc(fits->fit_count + 1, sizeof *leading);
-
 	fits->crossover = calloc(MOST_PAIRS, sizeof *fits->crossover);
 	if (!leading || !fits->crossover) {
 		free(leading);
@@ -489,11 +491,17 @@ static bool list_pairs(const struct result *result, const struct level levels[],
 	for (size_t i = 0; i < fits->fit_count; i++)
 		leading[i] = leads(&fits->fit[i], levels);
 	for (int leaders = 2; leaders >= 0; leaders--) {
+		size_t considered = 0, end = 0;
 		for (size_t a = 0; a < fits->fit_count; a++) {
 			/* fits are in the order of their groups */
-			for (size_t b = a + 1; b < fits->fit_count; b++) {
-				if (strcmp(fits->fit[a].group, fits->fit[b].group) != 0)
+			for (end = end > a ? end : a + 1; end < fits->fit_count; end++)
+				if (strcmp(fits->fit[a].group, fits->fit[end].group) != 0)
 					break;
+			for (size_t b = a + 1; b < end; b++) {
+				if (considered++ >= MOST_CONSIDERED) {
+					fits->crossover_skipped += leaders ? 0 : end - b;
+					break;
+				}
 				if (leading[a] + leading[b] != leaders ||
 				    !comparable(result, &fits->fit[a], &fits->fit[b]))
 					continue;

@@ -17,7 +17,10 @@ bool member_wrong(const struct spot *spot, const char *name, const char *format,
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	say_error("%s:%lu: %s%s: %s", spot->path, spot->line, spot->where, name, text);
+	/* "cells[3]." stands before a name; alone it goes without its point */
+	size_t where = strlen(spot->where);
+	say_error("%s:%lu: %.*s%s: %s", spot->path, spot->line,
+		  (int)(*name || !where ? where : where - 1), spot->where, name, text);
 	return false;
 }
 

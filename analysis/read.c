@@ -16,7 +16,17 @@
 #include "member.h"
 #include "statistics.h"
 
-enum { SCHEMA = 1, CELLS_MOST = 1000000, CPU_MOST = 1 << 20, TEXT_MOST = 8192 };
+enum { SCHEMA = 1, CPU_MOST = 1 << 20, TEXT_MOST = 8192 };
+/* What a reader's memory and patience are for: ten times the largest plan and the longest run that
+ * make sense. Tables are laid out as cells × sizes, and JSON takes up to 250 bytes a value. */
+enum {
+	CELLS_MOST = 200000,
+	GRID_MOST = 4000000,
+	WORKERS_MOST = 1000000,
+	TURNS_MOST = 64000000,
+	GROUPS_MOST = 1000000, /* objects and arrays of one line */
+	VALUES_MOST = 8000000
+};
 
 /* Beyond any time, count or size that means something: thirty years in nanoseconds. */
 static const double number_most = 1e18;
@@ -25,6 +35,7 @@ struct reader {
 	struct spot spot;
 	struct result *result;
 	size_t worker_room;
+	size_t turns; /* of all workers */
 };
 
 /* --- header ----------------------------------------------------------------------------------- */
@@ -135,6 +146,37 @@ static bool read_cell(const struct reader *reader, const json_t *object, size_t 
 	return true;
 }
 
+static int by_size(const void *left, const void *right)
+{
+	const uint64_t *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* Reports have a place for every cell at every size. */
+static bool check_grid(const struct reader *reader)
+{
+	const struct result *result = reader->result;
+	uint64_t *sizes = calloc(result->cell_count + 1, sizeof *sizes);
+	size_t different = 0;
+
+	if (!sizes)
+		return member_out_of_memory(&reader->spot);
+	for (size_t i = 0; i < result->cell_count; i++)
+		sizes[i] = result->cells[i].cell.size;
+	qsort(sizes, result->cell_count, sizeof *sizes, by_size);
+	for (size_t i = 0; i < result->cell_count; i++)
+		different += i == 0 || sizes[i] != sizes[i - 1];
+	free(sizes);
+	if (result->cell_count * different <= GRID_MOST)
+		return true;
+	return member_wrong(&reader->spot, "cells",
+			    "%zu of %zu different sizes: %zu places in a table, %d at most are "
+			    "laid out",
+			    result->cell_count, different, result->cell_count * different,
+			    GRID_MOST);
+}
+
 static bool read_cells(struct reader *reader, const json_t *plan)
 {
 	struct result *result = reader->result;
@@ -170,7 +212,8 @@ static bool read_cells(struct reader *reader, const json_t *plan)
 		result->cell_count++;
 	}
 	json_decref(keys);
-	return fine;
+	snprintf(reader->spot.where, sizeof reader->spot.where, "plan.");
+	return fine && check_grid(reader);
 }
 
 static bool read_refused(struct reader *reader, const json_t *plan)
@@ -267,8 +310,7 @@ static bool read_header(struct reader *reader, json_t *header)
 
 /* The turns and the worker's value. A worker that says it is well and has no turn is kept as
  * failed: a block that ended at once is no reason to refuse the file. */
-static bool read_turns(const struct reader *reader, const json_t *object,
-		       struct result_worker *worker)
+static bool read_turns(struct reader *reader, const json_t *object, struct result_worker *worker)
 {
 	json_t *turns;
 	size_t n = 0;
@@ -276,7 +318,11 @@ static bool read_turns(const struct reader *reader, const json_t *object,
 	if (!member_array(&reader->spot, object, "batch_ns", worker->ok ? REQUIRED : OPTIONAL,
 			  &turns))
 		return false;
+	if (json_array_size(turns) > TURNS_MOST - reader->turns)
+		return member_wrong(&reader->spot, "batch_ns",
+				    "over %d turns in one file; no more are read", TURNS_MOST);
 	worker->turns = json_array_size(turns);
+	reader->turns += worker->turns;
 	if (worker->turns) {
 		double *logs = malloc(worker->turns * sizeof *logs);
 		worker->batch_ns = malloc(worker->turns * sizeof *worker->batch_ns);
@@ -309,23 +355,32 @@ static bool read_turns(const struct reader *reader, const json_t *object,
 	return true;
 }
 
+/* What most workers of a file made to drown a reader would say; they share it. */
+static struct result_disturbance not_known[CELL_MOST_PEERS] = {
+	[0 ... CELL_MOST_PEERS - 1] = { NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN }
+};
+
 static bool read_disturbance(struct reader *reader, const json_t *object,
 			     struct result_worker *worker)
 {
+	struct result_disturbance *disturbance;
 	json_t *list;
 
-	for (size_t i = 0; i < CELL_MOST_PEERS; i++)
-		worker->disturbance[i] =
-			(struct result_disturbance){ NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN };
 	if (!member_array(&reader->spot, object, "disturbance", OPTIONAL, &list) || !list)
 		return !list;
 	size_t n = json_array_size(list);
 	if (n && n != worker->peers)
 		return member_wrong(&reader->spot, "disturbance", "%zu of them for %u peers", n,
 				    worker->peers);
+	if (!n)
+		return true;
+	worker->disturbance = disturbance = calloc(n, sizeof *disturbance);
+	if (!disturbance)
+		return member_out_of_memory(&reader->spot);
 	for (size_t i = 0; i < n; i++) {
 		const json_t *value = json_array_get(list, i);
-		struct result_disturbance *d = &worker->disturbance[i];
+		struct result_disturbance *d = &disturbance[i];
+		*d = not_known[0];
 		snprintf(reader->spot.where, sizeof reader->spot.where, "disturbance[%zu].", i);
 		if (!json_is_object(value))
 			return member_wrong(&reader->spot, "", "not an object");
@@ -421,6 +476,11 @@ static bool read_worker(struct reader *reader, const json_t *object)
 {
 	struct result *result = reader->result;
 
+	if (result->worker_count == WORKERS_MOST) {
+		say_error("%s:%lu: over %d workers; no more are read", reader->spot.path,
+			  reader->spot.line, WORKERS_MOST);
+		return false;
+	}
 	if (result->worker_count == reader->worker_room) {
 		size_t room = reader->worker_room ? reader->worker_room * 2 : 256;
 		struct result_worker *workers =
@@ -436,6 +496,7 @@ static bool read_worker(struct reader *reader, const json_t *object)
 					  .canary_ns = NAN,
 					  .at_s = NAN,
 					  .value = NAN,
+					  .disturbance = not_known,
 					  .operations = NAN };
 	return read_worker_members(reader, object, worker);
 }
@@ -574,6 +635,23 @@ static bool read_object(struct reader *reader, json_t *object)
 
 /* --- the file --------------------------------------------------------------------------------- */
 
+/* Whether JSON of this text stays within bounds; what stands in strings counts too. */
+static bool check_weight(const struct reader *reader, const char *line, size_t length)
+{
+	size_t groups = 0, values = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		groups += line[i] == '[' || line[i] == '{';
+		values += line[i] == ',';
+	}
+	if (groups <= GROUPS_MOST && values <= VALUES_MOST)
+		return true;
+	say_error("%s:%lu: a line of over %d %s; not a result of toll", reader->spot.path,
+		  reader->spot.line, groups > GROUPS_MOST ? GROUPS_MOST : VALUES_MOST,
+		  groups > GROUPS_MOST ? "objects and arrays" : "values");
+	return false;
+}
+
 static bool read_lines(struct reader *reader, struct lines *lines)
 {
 	struct result *result = reader->result;
@@ -585,6 +663,8 @@ static bool read_lines(struct reader *reader, struct lines *lines)
 	while ((status = lines_next(lines, &line, &length, &whole)) > 0) {
 		json_error_t error;
 		reader->spot.line++;
+		if (!check_weight(reader, line, length))
+			return false;
 		json_t *object =
 			whole ? json_loadb(line, length, JSON_REJECT_DUPLICATES, &error) : NULL;
 		if (object) {
@@ -667,8 +747,12 @@ void result_free(struct result *result)
 {
 	if (!result)
 		return;
-	for (size_t w = 0; w < result->worker_count; w++)
-		free(result->workers[w].batch_ns);
+	for (size_t w = 0; w < result->worker_count; w++) {
+		struct result_worker *worker = &result->workers[w];
+		free(worker->batch_ns);
+		if (worker->disturbance != not_known)
+			free(worker->disturbance);
+	}
 	free(result->workers);
 	free(result->cells);
 	free(result->refused);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* read.h - a result file in memory. A result file is data from elsewhere: everything in it is
- * checked, bounded and never trusted. reports/schema.md says what it may hold. */
+ * checked, bounded and never trusted. reports/schema.md says what it may hold, and how much. */
 #ifndef READ_H
 #define READ_H
 
@@ -36,8 +36,8 @@ struct result_worker {
 	size_t turns;
 	double *batch_ns; /* turns numbers; NaN for a missing turn */
 	unsigned peers;
-	double cpu_ns[CELL_MOST_PEERS]; /* NaN: not known */
-	struct result_disturbance disturbance[CELL_MOST_PEERS];
+	double cpu_ns[CELL_MOST_PEERS];         /* NaN: not known */
+	struct result_disturbance *disturbance; /* of each peer; never NULL */
 	double operations, lost;
 	unsigned long line; /* of the file */
 };

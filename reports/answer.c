@@ -167,17 +167,27 @@ static int false_sharing(struct answer *answer, const struct arrangement *a)
 	return 0;
 }
 
-/* The fit of a row, or -1. */
+static bool is_of_row(const struct fit *fit, const struct sheet *sheet, const struct sheet_row *row)
+{
+	if (fit->state != sheet->state)
+		return false;
+	for (size_t k = 0; k < fit->sizes; k++)
+		for (size_t s = 0; s < sheet->size_count; s++)
+			if (row->cells[s].cell == (int)fit->cell[k])
+				return true;
+	return false;
+}
+
+/* The fit of a row among those that have a crossover, or -1. */
 static long fit_of_row(const struct sheet *sheet, const struct sheet_row *row,
 		       const struct fits *fits)
 {
-	for (size_t i = 0; i < fits->fit_count; i++) {
-		if (fits->fit[i].state != sheet->state)
-			continue;
-		for (size_t k = 0; k < fits->fit[i].sizes; k++)
-			for (size_t s = 0; s < sheet->size_count; s++)
-				if (row->cells[s].cell == (int)fits->fit[i].cell[k])
-					return (long)i;
+	for (size_t i = 0; i < fits->crossover_count; i++) {
+		const struct crossover *x = &fits->crossover[i];
+		if (is_of_row(&fits->fit[x->a], sheet, row))
+			return x->a;
+		if (is_of_row(&fits->fit[x->b], sheet, row))
+			return x->b;
 	}
 	return -1;
 }

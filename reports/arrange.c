@@ -2,10 +2,14 @@
 /* arrange.c - a result laid out for reading: sheets of variant × size, reasons, false sharing. */
 #include "arrange.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../bench/grow.h"
+#include "places.h"
 
 const char *measure_text(enum measure measure)
 {
@@ -94,7 +98,7 @@ struct draft {
 
 static int draft_add(struct draft *draft, unsigned cell, const struct level *level)
 {
-	struct draft_cell *cells = reallocarray(draft->cells, draft->count + 1, sizeof *cells);
+	struct draft_cell *cells = grow(draft->cells, draft->count, sizeof *cells);
 	if (!cells)
 		return -1;
 	draft->cells = cells;
@@ -104,17 +108,32 @@ static int draft_add(struct draft *draft, unsigned cell, const struct level *lev
 	return 0;
 }
 
-static struct draft *draft_find(struct draft **drafts, size_t *count, const char *group,
-				enum host_state state)
+struct drafts {
+	struct draft *list;
+	size_t count;
+	json_t *places; /* by state and group */
+};
+
+static void draft_name(const char *group, enum host_state state, char name[CELL_KEY + 16])
 {
-	for (size_t i = 0; i < *count; i++)
-		if ((*drafts)[i].state == state && !strcmp((*drafts)[i].group, group))
-			return &(*drafts)[i];
-	struct draft *grown = reallocarray(*drafts, *count + 1, sizeof *grown);
+	snprintf(name, CELL_KEY + 16, "%d %s", (int)state, group);
+}
+
+/* The draft of a group in a state, made where there is none; NULL when memory runs out. */
+static struct draft *draft_find(struct drafts *drafts, const char *group, enum host_state state)
+{
+	char name[CELL_KEY + 16];
+
+	draft_name(group, state, name);
+	size_t at = place_of(drafts->places, name, drafts->count);
+	if (at < drafts->count)
+		return &drafts->list[at];
+	struct draft *grown =
+		at == SIZE_MAX ? NULL : grow(drafts->list, drafts->count, sizeof *grown);
 	if (!grown)
 		return NULL;
-	*drafts = grown;
-	struct draft *draft = &grown[(*count)++];
+	drafts->list = grown;
+	struct draft *draft = &grown[drafts->count++];
 	*draft = (struct draft){ .state = state, .first = (unsigned)-1 };
 	snprintf(draft->group, sizeof draft->group, "%s", group);
 	return draft;
@@ -186,11 +205,13 @@ static enum measure measure_of(const struct result_cell *cell)
 	return !strcmp(cell->cell.pattern, "stream") ? MEASURE_BANDWIDTH : MEASURE_TIME;
 }
 
-/* Cells that differ in size only. */
-static bool same_row(const struct cell *a, const struct cell *b)
+enum { ROW_NAME = CELL_NAME + CELL_OPTIONS + 64 };
+
+/* What cells of a sheet that differ in size only have in common. */
+static void row_name(const struct cell *cell, const char *options, char name[ROW_NAME])
 {
-	return !strcmp(a->mechanism, b->mechanism) && !strcmp(a->options, b->options) &&
-	       a->wait == b->wait && a->hybrid_ns == b->hybrid_ns && a->replica == b->replica;
+	snprintf(name, ROW_NAME, "%d %" PRIu64 " %u %s:%s", (int)cell->wait, cell->hybrid_ns,
+		 cell->replica, cell->mechanism, options);
 }
 
 static int by_size(const void *a, const void *b)
@@ -277,31 +298,39 @@ static void mark_fastest(const struct result *result, struct sheet *sheet)
 
 static void waits_of(const struct result *result, const struct draft *draft, struct sheet *sheet)
 {
-	for (size_t i = 0; i < draft->count; i++) {
+	enum { MOST = 32 }; /* more do not fit the text */
+	const struct cell *different[MOST];
+	size_t n = 0;
+
+	for (size_t i = 0; i < draft->count && n < MOST; i++) {
 		const struct cell *cell = &result->cells[draft->cells[i].cell].cell;
 		char wait[48];
-		bool known = false;
-		cell_wait_text(cell, wait, sizeof wait);
-		for (size_t j = 0; j < i && !known; j++) {
-			const struct cell *other = &result->cells[draft->cells[j].cell].cell;
-			known = other->wait == cell->wait && other->hybrid_ns == cell->hybrid_ns;
-		}
-		if (!known)
-			append(sheet->waits, sizeof sheet->waits, "%s%s", *sheet->waits ? ", " : "",
-			       wait);
+		size_t at = 0;
+		while (at < n && (different[at]->wait != cell->wait ||
+				  different[at]->hybrid_ns != cell->hybrid_ns))
+			at++;
+		if (at < n)
+			continue;
+		different[n++] = cell;
+		append(sheet->waits, sizeof sheet->waits, "%s%s", *sheet->waits ? ", " : "",
+		       cell_wait_text(cell, wait, sizeof wait));
 	}
 }
 
 /* The row of a sheet that a cell belongs to, made where there is none; NULL when memory runs out.
  */
-static struct sheet_row *sheet_row(struct sheet *sheet, const struct cell *cell, bool several_waits)
+static struct sheet_row *sheet_row(struct sheet *sheet, const struct cell *cell, json_t *places,
+				   bool several_waits)
 {
-	struct sheet_row *row = sheet->rows;
+	char name[ROW_NAME];
 
-	while (row->cell && !same_row(row->cell, cell))
-		row++;
-	if (row->cell)
-		return row;
+	row_name(cell, cell->options, name);
+	size_t at = place_of(places, name, sheet->row_count);
+	if (at < sheet->row_count)
+		return &sheet->rows[at];
+	if (at == SIZE_MAX)
+		return NULL;
+	struct sheet_row *row = &sheet->rows[at];
 	row->cells = calloc(sheet->size_count, sizeof *row->cells);
 	if (!row->cells)
 		return NULL;
@@ -329,35 +358,14 @@ static bool has_failed(const struct result *result, size_t cell)
 	return false;
 }
 
-static int sheet_of(const struct result *result, const struct draft *draft, struct sheet *sheet)
+static int fill_rows(const struct result *result, const struct draft *draft, json_t *places,
+		     struct sheet *sheet)
 {
-	const struct result_cell *first = &result->cells[draft->first];
-
-	sheet->sample = &first->cell;
-	sheet->state = draft->state;
-	sheet->measure = measure_of(first);
-	sheet->workers_least = SIZE_MAX;
-	situation_of(&first->cell, draft->state, sheet->situation, sizeof sheet->situation);
-	conditions_of(&first->cell, sheet->conditions, sizeof sheet->conditions);
-	snprintf(sheet->pattern, sizeof sheet->pattern, "%s%s%s", first->cell.pattern,
-		 *first->cell.pattern_options ? ":" : "", first->cell.pattern_options);
-	waits_of(result, draft, sheet);
-
-	sheet->sizes = calloc(draft->count, sizeof *sheet->sizes);
-	sheet->rows = calloc(draft->count + 1, sizeof *sheet->rows); /* one is left empty */
-	if (!sheet->sizes || !sheet->rows)
-		return -1;
-	for (size_t i = 0; i < draft->count; i++)
-		sheet->sizes[i] = result->cells[draft->cells[i].cell].cell.size;
-	qsort(sheet->sizes, draft->count, sizeof *sheet->sizes, by_size);
-	for (size_t i = 0; i < draft->count; i++)
-		if (!i || sheet->sizes[i] != sheet->sizes[sheet->size_count - 1])
-			sheet->sizes[sheet->size_count++] = sheet->sizes[i];
-
 	bool several_waits = strchr(sheet->waits, ',');
+
 	for (size_t i = 0; i < draft->count; i++) {
 		const struct cell *cell = &result->cells[draft->cells[i].cell].cell;
-		struct sheet_row *row = sheet_row(sheet, cell, several_waits);
+		struct sheet_row *row = sheet_row(sheet, cell, places, several_waits);
 		if (!row)
 			return -1;
 		struct sheet_cell *at = &row->cells[size_index(sheet, cell->size)];
@@ -373,6 +381,39 @@ static int sheet_of(const struct result *result, const struct draft *draft, stru
 	}
 	if (sheet->workers_least == SIZE_MAX)
 		sheet->workers_least = 0;
+	return 0;
+}
+
+static int sheet_of(const struct result *result, const struct draft *draft, struct sheet *sheet)
+{
+	const struct result_cell *first = &result->cells[draft->first];
+
+	sheet->sample = &first->cell;
+	sheet->state = draft->state;
+	sheet->measure = measure_of(first);
+	sheet->workers_least = SIZE_MAX;
+	situation_of(&first->cell, draft->state, sheet->situation, sizeof sheet->situation);
+	conditions_of(&first->cell, sheet->conditions, sizeof sheet->conditions);
+	snprintf(sheet->pattern, sizeof sheet->pattern, "%s%s%s", first->cell.pattern,
+		 *first->cell.pattern_options ? ":" : "", first->cell.pattern_options);
+	waits_of(result, draft, sheet);
+
+	sheet->sizes = calloc(draft->count, sizeof *sheet->sizes);
+	sheet->rows = calloc(draft->count, sizeof *sheet->rows);
+	if (!sheet->sizes || !sheet->rows)
+		return -1;
+	for (size_t i = 0; i < draft->count; i++)
+		sheet->sizes[i] = result->cells[draft->cells[i].cell].cell.size;
+	qsort(sheet->sizes, draft->count, sizeof *sheet->sizes, by_size);
+	for (size_t i = 0; i < draft->count; i++)
+		if (!i || sheet->sizes[i] != sheet->sizes[sheet->size_count - 1])
+			sheet->sizes[sheet->size_count++] = sheet->sizes[i];
+
+	json_t *places = json_object();
+	int status = places ? fill_rows(result, draft, places, sheet) : -1;
+	json_decref(places);
+	if (status)
+		return -1;
 	qsort_r(sheet->rows, sheet->row_count, sizeof *sheet->rows, by_speed, &sheet->size_count);
 	mark_fastest(result, sheet);
 	return 0;
@@ -390,91 +431,135 @@ static int by_rank(const void *a, const void *b)
 }
 
 /* Sheets of one situation follow each other, in the plan's order. */
-static void rank_situations(const struct result *result, struct draft *drafts, size_t count)
+static int rank_situations(const struct result *result, struct drafts *drafts)
 {
-	for (size_t i = 0; i < count; i++)
-		situation_of(&result->cells[drafts[i].first].cell, STATE_NONE, drafts[i].situation,
-			     sizeof drafts[i].situation);
-	for (size_t i = 0; i < count; i++) {
-		drafts[i].rank = drafts[i].first;
-		for (size_t j = 0; j < count; j++)
-			if (drafts[j].first < drafts[i].rank &&
-			    !strcmp(drafts[i].situation, drafts[j].situation))
-				drafts[i].rank = drafts[j].first;
+	unsigned *lowest = calloc(drafts->count + 1, sizeof *lowest);
+	size_t situations = 0;
+
+	json_object_clear(drafts->places);
+	for (size_t i = 0; i < drafts->count; i++) {
+		struct draft *draft = &drafts->list[i];
+		situation_of(&result->cells[draft->first].cell, STATE_NONE, draft->situation,
+			     sizeof draft->situation);
+		size_t at = place_of(drafts->places, draft->situation, situations);
+		if (!lowest || at == SIZE_MAX) {
+			free(lowest);
+			return -1;
+		}
+		if (at == situations)
+			lowest[situations++] = draft->first;
+		else if (draft->first < lowest[at])
+			lowest[at] = draft->first;
 	}
-	qsort(drafts, count, sizeof *drafts, by_rank);
+	for (size_t i = 0; i < drafts->count; i++)
+		drafts->list[i].rank =
+			lowest[place_of(drafts->places, drafts->list[i].situation, SIZE_MAX)];
+	free(lowest);
+	if (drafts->count)
+		qsort(drafts->list, drafts->count, sizeof *drafts->list, by_rank);
+	return 0;
 }
 
-static int make_sheets(struct arrangement *a, const struct level levels[], size_t n)
+/* Each level goes to its sheet; a cell without figures stands in every sheet it would have been
+ * compared in. */
+static int make_drafts(const struct result *result, const struct level levels[], size_t n,
+		       bool seen[], struct drafts *drafts)
 {
-	const struct result *result = a->result;
-	struct draft *drafts = NULL;
-	size_t count = 0;
-	char group[CELL_KEY];
-	bool *seen = calloc(result->cell_count + 1, sizeof *seen);
-	int status = -1;
+	char group[CELL_KEY], name[CELL_KEY + 16];
 
-	if (!seen)
-		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (!levels[i].workers)
 			continue;
 		group_of(&result->cells[levels[i].cell].cell, group, sizeof group);
-		struct draft *draft = draft_find(&drafts, &count, group, levels[i].state);
+		struct draft *draft = draft_find(drafts, group, levels[i].state);
 		if (!draft || draft_add(draft, levels[i].cell, &levels[i]))
-			goto done;
+			return -1;
 		seen[levels[i].cell] = true;
 	}
-	/* What has no figures stands in every sheet it would have been compared in. */
 	for (unsigned c = 0; c < result->cell_count; c++) {
 		bool placed = false;
 		if (seen[c])
 			continue;
 		group_of(&result->cells[c].cell, group, sizeof group);
-		for (size_t i = 0; i < count; i++) {
-			if (strcmp(drafts[i].group, group) != 0)
+		for (unsigned s = 0; s < STATE_COUNT; s++) {
+			draft_name(group, s, name);
+			if (!json_object_get(drafts->places, name))
 				continue;
+			struct draft *draft = draft_find(drafts, group, s);
 			placed = true;
-			if (draft_add(&drafts[i], c, NULL))
-				goto done;
+			if (!draft || draft_add(draft, c, NULL))
+				return -1;
 		}
 		if (placed)
 			continue;
-		struct draft *draft = draft_find(&drafts, &count, group, STATE_NONE);
+		struct draft *draft = draft_find(drafts, group, STATE_NONE);
 		if (!draft || draft_add(draft, c, NULL))
-			goto done;
+			return -1;
 	}
-	if (count)
-		rank_situations(result, drafts, count);
-	a->sheets = calloc(count + 1, sizeof *a->sheets);
+	return rank_situations(result, drafts);
+}
+
+/* Who sits where, for arranged_row(): the first sheet that has a cell in a state. */
+static int make_seats(struct arrangement *a)
+{
+	a->seats = calloc(a->result->cell_count * STATE_COUNT + 1, sizeof *a->seats);
+	if (!a->seats)
+		return -1;
+	for (size_t i = 0; i < a->sheet_count; i++) {
+		const struct sheet *sheet = &a->sheets[i];
+		for (size_t r = 0; r < sheet->row_count; r++) {
+			for (size_t s = 0; s < sheet->size_count; s++) {
+				int cell = sheet->rows[r].cells[s].cell;
+				if (cell < 0)
+					continue;
+				struct seat *seat =
+					&a->seats[(size_t)cell * STATE_COUNT + sheet->state];
+				if (!seat->sheet)
+					*seat = (struct seat){ sheet, &sheet->rows[r] };
+			}
+		}
+	}
+	return 0;
+}
+
+static int make_sheets(struct arrangement *a, const struct level levels[], size_t n)
+{
+	const struct result *result = a->result;
+	struct drafts drafts = { .places = json_object() };
+	bool *seen = calloc(result->cell_count + 1, sizeof *seen);
+	int status = -1;
+
+	if (!seen || !drafts.places || make_drafts(result, levels, n, seen, &drafts))
+		goto done;
+	a->sheets = calloc(drafts.count + 1, sizeof *a->sheets);
 	if (!a->sheets)
 		goto done;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < drafts.count; i++) {
 		a->sheet_count++;
-		if (sheet_of(result, &drafts[i], &a->sheets[i]))
+		if (sheet_of(result, &drafts.list[i], &a->sheets[i]))
 			goto done;
 		a->sheets[i].new_situation =
 			!i || strcmp(a->sheets[i - 1].situation, a->sheets[i].situation) != 0;
 	}
-	status = 0;
+	status = make_seats(a);
 done:
-	for (size_t i = 0; i < count; i++) {
-		free(drafts[i].cells);
-	}
-	free(drafts);
+	for (size_t i = 0; i < drafts.count; i++)
+		free(drafts.list[i].cells);
+	free(drafts.list);
+	json_decref(drafts.places);
 	free(seen);
 	return status;
 }
 
-static int reason_add(struct reason **reasons, size_t *count, const char *text, const char *key,
-		      bool key_is_new)
+static int reason_add(struct reason **reasons, size_t *count, json_t *places, const char *text,
+		      const char *key, bool key_is_new)
 {
-	size_t at = 0;
+	size_t at = place_of(places, text, *count);
 
-	while (at < *count && strcmp((*reasons)[at].text, text) != 0)
-		at++;
+	if (at == SIZE_MAX)
+		return -1;
 	if (at == *count) {
-		struct reason *grown = reallocarray(*reasons, *count + 1, sizeof *grown);
+		struct reason *grown = grow(*reasons, *count, sizeof *grown);
 		if (!grown)
 			return -1;
 		*reasons = grown;
@@ -502,28 +587,30 @@ static int by_count(const void *a, const void *b)
 static int make_reasons(struct arrangement *a)
 {
 	const struct result *result = a->result;
+	json_t *refused = json_object(), *failed = json_object();
+	int status = refused && failed ? 0 : -1;
 
-	for (size_t i = 0; i < result->refused_count; i++)
-		if (reason_add(&a->refused, &a->refused_count, result->refused[i].reason,
-			       result->refused[i].key, true))
-			return -1;
-	for (size_t i = 0; i < result->worker_count; i++) {
+	for (size_t i = 0; !status && i < result->refused_count; i++)
+		status = reason_add(&a->refused, &a->refused_count, refused,
+				    result->refused[i].reason, result->refused[i].key, true);
+	for (size_t i = 0; !status && i < result->worker_count; i++) {
 		const struct result_worker *worker = &result->workers[i];
 		if (worker->ok) {
 			a->unsettled_workers += !worker->settled;
 			continue;
 		}
 		a->failed_workers++;
-		if (reason_add(&a->failed, &a->failed_count,
-			       *worker->reason ? worker->reason : "no reason was recorded",
-			       result->cells[worker->cell].key, false))
-			return -1;
+		status = reason_add(&a->failed, &a->failed_count, failed,
+				    *worker->reason ? worker->reason : "no reason was recorded",
+				    result->cells[worker->cell].key, false);
 	}
+	json_decref(refused);
+	json_decref(failed);
 	if (a->refused_count)
 		qsort(a->refused, a->refused_count, sizeof *a->refused, by_count);
 	if (a->failed_count)
 		qsort(a->failed, a->failed_count, sizeof *a->failed, by_count);
-	return 0;
+	return status;
 }
 
 /* options without NAME=…; true when NAME had the value. */
@@ -544,17 +631,28 @@ static bool without_option(const char *options, const char *name_value, char *ou
 	return had;
 }
 
-/* The twin without false sharing: the same in all but layout, which is slot or the default. */
-static bool is_twin(const struct cell *shared, const struct cell *slot)
+/* What a row has in common with its twin without false sharing, which is the same in all but
+ * layout; *shared: whether it is the one with. false: it is neither. */
+static bool twin_name(const struct cell *cell, char name[ROW_NAME], bool *shared)
 {
-	char a[CELL_OPTIONS], b[CELL_OPTIONS];
+	char options[CELL_OPTIONS];
 
-	return without_option(shared->options, "layout=shared-line", a, sizeof a) &&
-	       !without_option(slot->options, "layout=shared-line", b, sizeof b) &&
-	       (!strstr(slot->options, "layout=") || strstr(slot->options, "layout=slot")) &&
-	       !strcmp(a, b) && !strcmp(shared->mechanism, slot->mechanism) &&
-	       shared->wait == slot->wait && shared->hybrid_ns == slot->hybrid_ns &&
-	       shared->replica == slot->replica;
+	*shared = without_option(cell->options, "layout=shared-line", options, sizeof options);
+	row_name(cell, options, name);
+	return *shared || !strstr(cell->options, "layout=") || strstr(cell->options, "layout=slot");
+}
+
+/* The first row of each name that has no false sharing, into places. */
+static int list_slots(const struct sheet *sheet, json_t *places)
+{
+	char name[ROW_NAME];
+	bool shared;
+
+	for (size_t r = 0; r < sheet->row_count; r++)
+		if (twin_name(sheet->rows[r].cell, name, &shared) && !shared &&
+		    place_of(places, name, r) == SIZE_MAX)
+			return -1;
+	return 0;
 }
 
 static struct interval sharing_factor(const struct result *result, const struct sheet_cell *shared,
@@ -580,42 +678,60 @@ static struct interval sharing_factor(const struct result *result, const struct 
 	return factor;
 }
 
-static int make_sharing(struct arrangement *a)
+static int add_sharing(struct arrangement *a, const struct sheet *sheet,
+		       const struct sheet_cell *shared, const struct sheet_cell *slot)
 {
-	for (size_t i = 0; i < a->sheet_count; i++) {
-		const struct sheet *sheet = &a->sheets[i];
-		for (size_t r = 0; r < sheet->row_count; r++) {
-			const struct sheet_row *shared = &sheet->rows[r], *slot = NULL;
-			if (!strstr(shared->cell->options, "layout=shared-line"))
-				continue;
-			for (size_t q = 0; q < sheet->row_count && !slot; q++)
-				if (is_twin(shared->cell, sheet->rows[q].cell))
-					slot = &sheet->rows[q];
-			for (size_t s = 0; slot && s < sheet->size_count; s++) {
-				if (!shared->cells[s].level || !slot->cells[s].level)
-					continue;
-				struct sharing *grown = reallocarray(
-					a->sharing, a->sharing_count + 1, sizeof *grown);
-				if (!grown)
-					return -1;
-				a->sharing = grown;
-				struct sharing *one = &grown[a->sharing_count++];
-				const struct result_cell *cell =
-					&a->result->cells[shared->cells[s].cell];
-				*one = (struct sharing){
-					.shared = &cell->cell,
-					.slot = &a->result->cells[slot->cells[s].cell].cell,
-					.quantity = cell->quantity,
-					.state = sheet->state,
-					.sheet = sheet,
-				};
-				one->factor =
-					sharing_factor(a->result, &shared->cells[s],
-						       &slot->cells[s], sheet->state, &one->paired);
-			}
-		}
+	struct sharing *grown = grow(a->sharing, a->sharing_count, sizeof *grown);
+
+	if (!grown)
+		return -1;
+	a->sharing = grown;
+	struct sharing *one = &grown[a->sharing_count++];
+	const struct result_cell *cell = &a->result->cells[shared->cell];
+	*one = (struct sharing){
+		.shared = &cell->cell,
+		.slot = &a->result->cells[slot->cell].cell,
+		.quantity = cell->quantity,
+		.state = sheet->state,
+		.sheet = sheet,
+	};
+	one->factor = sharing_factor(a->result, shared, slot, sheet->state, &one->paired);
+	return 0;
+}
+
+static int share_sheet(struct arrangement *a, const struct sheet *sheet, const json_t *slots)
+{
+	char name[ROW_NAME];
+	bool is_shared;
+
+	for (size_t r = 0; r < sheet->row_count; r++) {
+		const struct sheet_row *shared = &sheet->rows[r];
+		if (!twin_name(shared->cell, name, &is_shared) || !is_shared)
+			continue;
+		const json_t *at = json_object_get(slots, name);
+		if (!at)
+			continue;
+		const struct sheet_row *slot = &sheet->rows[json_integer_value(at)];
+		for (size_t s = 0; s < sheet->size_count; s++)
+			if (shared->cells[s].level && slot->cells[s].level &&
+			    add_sharing(a, sheet, &shared->cells[s], &slot->cells[s]))
+				return -1;
 	}
 	return 0;
+}
+
+static int make_sharing(struct arrangement *a)
+{
+	int status = 0;
+
+	for (size_t i = 0; !status && i < a->sheet_count; i++) {
+		json_t *slots = json_object();
+		status = slots && !list_slots(&a->sheets[i], slots)
+				 ? share_sheet(a, &a->sheets[i], slots)
+				 : -1;
+		json_decref(slots);
+	}
+	return status;
 }
 
 struct arrangement *arrange(const struct result *result, const struct level levels[], size_t n)
@@ -643,6 +759,7 @@ void arrange_free(struct arrangement *a)
 		free(a->sheets[i].sizes);
 	}
 	free(a->sheets);
+	free(a->seats);
 	free(a->refused);
 	free(a->failed);
 	free(a->sharing);
@@ -677,17 +794,9 @@ struct text_unit sheet_cpu_unit(const struct sheet *sheet)
 const struct sheet_row *arranged_row(const struct arrangement *a, unsigned cell,
 				     enum host_state state, const struct sheet **sheet)
 {
-	for (size_t i = 0; i < a->sheet_count; i++) {
-		if (a->sheets[i].state != state)
-			continue;
-		for (size_t r = 0; r < a->sheets[i].row_count; r++) {
-			for (size_t s = 0; s < a->sheets[i].size_count; s++) {
-				if (a->sheets[i].rows[r].cells[s].cell != (int)cell)
-					continue;
-				*sheet = &a->sheets[i];
-				return &a->sheets[i].rows[r];
-			}
-		}
-	}
-	return NULL;
+	const struct seat *seat = &a->seats[(size_t)cell * STATE_COUNT + state];
+
+	if (seat->row)
+		*sheet = seat->sheet;
+	return seat->row;
 }

@@ -56,10 +56,16 @@ struct sharing { /* a variant with layout=shared-line against its twin */
 	const struct sheet *sheet;
 };
 
+struct seat { /* where a cell stands */
+	const struct sheet *sheet;
+	const struct sheet_row *row;
+};
+
 struct arrangement {
 	const struct result *result;
 	struct sheet *sheets;
 	size_t sheet_count;
+	struct seat *seats; /* of each cell in each host state; see arranged_row() */
 	struct reason *refused, *failed;
 	size_t refused_count, failed_count; /* reasons */
 	size_t failed_workers, unsettled_workers;

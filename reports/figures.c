@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../bench/say.h"
+#include "places.h"
 
 extern char **environ;
 
@@ -45,9 +46,8 @@ struct workshop {
 	const struct fits *fits;
 	const char *directory;
 	struct figures *figures;
-	unsigned made[5];   /* figures of each kind so far */
-	unsigned *variants; /* a cell of each, in the plan's order */
-	size_t variant_count;
+	unsigned made[5]; /* figures of each kind so far */
+	json_t *variants; /* their places in the plan's order */
 	char host[320];
 };
 
@@ -149,43 +149,30 @@ static void frame_write(FILE *data, const struct workshop *shop, const struct fi
 	fputc('\n', data);
 }
 
-static bool same_variant(const struct cell *a, const struct cell *b)
-{
-	return !strcmp(a->mechanism, b->mechanism) && !strcmp(a->options, b->options);
-}
-
-static const struct cell *variant(const struct workshop *shop, size_t i)
-{
-	return &shop->arrangement->result->cells[shop->variants[i]].cell;
-}
-
 /* The colour of a variant: its place among the variants of the plan, so that it is the same in all
  * figures. */
 static unsigned hue_of(const struct workshop *shop, const struct cell *cell)
 {
-	size_t place = 0;
+	char name[CELL_KEY];
+	const json_t *place =
+		json_object_get(shop->variants, cell_variant(cell, name, sizeof name));
 
-	while (place < shop->variant_count && !same_variant(variant(shop, place), cell))
-		place++;
-	return (unsigned)(place % INKS) + 1;
+	return (unsigned)(json_integer_value(place) % INKS) + 1;
 }
 
 static int find_variants(struct workshop *shop)
 {
 	const struct result *result = shop->arrangement->result;
 
-	shop->variants = calloc(result->cell_count + 1, sizeof *shop->variants);
-	if (!shop->variants)
-		return -1;
-	for (size_t i = 0; i < result->cell_count; i++) {
-		const struct cell *cell = &result->cells[i].cell;
-		size_t at = 0;
-		while (at < shop->variant_count && !same_variant(variant(shop, at), cell))
-			at++;
-		if (at == shop->variant_count)
-			shop->variants[shop->variant_count++] = (unsigned)i;
-	}
-	return 0;
+	char name[CELL_KEY];
+
+	shop->variants = json_object();
+	for (size_t i = 0; i < result->cell_count; i++)
+		if (place_of(shop->variants,
+			     cell_variant(&result->cells[i].cell, name, sizeof name),
+			     json_object_size(shop->variants)) == SIZE_MAX)
+			return -1;
+	return shop->variants ? 0 : -1;
 }
 
 /* The symbol of each row: its colour's, but for the second row of a colour (one variant with two
@@ -944,6 +931,7 @@ int figures_make(const struct arrangement *arrangement, const struct fits *fits,
 
 	*figures = (struct figures){ .figure = calloc(MOST_FIGURES, sizeof *figures->figure) };
 	if (!figures->figure || find_variants(&shop)) {
+		json_decref(shop.variants);
 		say_error("out of memory while writing figures");
 		return -1;
 	}
@@ -952,7 +940,7 @@ int figures_make(const struct arrangement *arrangement, const struct fits *fits,
 		 result_host(result, "kernel"), header_text(result, "toll"),
 		 (unsigned long long)result->seed);
 	int status = write_data(&shop);
-	free(shop.variants);
+	json_decref(shop.variants);
 	if (status)
 		return -1;
 	if (!figures->count) {

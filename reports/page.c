@@ -612,7 +612,7 @@ static void fit_rows(FILE *out, const struct fit *fit, const char *label)
 	}
 }
 
-static void models(FILE *out, const struct page *page)
+static bool models(FILE *out, const struct page *page)
 {
 	const struct fits *fits = page->fits;
 	const struct arrangement *a = page->arrangement;
@@ -629,26 +629,33 @@ static void models(FILE *out, const struct page *page)
 	      out);
 	if (!fits || !fits->fit_count) {
 		fputs("<p>There are none.</p>\n</section>\n", out);
-		return;
+		return true;
 	}
 	fputs("<div class=\"scroll\"><table class=\"models\">\n<thead><tr><th></th><th "
 	      "class=\"n\">from</th>"
 	      "<th class=\"n\">to</th><th>σ</th><th>B</th><th></th></tr></thead>\n<tbody>\n",
 	      out);
-	for (size_t i = 0; i < a->sheet_count; i++) {
-		bool begun = false;
-		for (size_t f = 0; f < fits->fit_count; f++) {
-			const struct sheet *sheet = NULL;
-			const struct sheet_row *row = fit_row(a, &fits->fit[f], &sheet);
-			if (!row || sheet != &a->sheets[i])
-				continue;
-			if (!begun)
-				group_row(out, sheet, 6);
-			begun = true;
-			fit_rows(out, &fits->fit[f], row->label);
-		}
+	/* the fits of each sheet as a list, each with the one behind it; 0: none */
+	size_t *first = calloc(a->sheet_count + 1, sizeof *first);
+	size_t *behind = calloc(fits->fit_count + 1, sizeof *behind);
+	const struct sheet *sheet = NULL;
+	for (size_t f = fits->fit_count; first && behind && f > 0; f--) {
+		if (!fit_row(a, &fits->fit[f - 1], &sheet))
+			continue;
+		behind[f] = first[sheet - a->sheets];
+		first[sheet - a->sheets] = f;
 	}
+	for (size_t i = 0; first && behind && i < a->sheet_count; i++) {
+		if (first[i])
+			group_row(out, &a->sheets[i], 6);
+		for (size_t f = first[i]; f; f = behind[f])
+			fit_rows(out, &fits->fit[f - 1], fit_label(a, &fits->fit[f - 1]));
+	}
+	bool fine = first && behind;
+	free(first);
+	free(behind);
 	fputs("</tbody>\n</table></div>\n</section>\n", out);
+	return fine;
 }
 
 static void crossover_row(FILE *out, const struct page *page, const struct crossover *x)
@@ -916,11 +923,11 @@ int page_html(FILE *out, const struct page *page)
 	answer(out, page);
 	figures(out, page);
 	tables(out, page);
-	models(out, page);
+	bool fine = models(out, page);
 	crossovers(out, page);
 	missing(out, page);
 	host(out, page);
 	method(out, page);
 	fputs("</main>\n</body>\n</html>\n", out);
-	return ferror(out) ? -1 : 0;
+	return !fine || ferror(out) ? -1 : 0;
 }

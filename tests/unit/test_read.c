@@ -180,7 +180,7 @@ static void test_header_refused(void **state)
 		  "clock.source" },
 		{ "\"margin\":0.02", "\"margin\":2", "plan.margin" },
 		{ "\"margin\":0.02", "\"margin\":null", "plan.margin: missing" },
-		{ "\"cells\":[", "\"cells\":[7,", "plan.cells[0].: not an object" },
+		{ "\"cells\":[", "\"cells\":[7,", "plan.cells[0]: not an object" },
 		{ "\"id\":0", "\"id\":1", "plan.cells[0].id" },
 		{ "\"id\":3", "\"id\":2", "plan.cells[3].id" },
 		{ "\"size\":64", "\"size\":0", "plan.cells[0].size" },
