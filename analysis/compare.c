@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* compare.c - two sides of result files: cells matched, values taken per worker or per boot, and
- * one family of verdicts over all of them. */
+/* compare.c - two sides of result files: cells matched, one value a boot, or a run where one
+ * boot measured all, and one family of verdicts over all of them. */
 #include "compare.h"
 
 #include <fnmatch.h>
@@ -27,13 +27,13 @@ struct entry {
 /* A row while it is made: its boots' means lie beside it until all rows are known. */
 struct draft {
 	struct compare_row row;
-	double *means[COMPARE_SIDES]; /* row.boots of them; NULL where workers are compared */
+	double *means[COMPARE_SIDES]; /* row.boots of them; NULL: invalid beforehand */
 };
 
 struct matcher {
 	const struct result *const *files[COMPARE_SIDES];
 	size_t file_count[COMPARE_SIDES];
-	size_t *boot[COMPARE_SIDES]; /* of each file */
+	size_t *boot[COMPARE_SIDES]; /* of each file; in one boot every file counts as one */
 	struct comparison *comparison;
 	const struct compare_options *options;
 	struct entry *entries; /* by key, side, file */
@@ -60,7 +60,7 @@ static bool same_boot(const struct result *a, const struct result *b)
 	return x && y ? strcmp(x, y) == 0 : !x && !y;
 }
 
-/* Numbers the boots of a side. */
+/* Numbers the boots of a side; in one boot its files. */
 static bool number_boots(struct matcher *matcher, enum compare_side side)
 {
 	const struct result *const *files = matcher->files[side];
@@ -70,7 +70,8 @@ static bool number_boots(struct matcher *matcher, enum compare_side side)
 	matcher->boot[side] = boot;
 	for (size_t i = 0; boot && i < n; i++) {
 		size_t earlier = 0;
-		while (earlier < i && !same_boot(files[earlier], files[i]))
+		while (earlier < i &&
+		       (matcher->comparison->one_boot || !same_boot(files[earlier], files[i])))
 			earlier++;
 		boot[i] = earlier < i ? boot[earlier] : matcher->comparison->boots[side]++;
 	}
@@ -370,7 +371,7 @@ static bool take_boots(const struct matcher *matcher, const struct match *match,
 	return true;
 }
 
-/* Of one boot a side there is only the interval of its workers, and nothing that could be tested.
+/* With one boot on a side there is only the interval of workers, and nothing that could be tested.
  */
 static void estimate_by_workers(const struct matcher *matcher, const struct match *match,
 				struct draft *draft)
@@ -423,22 +424,6 @@ static void not_enough_boots(struct draft *draft, size_t boots)
 	row->verdict.p_difference = row->verdict.p_same = NAN;
 }
 
-static void compare_workers(const struct matcher *matcher, const struct match *match,
-			    struct compare_row *row)
-{
-	size_t of;
-
-	for (unsigned side = 0; side < COMPARE_SIDES; side++) {
-		size_t n = take_values(matcher, match, side, row->state, NULL, &of);
-		row->boots[side] = 1;
-		row->workers[side] = n;
-		row->ns[side] = exp(trimmed_mean(matcher->values[side], n));
-	}
-	verdict_samples(&row->verdict, matcher->values[COMPARE_OLD], row->workers[COMPARE_OLD],
-			matcher->values[COMPARE_NEW], row->workers[COMPARE_NEW],
-			matcher->comparison->margin);
-}
-
 static size_t fewer_boots(const struct compare_row *row)
 {
 	return row->boots[COMPARE_OLD] < row->boots[COMPARE_NEW] ? row->boots[COMPARE_OLD]
@@ -452,10 +437,6 @@ static void compare_in_state(struct matcher *matcher, const struct match *match,
 
 	if (!draft)
 		return;
-	if (matcher->comparison->one_boot) {
-		compare_workers(matcher, match, &draft->row);
-		return;
-	}
 	if (!take_boots(matcher, match, draft, COMPARE_OLD) ||
 	    !take_boots(matcher, match, draft, COMPARE_NEW)) {
 		matcher->failed = true;
@@ -786,6 +767,7 @@ static bool prepare(struct matcher *matcher)
 {
 	bool fine = true;
 
+	matcher->comparison->one_boot = measured_in_one_boot(matcher);
 	for (unsigned side = 0; side < COMPARE_SIDES; side++) {
 		size_t workers = 0;
 		for (size_t f = 0; f < matcher->file_count[side]; f++)
@@ -793,7 +775,6 @@ static bool prepare(struct matcher *matcher)
 		matcher->values[side] = calloc(workers + 1, sizeof(double));
 		fine = fine && matcher->values[side] && number_boots(matcher, side);
 	}
-	matcher->comparison->one_boot = measured_in_one_boot(matcher);
 	return fine && list_entries(matcher);
 }
 
@@ -801,8 +782,8 @@ static bool conclude(struct matcher *matcher)
 {
 	struct comparison *comparison = matcher->comparison;
 
-	if ((!comparison->one_boot && !compare_boots(matcher)) || !take_rows(matcher) ||
-	    !decide(comparison) || !find_detectable(comparison) || !find_shift(comparison))
+	if (!compare_boots(matcher) || !take_rows(matcher) || !decide(comparison) ||
+	    !find_detectable(comparison) || !find_shift(comparison))
 		return false;
 	for (size_t i = 0; i < comparison->row_count; i++)
 		comparison->count[comparison->rows[i].verdict.kind]++;

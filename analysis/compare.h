@@ -8,7 +8,9 @@
 #include "verdict.h"
 
 enum compare_side { COMPARE_OLD, COMPARE_NEW, COMPARE_SIDES };
-/* What cannot live side by side (two kernels) needs so many boots a side for a verdict. */
+/* What was not measured side by side needs so many boots a side for a verdict. In one boot a run (a
+ * file) stands for a boot, here and below: runs one after the other differ by what the host did
+ * meanwhile, and workers of one run know nothing of that. */
 enum { COMPARE_FEWEST_BOOTS = 5 };
 
 struct compare_options {
@@ -19,7 +21,7 @@ struct compare_options {
 struct compare_row { /* a cell in one host state */
 	const struct result_cell *cell;
 	enum host_state state;
-	struct verdict verdict; /* more: boots a side where too few were measured, else workers */
+	struct verdict verdict; /* more: boots a side */
 	bool too_few_boots;
 	size_t workers[COMPARE_SIDES]; /* that count */
 	size_t failed[COMPARE_SIDES];  /* of the cell, in whatever state */
@@ -48,9 +50,7 @@ struct comparison {
 	double margin;
 	double margin_of_files; /* NaN where they differ */
 	bool margin_afterwards; /* it is not the one that the files hold */
-	/* One boot measured all of both sides: verdicts are over workers. Else they are over boots.
-	 */
-	bool one_boot;
+	bool one_boot; /* it measured all of both sides: what is said of boots is said of runs */
 	size_t boots[COMPARE_SIDES];
 	struct compare_row *rows; /* slower, faster, invalid, can't tell, same; each by size */
 	size_t row_count, count[VERDICT_INVALID + 1];

@@ -929,9 +929,9 @@ static int cmd_report(int argc, char **argv, char **rest)
 static const char compare_help[] =
 	"toll compare OLD NEW, or OLD… -- NEW…   a verdict per cell: same, faster, slower\n"
 	"\n"
-	"Nothing is measured: the files are what toll run wrote. One boot measured both sides:\n"
-	"workers are compared. Else (two kernels) 5 boots a side, a file each, give a verdict,\n"
-	"and fewer give estimates. Options stand before --.\n"
+	"Nothing is measured: the files are what toll run wrote. 5 boots a side (two kernels), a\n"
+	"file each, give a verdict, and fewer give estimates. In one boot it takes 5 runs a side,\n"
+	"in turns: old, new, old, new. (toll vs tells in seconds.) Options stand before --.\n"
 	"\n"
 	"      --margin 2%            what does not matter [that of the files]\n"
 	"      --varies kernel,…      parts of the environment that may differ\n"

@@ -21,7 +21,8 @@ static void csv_number(FILE *stream, double value)
 		fprintf(stream, "%.6g", value);
 }
 
-static void csv_row(FILE *stream, const struct compare_row *row)
+static void csv_row(FILE *stream, const struct comparison *comparison,
+		    const struct compare_row *row)
 {
 	const struct verdict *verdict = &row->verdict;
 	char remark[512];
@@ -39,8 +40,8 @@ static void csv_row(FILE *stream, const struct compare_row *row)
 		fprintf(stream, ",%zu,%zu,%zu", row->workers[side], row->failed[side],
 			row->boots[side]);
 	}
-	fputc(',', stream);
-	text_csv(stream, compare_remark(row, remark, sizeof remark));
+	fprintf(stream, ",\"%s\",", compare_unit(comparison));
+	text_csv(stream, compare_remark(comparison, row, remark, sizeof remark));
 	fputs("\r\n", stream);
 }
 
@@ -50,15 +51,15 @@ int compare_csv(FILE *stream, const struct compare_report *report)
 	char remark[512];
 
 	fputs("cell,host_state,verdict,change_percent,low_percent,high_percent,p_difference,p_same,"
-	      "detectable_percent,old_ns,old_workers,old_failed,old_boots,new_ns,new_workers,"
-	      "new_failed,new_boots,remark\r\n",
+	      "detectable_percent,old_ns,old_workers,old_failed,old_units,new_ns,new_workers,"
+	      "new_failed,new_units,unit,remark\r\n",
 	      stream);
 	for (size_t i = 0; i < comparison->row_count; i++)
-		csv_row(stream, &comparison->rows[i]);
+		csv_row(stream, comparison, &comparison->rows[i]);
 	for (size_t i = 0; i < comparison->lone_count; i++) {
 		const struct compare_lone *lone = &comparison->lone[i];
 		text_csv(stream, lone->key);
-		fputs(",\"\",\"\",,,,,,,,,,,,,,,", stream);
+		fputs(",\"\",\"\",,,,,,,,,,,,,,,,", stream);
 		text_csv(stream, compare_absence_text(lone, remark, sizeof remark));
 		fputs("\r\n", stream);
 	}
@@ -75,7 +76,8 @@ static void markdown_code(FILE *stream, const char *text)
 	fputs("</code>", stream);
 }
 
-static void markdown_row(FILE *stream, const struct compare_row *row)
+static void markdown_row(FILE *stream, const struct comparison *comparison,
+			 const struct compare_row *row)
 {
 	char change[TEXT_NUMBER], bounds[64], old[TEXT_NUMBER], fresh[TEXT_NUMBER];
 	char finds[TEXT_NUMBER], remark[512];
@@ -91,7 +93,7 @@ static void markdown_row(FILE *stream, const struct compare_row *row)
 		compare_bounds(row->verdict.log_ratio, bounds, sizeof bounds),
 		compare_ns(row->ns[COMPARE_OLD], old), compare_ns(row->ns[COMPARE_NEW], fresh),
 		compare_size(row->detectable, finds));
-	compare_remark(row, remark, sizeof remark);
+	compare_remark(comparison, row, remark, sizeof remark);
 	if (row->verdict.kind == VERDICT_INVALID) /* a worker's words may be in it */
 		markdown_code(stream, remark);
 	else
@@ -114,7 +116,7 @@ static void markdown_table(FILE *stream, const struct comparison *comparison, bo
 			      "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n",
 			      stream);
 		any = true;
-		markdown_row(stream, row);
+		markdown_row(stream, comparison, row);
 	}
 	if (any)
 		fputc('\n', stream);
@@ -214,14 +216,15 @@ static void junit_case(FILE *stream, const char *placement, const char *key, con
 	junit_attribute(stream, "name", name);
 }
 
-static void junit_row(FILE *stream, const struct compare_row *row)
+static void junit_row(FILE *stream, const struct comparison *comparison,
+		      const struct compare_row *row)
 {
 	const struct verdict *verdict = &row->verdict;
 	char message[1024], change[TEXT_NUMBER], bounds[64], old[TEXT_NUMBER], fresh[TEXT_NUMBER];
 	char remark[512];
 
 	junit_case(stream, row->cell->cell.placement, row->cell->key, state_of(row));
-	compare_remark(row, remark, sizeof remark);
+	compare_remark(comparison, row, remark, sizeof remark);
 	snprintf(message, sizeof message, "%s: %s (%s), old %s, new %s%s%s",
 		 verdict_text(verdict->kind), compare_change(verdict->log_ratio.estimate, change),
 		 compare_bounds(verdict->log_ratio, bounds, sizeof bounds),
@@ -256,7 +259,7 @@ int compare_junit(FILE *stream, const struct compare_report *report)
 		comparison->count[VERDICT_INVALID],
 		comparison->count[VERDICT_CANT_TELL] + comparison->lone_count);
 	for (size_t i = 0; i < comparison->row_count; i++)
-		junit_row(stream, &comparison->rows[i]);
+		junit_row(stream, comparison, &comparison->rows[i]);
 	for (size_t i = 0; i < comparison->lone_count; i++) {
 		junit_case(stream, "not on both sides", comparison->lone[i].key, "");
 		junit_outcome(stream, "skipped",

@@ -34,17 +34,16 @@ static json_t *state_json(enum host_state state)
 static json_t *side_json(const struct compare_row *row, enum compare_side side)
 {
 	return json_pack("{s:I, s:I, s:I, s:o}", "workers", (json_int_t)row->workers[side],
-			 "failed", (json_int_t)row->failed[side], "boots",
+			 "failed", (json_int_t)row->failed[side], "units",
 			 (json_int_t)row->boots[side], "ns", number(row->ns[side]));
 }
 
-static json_t *more_json(const struct compare_row *row)
+static json_t *more_json(const struct comparison *comparison, const struct compare_row *row)
 {
 	if (row->verdict.kind != VERDICT_CANT_TELL || !row->verdict.more)
 		return json_null();
-	bool boots = row->too_few_boots || row->boots[COMPARE_OLD] > 1;
 	return json_pack("{s:I, s:s}", "count", (json_int_t)row->verdict.more, "of",
-			 boots ? "boots a side" : "workers a side");
+			 comparison->one_boot ? "runs a side" : "boots a side");
 }
 
 static json_t *row_json(const struct compare_report *report, const struct compare_row *row)
@@ -57,8 +56,8 @@ static json_t *row_json(const struct compare_report *report, const struct compar
 		verdict_text(verdict->kind), "log_ratio", interval_json(verdict->log_ratio),
 		"standard_error", number(verdict->error), "freedom", number(verdict->freedom),
 		"p_difference", number(verdict->p_difference), "p_same", number(verdict->p_same),
-		"detectable", number(row->detectable), "more", more_json(row), "why",
-		verdict->kind == VERDICT_INVALID ? clean(verdict->why) : json_null(), "old",
+		"detectable", number(row->detectable), "more", more_json(report->comparison, row),
+		"why", verdict->kind == VERDICT_INVALID ? clean(verdict->why) : json_null(), "old",
 		side_json(row, COMPARE_OLD), "new", side_json(row, COMPARE_NEW), "fails_gate",
 		compare_fails(row, &report->gate));
 }
@@ -152,10 +151,10 @@ int compare_json(FILE *stream, const struct compare_report *report)
 {
 	const struct comparison *comparison = report->comparison;
 	json_t *all = json_pack(
-		"{s:{s:o, s:o}, s:{s:I, s:I}, s:f, s:o, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:o, s:o, s:I, s:i}",
+		"{s:{s:o, s:o}, s:s, s:{s:I, s:I}, s:f, s:o, s:b, s:b, s:b, s:o, s:o, s:o, s:o, "
+		"s:o, s:o, s:o, s:o, s:o, s:I, s:i}",
 		"files", "old", files_json(report, COMPARE_OLD), "new",
-		files_json(report, COMPARE_NEW), "boots", "old",
+		files_json(report, COMPARE_NEW), "unit", compare_unit(comparison), "units", "old",
 		(json_int_t)comparison->boots[COMPARE_OLD], "new",
 		(json_int_t)comparison->boots[COMPARE_NEW], "margin", comparison->margin,
 		"margin_of_files", number(comparison->margin_of_files), "margin_afterwards",

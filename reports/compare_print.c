@@ -49,7 +49,8 @@ static void add_heading(struct table *table)
 		table_cell(table, SAY_DIM, "%s", names[i]);
 }
 
-static void add_row(struct table *table, const struct compare_row *row)
+static void add_row(struct table *table, const struct comparison *comparison,
+		    const struct compare_row *row)
 {
 	char change[TEXT_NUMBER], bounds[64], old[TEXT_NUMBER], fresh[TEXT_NUMBER];
 	char finds[TEXT_NUMBER], remark[512];
@@ -63,7 +64,7 @@ static void add_row(struct table *table, const struct compare_row *row)
 	table_cell(table, SAY_PLAIN, "%s", compare_ns(row->ns[COMPARE_OLD], old));
 	table_cell(table, SAY_PLAIN, "%s", compare_ns(row->ns[COMPARE_NEW], fresh));
 	table_cell(table, SAY_DIM, "%s", compare_size(row->detectable, finds));
-	compare_remark(row, remark, sizeof remark);
+	compare_remark(comparison, row, remark, sizeof remark);
 	table_cell(table, SAY_PLAIN, "%s%s%s%s%s%s", row->cell->key, state ? " (host state " : "",
 		   state ? result_state_text(row->state) : "", state ? ")" : "",
 		   *remark ? ": " : "", remark);
@@ -82,7 +83,7 @@ static int print_rows(FILE *stream, const struct compare_report *report)
 	for (size_t i = 0; i < comparison->row_count; i++) {
 		if (fold && comparison->rows[i].verdict.kind == VERDICT_SAME)
 			continue;
-		add_row(table, &comparison->rows[i]);
+		add_row(table, comparison, &comparison->rows[i]);
 		shown++;
 	}
 	int failed = shown ? table_print(stream, table, 0) : 0;

@@ -53,7 +53,10 @@ char *compare_bounds(struct interval log_ratio, char *out, size_t bytes);
 /* "3.81 µs" per operation; "-" for NaN. */
 char *compare_ns(double ns, char *out);
 /* Why a row is invalid, what a row that cannot be told lacks; "" for the others. Raw text. */
-char *compare_remark(const struct compare_row *row, char *out, size_t bytes);
+char *compare_remark(const struct comparison *comparison, const struct compare_row *row, char *out,
+		     size_t bytes);
+/* What a value stands for: "run" where one boot measured all, else "boot". */
+const char *compare_unit(const struct comparison *comparison);
 /* Why a cell stands on one side only. Raw text. */
 char *compare_absence_text(const struct compare_lone *lone, char *out, size_t bytes);
 

@@ -89,9 +89,16 @@ char *compare_ns(double ns, char *out)
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-char *compare_remark(const struct compare_row *row, char *out, size_t bytes)
+const char *compare_unit(const struct comparison *comparison)
+{
+	return comparison->one_boot ? "run" : "boot";
+}
+
+char *compare_remark(const struct comparison *comparison, const struct compare_row *row, char *out,
+		     size_t bytes)
 {
 	const struct verdict *verdict = &row->verdict;
+	const char *unit = compare_unit(comparison);
 	unsigned more = verdict->more;
 
 	*out = '\0';
@@ -100,13 +107,11 @@ char *compare_remark(const struct compare_row *row, char *out, size_t bytes)
 	else if (verdict->kind != VERDICT_CANT_TELL)
 		return out;
 	else if (row->too_few_boots)
-		snprintf(out, bytes, "%u more boot%s a side", more, plural(more));
+		snprintf(out, bytes, "%u more %s%s a side", more, unit, plural(more));
 	else if (!more)
 		snprintf(out, bytes, "how much more it takes cannot be said");
-	else if (row->boots[COMPARE_OLD] > 1)
-		snprintf(out, bytes, "about %u more boot%s a side", more, plural(more));
 	else
-		snprintf(out, bytes, "about %u more worker%s a side", more, plural(more));
+		snprintf(out, bytes, "about %u more %s%s a side", more, unit, plural(more));
 	return out;
 }
 
@@ -172,25 +177,24 @@ static void note_boots(struct compare_notes *notes, const struct comparison *com
 	char *text = add(notes);
 	size_t old = comparison->boots[COMPARE_OLD], fresh = comparison->boots[COMPARE_NEW];
 	size_t fewer = old < fresh ? old : fresh;
+	const char *unit = compare_unit(comparison);
 
-	if (comparison->one_boot) {
-		append(text, NOTE_BYTES,
-		       "not side by side: both sides were measured in one boot, one after the "
-		       "other; workers are compared, and what the host did meanwhile is part of "
-		       "the difference");
-		return;
-	}
-	append(text, NOTE_BYTES, "not side by side: %zu boot%s of old, %zu of new", old,
-	       plural(old), fresh);
+	append(text, NOTE_BYTES, "not side by side: %zu %s%s of old, %zu of new%s", old, unit,
+	       plural(old), fresh, comparison->one_boot ? " in one boot" : "");
 	if (fewer < COMPARE_FEWEST_BOOTS)
-		append(text, NOTE_BYTES, "; a verdict takes %d a side", COMPARE_FEWEST_BOOTS);
+		append(text, NOTE_BYTES, "; a verdict takes %d a side%s", COMPARE_FEWEST_BOOTS,
+		       comparison->one_boot ? ", old and new taking turns; toll vs tells in "
+					      "seconds"
+					    : "");
 	if (fewer < 2)
 		append(text, NOTE_BYTES,
-		       ", and intervals are those of workers: another boot may lie elsewhere");
+		       "; intervals are those of workers, and another %s may lie elsewhere", unit);
 	if (fewer >= COMPARE_FEWEST_BOOTS)
 		append(text, NOTE_BYTES,
-		       "; means of boots are compared, their variance moderated over each "
-		       "placement");
+		       "; means of %ss are compared, their variance moderated over each "
+		       "placement%s",
+		       unit,
+		       comparison->one_boot ? "; right only where old and new took turns" : "");
 }
 
 static void note_shift(struct compare_notes *notes, const struct comparison *comparison)

@@ -33,6 +33,14 @@ says() { # STATUS WORD… : COMMAND…
 	done
 }
 
+runs() { # NAME SEED [NAME=VALUE…]: NAME1 … NAME5, a side of one boot
+	local name=$1 seed=$2 i
+	shift 2
+	for i in 1 2 3 4 5; do
+		result "$name$i" "seed=$seed$i" workers=8 "$@"
+	done
+}
+
 five_boots() { # the first cell of the new kernel takes 4 % longer
 	local b
 	for b in 1 2 3 4 5; do
@@ -41,34 +49,54 @@ five_boots() { # the first cell of the new kernel takes 4 % longer
 	done
 }
 
-@test "two files of one boot: a verdict per cell, and it says that they were not side by side" {
-	result old seed=1
-	result new seed=2 changed=2 factor=1.05
-	says 0 "2 slower, 2 same" "not side by side" "margin 2 %" "shift common to all cells" \
-		"found 9 times in 10" : toll compare old new
-	says 0 "2 slower, 2 same" : toll compare old -- new
-	says 0 "2 faster, 2 same" : toll compare new old
-	says 1 "gate: 2 cells slower" : toll compare old new --fail-on slower
-	says 1 "gate: 2 cells slower" : toll compare old new --fail-on slower:3%
-	says 0 "gate: no cell slower by 10 % or more" : toll compare old new --fail-on slower:10%
-	says 0 "1 slower" "3 other cells" : toll compare old new --only '*/64/*'
-	says 0 "4 same" : toll compare old old
+@test "five runs a side of one boot: a verdict per cell, and it says that they were not side by side" {
+	runs old 1
+	runs new 2 changed=2 factor=1.05
+	says 0 "2 slower, 2 same" "not side by side: 5 runs of old, 5 of new in one boot" "margin 2 %" \
+		"means of runs are compared" "took turns" "shift common to all cells" \
+		"found 9 times in 10" : toll compare old? -- new?
+	says 0 "2 faster, 2 same" : toll compare new? -- old?
+	says 1 "gate: 2 cells slower" : toll compare --fail-on slower old? -- new?
+	says 1 "gate: 2 cells slower" : toll compare --fail-on slower:3% old? -- new?
+	says 0 "gate: no cell slower by 10 % or more" : toll compare --fail-on slower:10% old? -- new?
+	says 0 "1 slower" "3 other cells" : toll compare --only '*/64/*' old? -- new?
+	says 0 "4 same" : toll compare old? -- old?
+	says 2 "4 can't tell" "1 more run a side" "5 runs of old, 4 of new in one boot; a verdict takes 5" : \
+		toll compare old? -- new[1-4]
+}
+
+@test "two runs of one boot, the second 30 % slower throughout: can't tell, and not slower" {
+	result old seed=1 noise=0.001
+	result new seed=2 noise=0.001 changed=4 factor=1.3
+	says 2 "4 can't tell" "+30 %" "4 more runs a side" \
+		"not side by side: 1 run of old, 1 of new in one boot; a verdict takes 5 a side, old and new taking turns; toll vs tells in seconds" : \
+		toll compare old new
+	run ! grep -qE 'slower|boots' <<<"$output"
+	says 2 "no cell slower" : toll compare old new --fail-on slower
+	says 125 "4 can't tell" : toll compare old new --bisect
+	local format
+	for format in csv md junit; do
+		toll compare old new --format $format >out || [ $? -eq 2 ]
+		grep -q '4 more runs a side' out
+		run ! grep -qE 'slower|boots' out
+	done
+	says 2 '"of": "runs a side"' '"unit": "run"' '"slower": 0' : toll compare old new --json
 }
 
 @test "the same files, the same bytes, of every format" {
-	result old seed=1 failed=1
-	result new seed=2 changed=3 factor=1.05
+	runs old 1 failed=1
+	runs new 2 changed=3 factor=1.05
 	for format in text json csv md junit; do
-		toll compare old new --format $format >a
-		toll compare old new --format $format >b
+		toll compare --format $format old? -- new? >a
+		toll compare --format $format old? -- new? >b
 		cmp a b
 		[ -s a ]
-		toll compare old new --format $format -o c >headline
+		toll compare --format $format -o c old? -- new? >headline
 		cmp a c
 		grep -q '2 slower, 1 invalid, 1 same' headline
 	done
-	toll compare old new --json >b
-	toll compare old new --json --format md -o c >a
+	toll compare --json old? -- new? >b
+	toll compare --json --format md -o c old? -- new? >a
 	cmp a b
 	grep -q '^### toll compare: 2 slower' c
 }
@@ -106,37 +134,41 @@ five_boots() { # the first cell of the new kernel takes 4 % longer
 }
 
 @test "margins that differ are status 3, unless one is chosen, and that is said" {
-	result old seed=1
-	result new seed=2 margin=0.03
-	run --separate-stderr toll compare old new
+	runs old 1
+	runs new 2 margin=0.03
+	run --separate-stderr toll compare old? -- new?
 	[ "$status" -eq 3 ]
 	[[ "$stderr" == *"2 %"*"3 %"*"--margin"* ]]
 	says 0 "margin 5 %, chosen afterwards; those of the files differ" : \
-		toll compare --margin 5% old new
-	result new seed=2
+		toll compare --margin 5% old? -- new?
+	runs new 2
 	says 0 "margin 5 %, chosen afterwards; the files were measured for 2 %" : \
-		toll compare --margin 0.05 old new
-	run --separate-stderr toll compare --margin 2% old new
+		toll compare --margin 0.05 old? -- new?
+	run --separate-stderr toll compare --margin 2% old? -- new?
 	[[ "$output" != *afterwards* ]]
 }
 
 @test "what cannot be told: status 0, 2 with --strict, 2 where it is all" {
-	result old seed=1 cells=2
-	result new seed=2 cells=2 failed=1
-	says 0 "1 invalid, 1 same" "new: all 20 workers failed" : toll compare old new
-	says 2 "1 invalid" : toll compare --strict old new
-	says 2 "1 invalid" : toll compare old new --only '*/64/*'
-	result new seed=2 cells=2 failed=1 changed=2 factor=1.1
-	says 1 "1 slower, 1 invalid" : toll compare --strict --fail-on slower old new
-	result old seed=1 noise=0.3
-	result new seed=2 noise=0.3
-	says 2 "4 can't tell" "more workers a side" : toll compare old new
+	runs old 1 cells=2
+	runs new 2 cells=2 failed=1
+	says 0 "1 invalid, 1 same" "new: all 40 workers failed" : toll compare old? -- new?
+	says 2 "1 invalid" : toll compare --strict old? -- new?
+	says 2 "1 invalid" : toll compare --only '*/64/*' old? -- new?
+	runs new 2 cells=2 failed=1 changed=2 factor=1.1
+	says 1 "1 slower, 1 invalid" : toll compare --strict --fail-on slower old? -- new?
+	runs old 1 noise=0.3
+	runs new 2 noise=0.3
+	says 2 "4 can't tell" "more runs a side" : toll compare old? -- new?
+	# levels that come and go from run to run, whatever the workers of each agree on
+	runs old 1 noise=0.001 boot_noise=0.1
+	runs new 2 noise=0.001 boot_noise=0.1
+	says 2 "4 can't tell" "more runs a side" : toll compare old? -- new?
 }
 
 @test "cells of one side are listed" {
 	result old seed=1 cells=3
 	result new seed=2 cells=2
-	says 0 "not on both sides" "pipe/pingpong/same-cpu/66/block: only on the old side" : \
+	says 2 "not on both sides" "pipe/pingpong/same-cpu/66/block: only on the old side" : \
 		toll compare old new
 	result new seed=2 mechanism=futex
 	fails_saying toll compare old new : "nothing to compare" "only on the new"
@@ -144,21 +176,21 @@ five_boots() { # the first cell of the new kernel takes 4 % longer
 }
 
 @test "many cells that are the same are a count, unless --all" {
-	result old seed=1 cells=40
-	result new seed=2 cells=40 changed=1 factor=1.05
-	toll compare old new >short
+	runs old 1 cells=40
+	runs new 2 cells=40 changed=1 factor=1.05
+	toll compare old? -- new? >short
 	grep -q 'and 39 same cells; --all' short
 	[ "$(grep -c '^same' short)" -eq 0 ]
-	toll compare --all old new >long
+	toll compare --all old? -- new? >long
 	[ "$(grep -c '^same' long)" -eq 39 ]
 }
 
 @test "files of several states are compared within each" {
-	result old seed=1 state='"near"'
-	result new seed=2 state='"far"' changed=4 factor=3
-	says 2 "4 invalid" "most of old: near, of new: far" : toll compare old new
-	result new seed=2 state='"near"'
-	says 0 "(host state near)" "4 same" : toll compare old new
+	runs old 1 state='"near"'
+	runs new 2 state='"far"' changed=4 factor=3
+	says 2 "4 invalid" "most of old: near, of new: far" : toll compare old? -- new?
+	runs new 2 state='"near"'
+	says 0 "(host state near)" "4 same" : toll compare old? -- new?
 }
 
 @test "hostile names and reasons come through every format as text" {
@@ -166,11 +198,11 @@ five_boots() { # the first cell of the new kernel takes 4 % longer
 	# shellcheck disable=SC2016
 	for name in 'a\"\n<script>x(1)' '; system(\"x\")' '=cmd|`id`' '\u001b[31m\u202e]]>' '%s%n@all' \
 		"'\$(touch owned)"; do
-		result old seed=1 failed=1 "mechanism=$name" "host=\"thp\":\"$name\","
-		result new seed=2 changed=2 factor=1.05 "mechanism=$name" "host=\"thp\":\"x$name\","
+		runs old 1 workers=3 failed=1 "mechanism=$name" "host=\"thp\":\"$name\","
+		runs new 2 workers=3 changed=2 factor=1.05 "mechanism=$name" "host=\"thp\":\"x$name\","
 		for format in text json csv md junit; do
 			echo "$name as $format"
-			toll compare --varies thp --format $format old new >out
+			toll compare --varies thp --format $format old? -- new? >out
 			[ "$(LC_ALL=C tr -d '\n\r\40-\377' <out | wc -c)" -eq 0 ]
 			case $format in
 			json) is_json <out ;;
@@ -182,7 +214,7 @@ five_boots() { # the first cell of the new kernel takes 4 % longer
 				;;
 			esac
 		done
-		run --separate-stderr toll compare --json old new
+		run --separate-stderr toll compare --json old? -- new?
 		[ "$status" -eq 3 ]
 		is_json <<<"$output"
 		[ ! -e owned ]
@@ -191,16 +223,16 @@ five_boots() { # the first cell of the new kernel takes 4 % longer
 }
 
 @test "Markdown has the worst first and the rest folded; JUnit counts" {
-	result old seed=1 cells=6 failed=1
-	result new seed=2 cells=5 changed=3 factor=1.05
-	toll compare --format md old new >out.md
+	runs old 1 cells=6 failed=1
+	runs new 2 cells=5 changed=3 factor=1.05
+	toll compare --format md old? -- new? >out.md
 	cat out.md
 	[ "$(head -1 out.md)" = "### toll compare: 2 slower, 1 invalid, 2 same" ]
 	[ "$(grep -n '\*\*slower\*\*' out.md | head -1 | cut -d: -f1)" -lt "$(grep -n '| invalid' out.md | cut -d: -f1)" ]
 	[ "$(grep -c '^<details>' out.md)" -eq "$(grep -c '^</details>' out.md)" ]
 	grep -q '<summary>2 same</summary>' out.md
 	grep -q '<summary>1 not on both sides</summary>' out.md
-	toll compare --format junit old new >xml
+	toll compare --format junit old? -- new? >xml
 	cat xml
 	is_xml <xml
 	grep -q 'tests="6" failures="2" errors="1" skipped="1"' xml
@@ -261,11 +293,11 @@ five_boots() { # the first cell of the new kernel takes 4 % longer
 }
 
 # The goal is 2 s of CPU time on a machine like CI's; under sanitizers it says nothing.
-@test "500 cells, 2 sides, 20 workers of 100 turns in under 2 s of CPU time" {
-	result old seed=1 cells=500 turns=100
-	result new seed=2 cells=500 turns=100 changed=10 factor=1.03
+@test "500 cells, 2 sides of 5 runs, 4 workers of 100 turns in each, in under 2 s of CPU time" {
+	runs old 1 cells=500 turns=100 workers=4
+	runs new 2 cells=500 turns=100 workers=4 changed=10 factor=1.03
 	local seconds TIMEFORMAT='%U %S'
-	seconds=$({ time toll compare --json old new >json; } 2>&1 | awk '{ print $1 + $2 }')
+	seconds=$({ time toll compare --json old? -- new? >json; } 2>&1 | awk '{ print $1 + $2 }')
 	echo "# $seconds s of CPU time" >&3
 	is_json <json
 	# under AddressSanitizer it is several times slower
