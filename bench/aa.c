@@ -196,7 +196,7 @@ static bool judge(struct aa_class *class, const struct series series[], size_t n
 static int run_class(struct trial *trial, const struct kind *kind, struct aa_class *class)
 {
 	const struct cell *twins[SERIES][2];
-	struct series series[SERIES] = { { NULL } };
+	struct series series[SERIES] = { { .n = 0 } };
 	struct plan *plan = plan_kind(trial, kind);
 	int status = -1;
 

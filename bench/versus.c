@@ -266,7 +266,7 @@ static enum visited apart(struct contest *c, struct versus_pair *pair)
 static enum visited attempt(struct contest *c)
 {
 	struct versus *versus = c->versus;
-	struct versus_pair pair = { STATE_NONE };
+	struct versus_pair pair = { .state = STATE_NONE };
 	unsigned dropped = versus->dropped;
 	enum visited visited = versus->side_by_side ? together(c, &pair) : apart(c, &pair);
 

@@ -265,9 +265,10 @@ static void print_sharing(FILE *stream, const struct arrangement *a)
 
 	if (!a->sharing_count)
 		return;
-	for (size_t i = 0; i < a->sharing_count; i += sharing_run(a, i))
+	for (size_t i = 0; i < a->sharing_count && most < ACROSS; i += sharing_run(a, i))
 		most = sharing_run(a, i) > most ? sharing_run(a, i) : most;
-	most = most < ACROSS ? most : ACROSS;
+	if (most > ACROSS)
+		most = ACROSS;
 	fprintf(stream,
 		"\n%sFalse sharing%s  %stime with all cursors on one line / with a line each%s\n",
 		say_style(stream, SAY_BOLD), say_style(stream, SAY_PLAIN),

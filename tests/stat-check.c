@@ -507,7 +507,7 @@ static void resolve(const struct host *host, size_t cells, size_t pairs, size_t 
 	size_t open = 0, resolved = 0, more = 0, beyond = 0;
 
 	for (size_t f = 0; f < count; f++) {
-		bool was_open[CELLS];
+		bool was_open[CELLS] = { false };
 
 		for (size_t i = 0; i < cells; i++) {
 			series[i] = series_of(host, 0.03 * (2 * gsl_rng_uniform(rng) - 1));

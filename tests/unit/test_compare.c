@@ -785,14 +785,15 @@ static void test_same_run_twice(void **state)
 	comparison_free(c);
 	result_free(a);
 	result_free(copy);
+	struct result *own[RUNS];
 	const struct result *runs[RUNS];
 	for (unsigned r = 0; r < RUNS; r++)
-		runs[r] = simple("b", r, ns, 1);
+		runs[r] = own[r] = simple("b", r, ns, 1);
 	c = compare_of(runs, RUNS, runs, RUNS, &options, &status);
 	assert_int_equal(c->count[VERDICT_SAME], 1);
 	comparison_free(c);
 	for (unsigned r = 0; r < RUNS; r++)
-		result_free((struct result *)(uintptr_t)runs[r]);
+		result_free(own[r]);
 }
 
 /* --- the smallest detectable effect ------------------------------------------------------------
