@@ -25,6 +25,7 @@
 #include "place.h"
 #include "plan.h"
 #include "registry.h"
+#include "request.h"
 #include "run.h"
 #include "say.h"
 #include "sides.h"
@@ -36,92 +37,7 @@ enum { SIGNALLED = 128 }; /* plus the signal's number: the exit status of what a
 
 bool command_printed_json;
 
-/* --- options -------------------------------------------------------------------------------- */
-
-static int unknown_option(const char *command, const char *given, const struct option options[])
-{
-	const char *names[64], *nearest = NULL;
-	size_t n = 0;
-	char name[64];
-
-	snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
-	for (; n < LENGTH(names) && options[n].name; n++)
-		names[n] = options[n].name;
-	if (strncmp(name, "--", 2) == 0)
-		nearest = say_nearest(name + 2, names, n);
-	if (nearest)
-		say_error("%s: no option %s, the nearest is --%s; toll %s -h", command, name,
-			  nearest, command);
-	else
-		say_error("%s: no option %s; toll %s -h", command, name, command);
-	return '?';
-}
-
-int command_option(int argc, char **argv, const char *letters, const struct option options[],
-		   int *index)
-{
-	opterr = 0;
-	*index = -1;
-	int option = getopt_long(argc, argv, letters, options, index);
-	if (option != '?' && option != ':')
-		return option;
-
-	const char *given = argv[optind - 1];
-	if (option == ':') {
-		say_error("%s: %s wants a value; toll %s -h", argv[0], given, argv[0]);
-		return '?';
-	}
-	bool is_long = strncmp(given, "--", 2) == 0;
-	if (is_long && optopt) { /* it is known, so its value was too much */
-		say_error("%s: %.*s takes no value; toll %s -h", argv[0], (int)strcspn(given, "="),
-			  given, argv[0]);
-		return '?';
-	}
-	/* inside a cluster of letters only optopt says which */
-	char letter[] = { '-', (char)optopt, '\0' };
-	return unknown_option(argv[0], is_long ? given : letter, options);
-}
-
-static int superfluous(char **argv, const char *argument)
-{
-	say_error("%s: \"%s\" is one argument too many; toll %s -h", argv[0], argument, argv[0]);
-	return EXIT_USAGE;
-}
-
-/* --- run and one: what is asked for --------------------------------------------------------- */
-
-/* A key of a configuration, laid over the file's. */
-struct setting {
-	const char *key, *value;
-};
-
-struct request {
-	const char *config, *output, *hold, *pairs;
-	struct setting settings[64];
-	size_t setting_count;
-	const char *plugins[REGISTRY_MOST_PLUGINS];
-	size_t plugin_count;
-	bool resume, dry_run, require_quiet;
-};
-
-enum { KEY = 256, KEY_ON, CONFIG, OUTPUT, PLUGIN, HOLD, PAIRS, RESUME, DRY_RUN, QUIET, JSON };
-
-#define CELL_OPTIONS_TABLE                                                                         \
-	{ "pattern", required_argument, NULL, KEY }, { "size", required_argument, NULL, KEY },     \
-		{ "wait", required_argument, NULL, KEY },                                          \
-		{ "placement", required_argument, NULL, KEY },                                     \
-		{ "cpus", required_argument, NULL, KEY },                                          \
-		{ "depth", required_argument, NULL, KEY },                                         \
-		{ "idle", required_argument, NULL, KEY },                                          \
-		{ "peers", required_argument, NULL, KEY },                                         \
-		{ "peer-count", required_argument, NULL, KEY },                                    \
-		{ "copy", no_argument, NULL, KEY_ON }, { "touch", required_argument, NULL, KEY },  \
-		{ "operations", required_argument, NULL, KEY },                                    \
-		{ "seed", required_argument, NULL, KEY },                                          \
-		{ "plugin", required_argument, NULL, PLUGIN },                                     \
-	{                                                                                          \
-		"json", no_argument, NULL, JSON                                                    \
-	}
+/* --- what all of them share ----------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct option run_options[] = {
@@ -151,117 +67,6 @@ static const struct option vs_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 /* clang-format on */
-
-static int add_setting(struct request *request, const char *key, const char *value)
-{
-	if (request->setting_count == LENGTH(request->settings)) {
-		say_error("--%s: too many options", key);
-		return -1;
-	}
-	request->settings[request->setting_count++] = (struct setting){ key, value };
-	return 0;
-}
-
-/* 0, or -1 after say_error(). */
-static int read_request(int argc, char **argv, const char *letters, const struct option options[],
-			struct request *request)
-{
-	int option, index;
-	while ((option = command_option(argc, argv, letters, options, &index)) != -1) {
-		switch (option) {
-		case KEY:
-		case KEY_ON:
-			if (add_setting(request, options[index].name,
-					option == KEY ? optarg : "on"))
-				return -1;
-			break;
-		case 'c':
-		case CONFIG:
-			request->config = optarg;
-			break;
-		case 'o':
-		case OUTPUT:
-			request->output = optarg;
-			break;
-		case 'm':
-		case PLUGIN:
-			if (request->plugin_count == LENGTH(request->plugins)) {
-				say_error("-m: at most %d plug-ins at once", REGISTRY_MOST_PLUGINS);
-				return -1;
-			}
-			request->plugins[request->plugin_count++] = optarg;
-			break;
-		case HOLD:
-			request->hold = optarg;
-			break;
-		case PAIRS:
-			request->pairs = optarg;
-			break;
-		case RESUME:
-			request->resume = true;
-			break;
-		case DRY_RUN:
-			request->dry_run = true;
-			break;
-		case QUIET:
-			request->require_quiet = true;
-			break;
-		case JSON: /* main() has seen it */
-			break;
-		default:
-			return -1;
-		}
-	}
-	return 0;
-}
-
-/* What a plan is made of. */
-struct means {
-	struct config *config;
-	struct registry *registry;
-	struct place *place;
-	struct plan *plan;
-};
-
-/* Lays the settings over the configuration, which it takes, and plans. 0, or -1 after say_error();
- * in both cases means_close() is due. */
-static int means_open(struct means *means, struct config *config, const struct request *request)
-{
-	*means = (struct means){ .config = config };
-	if (!config)
-		return -1;
-	for (size_t s = 0; s < request->setting_count; s++)
-		if (config_override(config, request->settings[s].key, request->settings[s].value))
-			return -1;
-	means->place = place_open();
-	if (!means->place)
-		return -1;
-	means->registry = registry_open(request->plugins, request->plugin_count);
-	if (!means->registry)
-		return -1;
-	means->plan = plan_make(config, means->registry, means->place);
-	return means->plan ? 0 : -1;
-}
-
-static void means_close(struct means *means)
-{
-	plan_free(means->plan);
-	registry_close(means->registry);
-	place_close(means->place);
-	config_free(means->config);
-}
-
-static int nothing_left(const struct plan *plan)
-{
-	if (plan->refused_count == 1)
-		say_error("nothing to run: %s: %s", plan->refused[0].key, plan->refused[0].reason);
-	else if (plan->refused_count)
-		say_error("nothing to run: %zu cells, all refused; the first is %s: %s",
-			  plan->refused_count, plan->refused[0].key, plan->refused[0].reason);
-	else
-		say_error("nothing to run: no cell is asked for; toll run -h");
-	return EXIT_USAGE;
-}
 
 static int print_json(json_t *object)
 {
@@ -312,7 +117,7 @@ static int print_plan(const struct plan *plan)
 		if (print_json(object))
 			return EXIT_USAGE;
 	}
-	return plan->cell_count ? EXIT_FINE : nothing_left(plan);
+	return plan->cell_count ? EXIT_FINE : means_nothing_left(plan);
 }
 
 /* report_write() tells what it wrote on standard output; with --json that is a part of one object.
@@ -394,15 +199,6 @@ static int show_result(const char *path)
 	return status;
 }
 
-/* What --budget says is meant; a file's may be too small for a plan that the options changed. */
-static bool gives(const struct request *request, const char *key)
-{
-	for (size_t s = 0; s < request->setting_count; s++)
-		if (strcmp(request->settings[s].key, key) == 0)
-			return true;
-	return false;
-}
-
 static int cmd_run(int argc, char **argv, char **rest)
 {
 	struct request request = { .config = "quick" };
@@ -410,10 +206,10 @@ static int cmd_run(int argc, char **argv, char **rest)
 	char config_path[PATH_MAX], result_path[PATH_MAX] = "";
 	int status = EXIT_USAGE;
 
-	if (read_request(argc, argv, ":c:o:m:", run_options, &request))
+	if (request_read(argc, argv, ":c:o:m:", run_options, &request))
 		return EXIT_USAGE;
 	if (optind < argc || rest)
-		return superfluous(argv, optind < argc ? argv[optind] : "--");
+		return request_superfluous(argv, optind < argc ? argv[optind] : "--");
 	if (request.resume && !request.output) {
 		say_error("run: --resume wants the result file to go on with; add -o FILE");
 		return EXIT_USAGE;
@@ -427,7 +223,7 @@ static int cmd_run(int argc, char **argv, char **rest)
 		goto end;
 	}
 	if (means.plan->cell_count == 0) {
-		status = nothing_left(means.plan);
+		status = means_nothing_left(means.plan);
 		goto end;
 	}
 	const struct run_options options = {
@@ -435,7 +231,7 @@ static int cmd_run(int argc, char **argv, char **rest)
 		.resume = request.resume,
 		.json = say_json,
 		.require_quiet = request.require_quiet,
-		.budget_given = gives(&request, "budget"),
+		.budget_given = request_value(&request, "budget") != NULL,
 		.path = result_path,
 	};
 	status = run_campaign(&options, means.plan, means.registry, means.place);
@@ -489,13 +285,13 @@ static int settings_of_key(struct request *request, char *text)
 		} else if (strcmp(key, "peers") == 0) {
 			key = "peer-count";
 		} else if (strcmp(key, "threads") == 0) {
-			if (add_setting(request, "peers", "thread"))
+			if (request_add(request, "peers", "thread"))
 				return -1;
 			continue;
 		} else if (strcmp(key, "replica") == 0) {
 			continue; /* tells equal cells apart, and there is one */
 		}
-		if (add_setting(request, key, word))
+		if (request_add(request, key, word))
 			return -1;
 	}
 	return 0;
@@ -514,14 +310,14 @@ static int cmd_one(int argc, char **argv, char **rest)
 	uint64_t ns;
 	int status = EXIT_USAGE;
 
-	if (read_request(argc, argv, ":m:", one_options, &given))
+	if (request_read(argc, argv, ":m:", one_options, &given))
 		return EXIT_USAGE;
 	if (optind == argc) {
 		say_error("one: which cell? toll one pipe, or a key; toll one -h");
 		return EXIT_USAGE;
 	}
 	if (optind + 1 < argc)
-		return superfluous(argv, argv[optind + 1]);
+		return request_superfluous(argv, argv[optind + 1]);
 	if (cell_parse_time_ns(given.hold, &ns) || ns == 0) {
 		say_error("one: --for %s is no time above 0; write 30s or 500ms", given.hold);
 		return EXIT_USAGE;
@@ -545,11 +341,11 @@ static int cmd_one(int argc, char **argv, char **rest)
 	} else {
 		for (size_t d = 0; d < LENGTH(defaults); d++)
 			failed =
-				failed || add_setting(&request, defaults[d].key, defaults[d].value);
-		failed = failed || add_setting(&request, "mechanism", text);
+				failed || request_add(&request, defaults[d].key, defaults[d].value);
+		failed = failed || request_add(&request, "mechanism", text);
 	}
 	for (size_t s = 0; s < given.setting_count && !failed; s++)
-		failed = add_setting(&request, given.settings[s].key, given.settings[s].value);
+		failed = request_add(&request, given.settings[s].key, given.settings[s].value);
 	if (failed || means_open(&means, config_new(), &request))
 		goto end;
 	if (means.plan->cell_count > 1) {
@@ -559,7 +355,7 @@ static int cmd_one(int argc, char **argv, char **rest)
 		goto end;
 	}
 	if (means.plan->cell_count == 0) {
-		status = nothing_left(means.plan);
+		status = means_nothing_left(means.plan);
 		goto end;
 	}
 	const struct run_one_options options = {
@@ -599,14 +395,6 @@ static const char vs_help[] =
 	"\n"
 	"exit: 0 told; 2 cannot tell, or invalid; 4 a mistake, or a side cannot run here\n";
 
-static const char *given_value(const struct request *request, const char *key)
-{
-	for (size_t s = request->setting_count; s-- > 0;)
-		if (strcmp(request->settings[s].key, key) == 0)
-			return request->settings[s].value;
-	return NULL;
-}
-
 /* Defaults, then the options, then what the side itself says; the plan of its one cell, or NULL
  * after say_error(). */
 static struct plan *plan_side(const struct side *side, const char *text,
@@ -630,7 +418,7 @@ static struct plan *plan_side(const struct side *side, const char *text,
 	if (plan && plan->cell_count + plan->refused_count == 1) {
 		if (plan->cell_count == 1)
 			return plan;
-		nothing_left(plan);
+		means_nothing_left(plan);
 	} else if (plan) {
 		say_error("vs: \"%s\" names %zu cells; a side is one, so name no lists and no "
 			  "wildcards",
@@ -668,7 +456,7 @@ static int measure_sides(const struct plan *a, const struct plan *b, const struc
 	struct versus versus;
 	struct versus_options options = {
 		.budget_s = a->budget_s,
-		.budget_given = gives(given, "budget"),
+		.budget_given = request_value(given, "budget") != NULL,
 		.margin = a->margin,
 		.seed = a->seed,
 		.operations = a->operations,
@@ -704,14 +492,14 @@ static int cmd_vs(int argc, char **argv, char **rest)
 	struct plan *plans[2] = { NULL, NULL };
 	int status = EXIT_USAGE;
 
-	if (read_request(argc, argv, ":m:", vs_options, &given))
+	if (request_read(argc, argv, ":m:", vs_options, &given))
 		return EXIT_USAGE;
 	if (argc - optind < 2) {
 		say_error("vs: which two? toll vs pipe unix-stream; toll vs -h");
 		return EXIT_USAGE;
 	}
 	if (argc - optind > 2 || rest)
-		return superfluous(argv, argc - optind > 2 ? argv[optind + 2] : "--");
+		return request_superfluous(argv, argc - optind > 2 ? argv[optind + 2] : "--");
 	means.place = place_open();
 	means.registry = means.place ? registry_open(given.plugins, given.plugin_count) : NULL;
 	if (!means.registry)
@@ -720,8 +508,9 @@ static int cmd_vs(int argc, char **argv, char **rest)
 		if (side_read(&sides[s], argv[optind + (int)s], means.registry))
 			goto end;
 	const struct side_defaults defaults =
-		sides_defaults(sides, given_value(&given, "wait"),
-			       gives(&given, "placement") || gives(&given, "cpus"), means.registry);
+		sides_defaults(sides, request_value(&given, "wait"),
+			       request_value(&given, "placement") || request_value(&given, "cpus"),
+			       means.registry);
 	for (size_t s = 0; s < LENGTH(sides); s++) {
 		plans[s] = plan_side(&sides[s], argv[optind + (int)s], &defaults, &given, &means);
 		if (!plans[s])
@@ -766,10 +555,10 @@ static int cmd_aa(int argc, char **argv, char **rest)
 	struct aa aa;
 	int status = EXIT_USAGE;
 
-	if (!means.config || read_request(argc, argv, ":m:", options, &given))
+	if (!means.config || request_read(argc, argv, ":m:", options, &given))
 		goto end;
 	if (optind < argc || rest) {
-		superfluous(argv, optind < argc ? argv[optind] : "--");
+		request_superfluous(argv, optind < argc ? argv[optind] : "--");
 		goto end;
 	}
 	means.config->budget_s = 60;
@@ -828,7 +617,7 @@ static int cmd_fit(int argc, char **argv, char **rest)
 		return EXIT_USAGE;
 	}
 	if (optind + 1 < argc)
-		return superfluous(argv, argv[optind + 1]);
+		return request_superfluous(argv, argv[optind + 1]);
 
 	struct result *result = result_read(argv[optind]);
 	if (!result)
@@ -947,7 +736,7 @@ static const char compare_help[] =
 	"exit: 0 fine; 1 slower, under --fail-on; 2 nothing could be told; 3 environments or\n"
 	"margins differ; 4 a mistake, or no such result\n";
 
-enum { MARGIN = 512, VARIES, ONLY, FAIL_ON, STRICT, BISECT, FORMAT, ALL };
+enum { MARGIN = REQUEST_OWN, VARIES, ONLY, FAIL_ON, STRICT, BISECT, FORMAT, ALL };
 
 struct compare_request {
 	const char *varies, *format, *output;
