@@ -70,8 +70,8 @@ static bool number_boots(struct matcher *matcher, enum compare_side side)
 	matcher->boot[side] = boot;
 	for (size_t i = 0; boot && i < n; i++) {
 		size_t earlier = 0;
-		while (earlier < i &&
-		       (matcher->comparison->one_boot || !same_boot(files[earlier], files[i])))
+		while (earlier < i && (matcher->comparison->unit == COMPARE_RUNS ||
+				       !same_boot(files[earlier], files[i])))
 			earlier++;
 		boot[i] = earlier < i ? boot[earlier] : matcher->comparison->boots[side]++;
 	}
@@ -767,7 +767,7 @@ static bool prepare(struct matcher *matcher)
 {
 	bool fine = true;
 
-	matcher->comparison->one_boot = measured_in_one_boot(matcher);
+	matcher->comparison->unit = measured_in_one_boot(matcher) ? COMPARE_RUNS : COMPARE_BOOTS;
 	for (unsigned side = 0; side < COMPARE_SIDES; side++) {
 		size_t workers = 0;
 		for (size_t f = 0; f < matcher->file_count[side]; f++)
@@ -778,17 +778,49 @@ static bool prepare(struct matcher *matcher)
 	return fine && list_entries(matcher);
 }
 
-static bool conclude(struct matcher *matcher)
+size_t compare_misfires(size_t cells)
 {
-	struct comparison *comparison = matcher->comparison;
+	unsigned most = 0;
 
-	if (!compare_boots(matcher) || !take_rows(matcher) || !decide(comparison) ||
-	    !find_detectable(comparison) || !find_shift(comparison))
+	while (most < cells && gsl_cdf_binomial_P(most, q, (unsigned)cells) < 0.99)
+		most++;
+	return most;
+}
+
+static void make_all_invalid(struct comparison *comparison)
+{
+	const struct compare_hidden *hidden = &comparison->hidden;
+
+	for (size_t i = 0; i < comparison->row_count; i++) {
+		struct verdict *verdict = &comparison->rows[i].verdict;
+		struct interval log_ratio = verdict->log_ratio;
+
+		make_invalid(verdict);
+		verdict->log_ratio = log_ratio;
+		snprintf(verdict->why, sizeof verdict->why,
+			 "the machine called %zu of %zu hidden identical cells different, over the "
+			 "%zu that chance allows",
+			 hidden->misfires, hidden->cells, hidden->most);
+	}
+}
+
+bool comparison_conclude(struct comparison *comparison)
+{
+	comparison->hidden.most = compare_misfires(comparison->hidden.cells);
+	if (comparison->hidden.misfires > comparison->hidden.most)
+		make_all_invalid(comparison);
+	if (!find_detectable(comparison) || !find_shift(comparison))
 		return false;
 	for (size_t i = 0; i < comparison->row_count; i++)
 		comparison->count[comparison->rows[i].verdict.kind]++;
 	qsort(comparison->rows, comparison->row_count, sizeof *comparison->rows, by_weight);
 	return true;
+}
+
+static bool conclude(struct matcher *matcher)
+{
+	return compare_boots(matcher) && take_rows(matcher) && decide(matcher->comparison) &&
+	       comparison_conclude(matcher->comparison);
 }
 
 static void matcher_free(struct matcher *matcher)

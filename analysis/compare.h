@@ -18,14 +18,18 @@ struct compare_options {
 	const char *only; /* a pattern of fnmatch(3) that keys have to match; NULL: all */
 };
 
+/* What one value of a verdict stands for. */
+enum compare_unit { COMPARE_BOOTS, COMPARE_RUNS, COMPARE_PAIRS };
+
 struct compare_row { /* a cell in one host state */
 	const struct result_cell *cell;
 	enum host_state state;
-	struct verdict verdict; /* more: boots a side */
+	struct verdict verdict; /* more: boots, runs (a side) or pairs */
 	bool too_few_boots;
+	bool alternating;              /* pairs: worker by worker, not turn by turn */
 	size_t workers[COMPARE_SIDES]; /* that count */
 	size_t failed[COMPARE_SIDES];  /* of the cell, in whatever state */
-	size_t boots[COMPARE_SIDES];   /* that hold workers that count */
+	size_t boots[COMPARE_SIDES];   /* units (pairs too) that hold workers that count */
 	double ns[COMPARE_SIDES];      /* per operation: exp of the trimmed mean of logs; NaN */
 	double detectable; /* ln of the change that is found 9 times in 10; NaN: cannot be said */
 };
@@ -46,13 +50,22 @@ struct compare_left_out { /* workers of a state that is not compared */
 	size_t workers, of;
 };
 
+/* The gate's own check: identical cells under hidden labels, tested at 5 % like the others. */
+struct compare_hidden {
+	size_t cells, pairs;   /* that were tested; of the one with the fewest */
+	size_t misfires, most; /* called different; beyond most the gate is invalid */
+};
+
 struct comparison {
+	enum compare_unit unit;
 	double margin;
-	double margin_of_files; /* NaN where they differ */
-	bool margin_afterwards; /* it is not the one that the files hold */
-	bool one_boot; /* it measured all of both sides: what is said of boots is said of runs */
-	size_t boots[COMPARE_SIDES];
-	struct compare_row *rows; /* slower, faster, invalid, can't tell, same; each by size */
+	double margin_of_files;      /* NaN where they differ */
+	bool margin_afterwards;      /* it is not the one that the files hold */
+	size_t boots[COMPARE_SIDES]; /* units; 0 where they are pairs */
+	struct compare_hidden hidden;
+	unsigned looks; /* at pairs while they were measured */
+	double spent;               /* of the error rate, by all looks so far */
+	struct compare_row *rows;   /* slower, faster, invalid, can't tell, same; each by size */
 	size_t row_count, count[VERDICT_INVALID + 1];
 	struct compare_lone *lone; /* by key */
 	size_t lone_count;
@@ -71,6 +84,12 @@ struct comparison *compare_of(const struct result *const old[], size_t n_old,
 			      const struct result *const fresh[], size_t n_new,
 			      const struct compare_options *options, int *status);
 void comparison_free(struct comparison *comparison);
+/* What is said of all rows together, from the rows: shift, detectable change, counts, order; when
+ * the hidden cells misfire every row is made invalid before. false: out of memory. */
+bool comparison_conclude(struct comparison *comparison);
+/* Identical cells of which so many may be called different at 5 % before a gate is invalid: the
+ * binomial limit of 99 %. */
+size_t compare_misfires(size_t cells);
 
 struct compare_gate {
 	bool fail_on_slower;

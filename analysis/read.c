@@ -12,21 +12,14 @@
 #include <unistd.h>
 
 #include "../bench/say.h"
-#include "lines.h"
 #include "member.h"
+#include "objects.h"
 #include "statistics.h"
 
 enum { SCHEMA = 1, CPU_MOST = 1 << 20, TEXT_MOST = 8192 };
 /* What a reader's memory and patience are for: ten times the largest plan and the longest run that
- * make sense. Tables are laid out as cells × sizes, and JSON takes up to 250 bytes a value. */
-enum {
-	CELLS_MOST = 200000,
-	GRID_MOST = 4000000,
-	WORKERS_MOST = 1000000,
-	TURNS_MOST = 64000000,
-	GROUPS_MOST = 1000000, /* objects and arrays of one line */
-	VALUES_MOST = 8000000
-};
+ * make sense. Tables are laid out as cells × sizes. */
+enum { CELLS_MOST = 200000, GRID_MOST = 4000000, WORKERS_MOST = 1000000, TURNS_MOST = 64000000 };
 
 /* Beyond any time, count or size that means something: thirty years in nanoseconds. */
 static const double number_most = 1e18;
@@ -40,52 +33,50 @@ struct reader {
 
 /* --- header ----------------------------------------------------------------------------------- */
 
-static bool read_cpus(const struct reader *reader, const json_t *object, struct cell *cell)
+static bool read_cpus(const struct spot *spot, const json_t *object, struct cell *cell)
 {
 	json_t *cpus;
 
-	if (!member_array(&reader->spot, object, "cpus", REQUIRED, &cpus))
+	if (!member_array(spot, object, "cpus", REQUIRED, &cpus))
 		return false;
 	if (json_array_size(cpus) != cell->peers)
-		return member_wrong(&reader->spot, "cpus", "%zu of them for %u peers",
-				    json_array_size(cpus), cell->peers);
+		return member_wrong(spot, "cpus", "%zu of them for %u peers", json_array_size(cpus),
+				    cell->peers);
 	for (size_t i = 0; i < json_array_size(cpus); i++) {
 		const json_t *value = json_array_get(cpus, i);
 		double cpu = 0;
-		if (!member_check_number(&reader->spot, "cpus", value, 0, CPU_MOST, &cpu))
+		if (!member_check_number(spot, "cpus", value, 0, CPU_MOST, &cpu))
 			return false;
 		if (!json_is_integer(value))
-			return member_wrong(&reader->spot, "cpus", "not a whole number");
+			return member_wrong(spot, "cpus", "not a whole number");
 		cell->cpus[i] = (int)cpu;
 	}
 	return true;
 }
 
 /* The wait, its class and its idle: three members that have to agree. */
-static bool read_wait(const struct reader *reader, const json_t *object, struct cell *cell)
+static bool read_wait(const struct spot *spot, const json_t *object, struct cell *cell)
 {
 	static const char *const classes[] = { "sleeping", "spinning" };
 	static const char *const idles[] = { "", "awake", "sleep" };
 	char wait[64];
 	unsigned class = 0, idle = IDLE_NONE;
 
-	if (!member_text(&reader->spot, object, "wait", REQUIRED, wait, sizeof wait))
+	if (!member_text(spot, object, "wait", REQUIRED, wait, sizeof wait))
 		return false;
 	if (cell_wait_parse(wait, &cell->wait, &cell->hybrid_ns))
-		return member_wrong(&reader->spot, "wait", "no wait is called \"%s\"", wait);
-	if (!member_word(&reader->spot, object, "wait_class", REQUIRED, classes, 2, &class))
+		return member_wrong(spot, "wait", "no wait is called \"%s\"", wait);
+	if (!member_word(spot, object, "wait_class", REQUIRED, classes, 2, &class))
 		return false;
 	if ((class == 1) != cell_spins(cell))
-		return member_wrong(&reader->spot, "wait_class", "%s is not %s", wait,
-				    classes[class]);
-	if (!member_word(&reader->spot, object, "idle", OPTIONAL, idles, 3, &idle))
+		return member_wrong(spot, "wait_class", "%s is not %s", wait, classes[class]);
+	if (!member_word(spot, object, "idle", OPTIONAL, idles, 3, &idle))
 		return false;
 	cell->idle = idle;
 	return true;
 }
 
-static bool read_cell(const struct reader *reader, const json_t *object, size_t index,
-		      struct result_cell *out)
+bool read_cell(const struct spot *spot, const json_t *object, size_t index, struct result_cell *out)
 {
 	static const char *const touches[] = { "header", "all" };
 	static const char *const peers_are[] = { "processes", "threads" };
@@ -98,37 +89,33 @@ static bool read_cell(const struct reader *reader, const json_t *object, size_t 
 	char key[CELL_KEY];
 
 	cell->id = (unsigned)index;
-	if (!member_integer(&reader->spot, object, "id", REQUIRED, 0, CELLS_MOST, &id))
+	if (!member_integer(spot, object, "id", REQUIRED, 0, CELLS_MOST, &id))
 		return false;
 	if ((size_t)id != index)
-		return member_wrong(&reader->spot, "id", "%lld is not its place, %zu",
-				    (long long)id, index);
-	if (!member_text(&reader->spot, object, "key", REQUIRED, out->key, sizeof out->key) ||
-	    !member_text(&reader->spot, object, "mechanism", REQUIRED, cell->mechanism,
-			 CELL_NAME) ||
-	    !member_text(&reader->spot, object, "options", OPTIONAL, cell->options, CELL_OPTIONS) ||
-	    !member_text(&reader->spot, object, "pattern", REQUIRED, cell->pattern, CELL_NAME) ||
-	    !member_text(&reader->spot, object, "pattern_options", OPTIONAL, cell->pattern_options,
+		return member_wrong(spot, "id", "%lld is not its place, %zu", (long long)id, index);
+	if (!member_text(spot, object, "key", REQUIRED, out->key, sizeof out->key) ||
+	    !member_text(spot, object, "mechanism", REQUIRED, cell->mechanism, CELL_NAME) ||
+	    !member_text(spot, object, "options", OPTIONAL, cell->options, CELL_OPTIONS) ||
+	    !member_text(spot, object, "pattern", REQUIRED, cell->pattern, CELL_NAME) ||
+	    !member_text(spot, object, "pattern_options", OPTIONAL, cell->pattern_options,
 			 CELL_OPTIONS) ||
-	    !member_text(&reader->spot, object, "placement", REQUIRED, cell->placement,
-			 CELL_NAME) ||
-	    !member_integer(&reader->spot, object, "peers", REQUIRED, 1, CELL_MOST_PEERS, &peers))
+	    !member_text(spot, object, "placement", REQUIRED, cell->placement, CELL_NAME) ||
+	    !member_integer(spot, object, "peers", REQUIRED, 1, CELL_MOST_PEERS, &peers))
 		return false;
 	cell->peers = (unsigned)peers;
-	if (!read_cpus(reader, object, cell) ||
-	    !member_integer(&reader->spot, object, "size", REQUIRED, 1, (json_int_t)1 << 50,
-			    &size) ||
-	    !member_integer(&reader->spot, object, "depth", OPTIONAL, 0, INT_MAX, &depth) ||
-	    !member_unsigned(&reader->spot, object, "slots", OPTIONAL, &cell->slots) ||
-	    !read_wait(reader, object, cell) ||
-	    !member_boolean(&reader->spot, object, "copy", REQUIRED, &cell->copy) ||
-	    !member_word(&reader->spot, object, "touch", REQUIRED, touches, 2, &touch) ||
-	    !member_word(&reader->spot, object, "peers_are", REQUIRED, peers_are, 2, &threads) ||
-	    !member_unsigned(&reader->spot, object, "replica", OPTIONAL, &cell->replica) ||
-	    !member_boolean(&reader->spot, object, "sequential", OPTIONAL, &cell->sequential) ||
-	    !member_word(&reader->spot, object, "quantity", REQUIRED, quantities, 2, &quantity) ||
-	    !member_number(&reader->spot, object, "messages", REQUIRED, 0, 1e12, &out->messages) ||
-	    !member_number(&reader->spot, object, "bytes", REQUIRED, 0, number_most, &out->bytes))
+	if (!read_cpus(spot, object, cell) ||
+	    !member_integer(spot, object, "size", REQUIRED, 1, (json_int_t)1 << 50, &size) ||
+	    !member_integer(spot, object, "depth", OPTIONAL, 0, INT_MAX, &depth) ||
+	    !member_unsigned(spot, object, "slots", OPTIONAL, &cell->slots) ||
+	    !read_wait(spot, object, cell) ||
+	    !member_boolean(spot, object, "copy", REQUIRED, &cell->copy) ||
+	    !member_word(spot, object, "touch", REQUIRED, touches, 2, &touch) ||
+	    !member_word(spot, object, "peers_are", REQUIRED, peers_are, 2, &threads) ||
+	    !member_unsigned(spot, object, "replica", OPTIONAL, &cell->replica) ||
+	    !member_boolean(spot, object, "sequential", OPTIONAL, &cell->sequential) ||
+	    !member_word(spot, object, "quantity", REQUIRED, quantities, 2, &quantity) ||
+	    !member_number(spot, object, "messages", REQUIRED, 0, 1e12, &out->messages) ||
+	    !member_number(spot, object, "bytes", REQUIRED, 0, number_most, &out->bytes))
 		return false;
 	cell->size = (uint64_t)size;
 	cell->depth = (int)depth;
@@ -138,11 +125,11 @@ static bool read_cell(const struct reader *reader, const json_t *object, size_t 
 
 	/* Only the key knows whether the number of peers is the pattern's own. */
 	if (cell_parse(&parsed, out->key, &why))
-		return member_wrong(&reader->spot, "key", "%s", why);
+		return member_wrong(spot, "key", "%s", why);
 	cell->peers_named = parsed.peers_named;
 	if (strcmp(cell_key(cell, key, sizeof key), out->key) != 0)
-		return member_wrong(&reader->spot, "key",
-				    "\"%s\", but the other members say \"%s\"", out->key, key);
+		return member_wrong(spot, "key", "\"%s\", but the other members say \"%s\"",
+				    out->key, key);
 	return true;
 }
 
@@ -201,7 +188,7 @@ static bool read_cells(struct reader *reader, const json_t *plan)
 		struct result_cell *cell = &result->cells[i];
 		fine = (json_is_object(value) ||
 			member_wrong(&reader->spot, "", "not an object")) &&
-		       read_cell(reader, value, i, cell);
+		       read_cell(&reader->spot, value, i, cell);
 		if (fine && json_object_get(keys, cell->key))
 			fine = member_wrong(&reader->spot, "key", "\"%s\" is there twice",
 					    cell->key);
@@ -635,101 +622,27 @@ static bool read_object(struct reader *reader, json_t *object)
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-/* Whether JSON of this text stays within bounds; what stands in strings counts too. */
-static bool check_weight(const struct reader *reader, const char *line, size_t length)
+static bool take_object(void *context, json_t *object)
 {
-	size_t groups = 0, values = 0;
-
-	for (size_t i = 0; i < length; i++) {
-		groups += line[i] == '[' || line[i] == '{';
-		values += line[i] == ',';
-	}
-	if (groups <= GROUPS_MOST && values <= VALUES_MOST)
-		return true;
-	say_error("%s:%lu: a line of over %d %s; not a result of toll", reader->spot.path,
-		  reader->spot.line, groups > GROUPS_MOST ? GROUPS_MOST : VALUES_MOST,
-		  groups > GROUPS_MOST ? "objects and arrays" : "values");
-	return false;
-}
-
-static bool read_lines(struct reader *reader, struct lines *lines)
-{
-	struct result *result = reader->result;
-	char *line;
-	size_t length;
-	bool whole;
-	int status;
-
-	while ((status = lines_next(lines, &line, &length, &whole)) > 0) {
-		json_error_t error;
-		reader->spot.line++;
-		if (!check_weight(reader, line, length))
-			return false;
-		json_t *object =
-			whole ? json_loadb(line, length, JSON_REJECT_DUPLICATES, &error) : NULL;
-		if (object) {
-			bool fine = read_object(reader, object);
-			json_decref(object);
-			if (!fine)
-				return false;
-			continue;
-		}
-		if (whole && json_error_code(&error) == json_error_out_of_memory)
-			return member_out_of_memory(&reader->spot);
-		if (!whole || lines_at_end(lines)) {
-			if (!result->header) {
-				say_error(
-					"%s:%lu: not a result of toll, or its header was cut short",
-					reader->spot.path, reader->spot.line);
-				return false;
-			}
-			result->truncated = true;
-			break;
-		}
-		say_error("%s:%lu: %s (column %d: %s)", reader->spot.path, reader->spot.line,
-			  result->header ? "not JSON" : "not a result of toll", error.column,
-			  error.text);
-		return false;
-	}
-	if (status < 0) {
-		if (errno == EFBIG)
-			say_error("%s:%lu: a line over %d MiB; not a result of toll",
-				  reader->spot.path, reader->spot.line + 1, LINES_MOST >> 20);
-		else
-			say_error("%s: %s", reader->spot.path, strerror(errno));
-		return false;
-	}
-	if (!result->header) {
-		say_error("%s: empty; it holds no run", reader->spot.path);
-		return false;
-	}
-	return index_workers(reader);
+	return read_object(context, object);
 }
 
 struct result *result_read(const char *path)
 {
-	bool from_input = !strcmp(path, "-");
-	struct reader reader = { .spot.path = from_input ? "standard input" : path };
-	struct lines lines = { .fd = from_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC) };
-
-	if (lines.fd < 0) {
-		say_error("%s: %s", path, strerror(errno));
-		return NULL;
-	}
+	struct reader reader = { .spot.path = strcmp(path, "-") ? path : "standard input" };
 	struct result *result = calloc(1, sizeof *result);
 	bool fine = false;
+
 	if (result) {
 		reader.result = result;
 		snprintf(result->path, sizeof result->path, "%s", path);
 		result->texts = json_object();
 	}
 	if (result && result->texts)
-		fine = read_lines(&reader, &lines);
+		fine = objects_read(&reader.spot, path, take_object, &reader, &result->truncated) &&
+		       index_workers(&reader);
 	else
 		member_out_of_memory(&reader.spot);
-	free(lines.data);
-	if (!from_input)
-		close(lines.fd);
 	if (!fine) {
 		result_free(result);
 		return NULL;

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "../bench/cell.h"
+#include "member.h"
 
 enum host_state { STATE_NONE, STATE_NEAR, STATE_FAR, STATE_COUNT };
 enum quantity { QUANTITY_RTT, QUANTITY_MESSAGE };
@@ -72,6 +73,10 @@ struct result {
  * file: clean them before they reach a terminal or a page. */
 struct result *result_read(const char *path);
 void result_free(struct result *result);
+
+/* One of header.plan.cells, which has to say that this index is its own. false after say_error(). */
+bool read_cell(const struct spot *spot, const json_t *object, size_t index,
+	       struct result_cell *out);
 
 /* Text of header.host.NAME ("kernel", "limits.nofile") for people, "-" when null or missing. Valid
  * until the result is freed. */

@@ -265,7 +265,9 @@ extern char **environ;
 
 static bool start_worker(struct block *b, unsigned index)
 {
-	const struct registry *registry = b->options->registry;
+	const struct registry *registry = b->options->registries && index < b->n
+						  ? b->options->registries[index]
+						  : b->options->registry;
 	const char *argv[8 + 2 * REGISTRY_MOST_PLUGINS];
 	char slot[16], padding[PADDING_MOST + 16];
 	size_t argc = 0, variables = 0;

@@ -12,6 +12,8 @@
 
 struct block_options {
 	const struct registry *registry;
+	/* each cell's own, for toll-worker programs side by side; NULL: registry for all */
+	const struct registry *const *registries;
 	double ticks_per_ns;
 	uint64_t seed;   /* of the order and of each worker's random offsets */
 	unsigned cycles; /* turns of each worker; at most BLOCK_MOST_CYCLES */

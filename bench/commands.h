@@ -11,6 +11,8 @@
 #define TOLL_VERSION "0.1.0"
 #endif
 
+enum { SIGNALLED = 128 }; /* plus the signal's number: the exit status of what a signal ended */
+
 struct command {
 	const char *name, *about;
 	const char *help; /* one screen */
@@ -28,6 +30,8 @@ extern bool command_printed_json;
 int command_option(int argc, char **argv, const char *letters, const struct option options[],
 		   int *index);
 
+extern const char compare_help[];
+int cmd_compare(int argc, char **argv, char **rest);
 extern const char list_help[];
 int cmd_list(int argc, char **argv, char **rest);
 

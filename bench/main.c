@@ -11,12 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../analysis/compare.h"
-#include "../analysis/environment.h"
 #include "../analysis/fit.h"
 #include "../analysis/level.h"
 #include "../analysis/read.h"
-#include "../reports/compare_print.h"
 #include "../reports/report.h"
 #include "aa.h"
 #include "block.h"
@@ -32,8 +29,6 @@
 #include "versus.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
-
-enum { SIGNALLED = 128 }; /* plus the signal's number: the exit status of what a signal ended */
 
 bool command_printed_json;
 
@@ -61,6 +56,7 @@ static const struct option one_options[] = {
 };
 static const struct option vs_options[] = {
 	CELL_OPTIONS_TABLE,
+	{ "mechanism", required_argument, NULL, KEY },
 	{ "budget", required_argument, NULL, KEY },
 	{ "margin", required_argument, NULL, KEY },
 	{ "pairs", required_argument, NULL, PAIRS },
@@ -380,6 +376,8 @@ static const char vs_help[] =
 	"behind it: a size, a wait, a placement, a pattern, or NAME=VALUE as in a cell's key,\n"
 	"      toll vs pipe unix-stream           toll vs pipe/4K pipe/64K\n"
 	"      toll vs ring/yield ring/block      toll vs ring ring/copy=on --size 1K\n"
+	"Two toll-worker programs are sides as well, and --mechanism says what they play [pipe]:\n"
+	"      toll vs ../before/build/toll-worker build/toll-worker --mechanism ring\n"
 	"What a side does not say comes from these, one value each:\n"
 	"      --pattern NAME [pingpong]     --size BYTES [64]        --wait NAME [block]\n"
 	"      --placement NAME [same-cpu; across where it must be] or --cpus 2,5\n"
@@ -399,7 +397,7 @@ static const char vs_help[] =
  * after say_error(). */
 static struct plan *plan_side(const struct side *side, const char *text,
 			      const struct side_defaults *defaults, const struct request *given,
-			      const struct means *means)
+			      const struct registry *registry, const struct place *place)
 {
 	struct config *config = config_new();
 	struct plan *plan = NULL;
@@ -413,7 +411,7 @@ static struct plan *plan_side(const struct side *side, const char *text,
 	if (!failed && !config->budget_given)
 		config->budget_s = 5;
 	if (!failed)
-		plan = plan_make(config, means->registry, means->place);
+		plan = plan_make(config, registry, place);
 	config_free(config);
 	if (plan && plan->cell_count + plan->refused_count == 1) {
 		if (plan->cell_count == 1)
@@ -450,9 +448,21 @@ static int verdict_status(const struct versus *versus)
 		       : EXIT_FINE;
 }
 
-static int measure_sides(const struct plan *a, const struct plan *b, const struct request *given,
-			 const struct means *means)
+/* What two sides are made of. */
+struct rivals {
+	const char *text[2];    /* a side as it is to be read */
+	const char *program[2]; /* toll-worker programs; NULL: this toll's own */
+	struct side side[2];
+	struct place *place;
+	struct registry *registry[2];
+	struct plan *plan[2]; /* of one cell each */
+};
+
+static int measure_rivals(const struct rivals *rivals, const struct request *given)
 {
+	const struct plan *a = rivals->plan[0];
+	const struct plan_cell *x = &a->cells[0], *y = &rivals->plan[1]->cells[0];
+	const struct registry *const registries[] = { rivals->registry[0], rivals->registry[1] };
 	struct versus versus;
 	struct versus_options options = {
 		.budget_s = a->budget_s,
@@ -461,7 +471,6 @@ static int measure_sides(const struct plan *a, const struct plan *b, const struc
 		.seed = a->seed,
 		.operations = a->operations,
 	};
-	const struct plan_cell *x = &a->cells[0], *y = &b->cells[0];
 
 	if (strcmp(x->quantity, y->quantity) != 0) {
 		say_error("vs: %s takes %s and %s takes %s: times of different things have no "
@@ -472,10 +481,11 @@ static int measure_sides(const struct plan *a, const struct plan *b, const struc
 	}
 	if (given->pairs && read_pairs(given->pairs, &options.pairs))
 		return EXIT_USAGE;
-	if (!run_on_this_machine(means->place))
+	if (!run_on_this_machine(rivals->place))
 		return EXIT_USAGE;
-	int status = versus_run(&options, x, y, means->registry, &versus);
+	int status = versus_run(&options, x, y, registries, &versus);
 	versus.aa = aa_last();
+	memcpy(versus.program, rivals->program, sizeof versus.program);
 	if (status == EXIT_FINE) {
 		status = versus_print(&versus, say_json) ? EXIT_USAGE : verdict_status(&versus);
 		command_printed_json = say_json && status != EXIT_USAGE;
@@ -484,13 +494,80 @@ static int measure_sides(const struct plan *a, const struct plan *b, const struc
 	return status;
 }
 
+/* A path of something that can be run; a side such as pipe/4K is no such thing. */
+static bool is_program(const char *text)
+{
+	struct stat status;
+
+	return strchr(text, '/') && access(text, X_OK) == 0 && stat(text, &status) == 0 &&
+	       S_ISREG(status.st_mode);
+}
+
+/* Which sides are programs, and what is played. 0, or -1 after say_error(). */
+static int read_rivals(struct rivals *rivals, char **words, const struct request *given)
+{
+	const char *mechanism = request_value(given, "mechanism");
+	bool program[] = { is_program(words[0]), is_program(words[1]) };
+
+	if (program[0] != program[1]) {
+		say_error(
+			"vs: %s is a program and %s is none; give two toll-worker programs, or two "
+			"variants",
+			words[program[1]], words[program[0]]);
+		return -1;
+	}
+	if (mechanism && !program[0]) {
+		say_error(
+			"vs: --mechanism says what two toll-worker programs play; here A and B are "
+			"the mechanisms");
+		return -1;
+	}
+	for (size_t s = 0; s < 2; s++) {
+		rivals->program[s] = program[s] ? words[s] : NULL;
+		rivals->text[s] = !program[s] ? words[s] : mechanism ? mechanism : "pipe";
+	}
+	return 0;
+}
+
+/* 0, or -1 after say_error(); in both cases rivals_close() is due. */
+static int rivals_open(struct rivals *rivals, const struct request *given)
+{
+	rivals->place = place_open();
+	if (!rivals->place)
+		return -1;
+	for (size_t s = 0; s < 2; s++) {
+		rivals->registry[s] = registry_open_worker(rivals->program[s], given->plugins,
+							   given->plugin_count);
+		if (!rivals->registry[s] ||
+		    side_read(&rivals->side[s], rivals->text[s], rivals->registry[s]))
+			return -1;
+	}
+	const struct side_defaults defaults =
+		sides_defaults(rivals->side, request_value(given, "wait"),
+			       request_value(given, "placement") || request_value(given, "cpus"),
+			       rivals->registry[0]);
+	for (size_t s = 0; s < 2; s++) {
+		rivals->plan[s] = plan_side(&rivals->side[s], rivals->text[s], &defaults, given,
+					    rivals->registry[s], rivals->place);
+		if (!rivals->plan[s])
+			return -1;
+	}
+	return 0;
+}
+
+static void rivals_close(struct rivals *rivals)
+{
+	for (size_t s = 0; s < 2; s++) {
+		plan_free(rivals->plan[s]);
+		registry_close(rivals->registry[s]);
+	}
+	place_close(rivals->place);
+}
+
 static int cmd_vs(int argc, char **argv, char **rest)
 {
 	struct request given = { .setting_count = 0 };
-	struct means means = { .config = NULL };
-	struct side sides[2];
-	struct plan *plans[2] = { NULL, NULL };
-	int status = EXIT_USAGE;
+	struct rivals rivals = { .place = NULL };
 
 	if (request_read(argc, argv, ":m:", vs_options, &given))
 		return EXIT_USAGE;
@@ -500,27 +577,11 @@ static int cmd_vs(int argc, char **argv, char **rest)
 	}
 	if (argc - optind > 2 || rest)
 		return request_superfluous(argv, argc - optind > 2 ? argv[optind + 2] : "--");
-	means.place = place_open();
-	means.registry = means.place ? registry_open(given.plugins, given.plugin_count) : NULL;
-	if (!means.registry)
-		goto end;
-	for (size_t s = 0; s < LENGTH(sides); s++)
-		if (side_read(&sides[s], argv[optind + (int)s], means.registry))
-			goto end;
-	const struct side_defaults defaults =
-		sides_defaults(sides, request_value(&given, "wait"),
-			       request_value(&given, "placement") || request_value(&given, "cpus"),
-			       means.registry);
-	for (size_t s = 0; s < LENGTH(sides); s++) {
-		plans[s] = plan_side(&sides[s], argv[optind + (int)s], &defaults, &given, &means);
-		if (!plans[s])
-			goto end;
-	}
-	status = measure_sides(plans[0], plans[1], &given, &means);
-end:
-	plan_free(plans[0]);
-	plan_free(plans[1]);
-	means_close(&means);
+	if (read_rivals(&rivals, argv + optind, &given))
+		return EXIT_USAGE;
+	int status = rivals_open(&rivals, &given) ? EXIT_USAGE : measure_rivals(&rivals, &given);
+
+	rivals_close(&rivals);
 	return status;
 }
 
@@ -710,300 +771,6 @@ static int cmd_report(int argc, char **argv, char **rest)
 		status = print_json(argc - optind == 1 ? json_incref(json_array_get(written, 0))
 						       : json_pack("{s:O}", "reports", written));
 	json_decref(written);
-	return status;
-}
-
-/* --- toll compare --------------------------------------------------------------------------- */
-
-static const char compare_help[] =
-	"toll compare OLD NEW, or OLD… -- NEW…   a verdict per cell: same, faster, slower\n"
-	"\n"
-	"Nothing is measured: the files are what toll run wrote. 5 boots a side (two kernels), a\n"
-	"file each, give a verdict, and fewer give estimates. In one boot it takes 5 runs a side,\n"
-	"in turns: old, new, old, new. (toll vs tells in seconds.) Options stand before --.\n"
-	"\n"
-	"      --margin 2%            what does not matter [that of the files]\n"
-	"      --varies kernel,…      parts of the environment that may differ\n"
-	"      --only 'pipe/*'        cells whose key matches; a star stands for anything\n"
-	"      --fail-on slower       status 1 when a cell is slower; slower:3% by 3 % or more\n"
-	"      --strict               status 2 when any cell is can't tell or invalid\n"
-	"      --bisect               status 125 instead of 2 and 3, for git bisect run\n"
-	"      --format FORMAT        text, json, csv, md (a merge request's comment), junit\n"
-	"  -o, --output FILE          where the format goes [standard output]\n"
-	"      --all                  list every cell that is the same, too\n"
-	"      --json                 as JSON\n"
-	"\n"
-	"exit: 0 fine; 1 slower, under --fail-on; 2 nothing could be told; 3 environments or\n"
-	"margins differ; 4 a mistake, or no such result\n";
-
-enum { MARGIN = REQUEST_OWN, VARIES, ONLY, FAIL_ON, STRICT, BISECT, FORMAT, ALL };
-
-struct compare_request {
-	const char *varies, *format, *output;
-	struct compare_options options;
-	struct compare_gate gate;
-	bool bisect, all;
-	char **files[COMPARE_SIDES];
-	size_t file_count[COMPARE_SIDES];
-};
-
-static int read_fail_on(struct compare_gate *gate, const char *text)
-{
-	static const char word[] = "slower";
-
-	gate->fail_on_slower = true;
-	gate->least = 0;
-	if (strncmp(text, word, strlen(word)) == 0) {
-		text += strlen(word);
-		if (!*text || (*text == ':' && !config_parse_margin(text + 1, &gate->least)))
-			return 0;
-	}
-	say_error("--fail-on: write slower, or slower:3%% with a share from 0.01%% to 50%%");
-	return -1;
-}
-
-static int read_format(const char *format)
-{
-	for (size_t f = 0; f < compare_format_count; f++)
-		if (strcmp(compare_formats[f], format) == 0)
-			return 0;
-	const char *nearest = say_nearest(format, compare_formats, compare_format_count);
-	say_error(
-		"--format: no format called \"%s\"%s%s%s; there are text, json, csv, md and junit",
-		format, nearest ? ", the nearest is \"" : "", nearest ? nearest : "",
-		nearest ? "\"" : "");
-	return -1;
-}
-
-/* OLD NEW, or OLD… -- NEW…. 0, or -1 after say_error(). */
-static int read_sides(struct compare_request *request, int argc, char **argv, char **rest)
-{
-	size_t given = (size_t)(argc - optind), behind = 0;
-
-	while (rest && rest[behind])
-		behind++;
-	if (given == 0 || (rest && behind == 0)) {
-		say_error("compare: which results? toll compare OLD NEW, or OLD… -- NEW…; "
-			  "toll compare -h");
-		return -1;
-	}
-	if (!rest && given != 2) {
-		say_error("compare: %zu file%s, and nothing says which are new; put -- before the "
-			  "new ones",
-			  given, given == 1 ? "" : "s");
-		return -1;
-	}
-	request->files[COMPARE_OLD] = argv + optind;
-	request->file_count[COMPARE_OLD] = rest ? given : 1;
-	request->files[COMPARE_NEW] = rest ? rest : argv + optind + 1;
-	request->file_count[COMPARE_NEW] = rest ? behind : 1;
-	return 0;
-}
-
-static int read_compare(int argc, char **argv, char **rest, struct compare_request *request)
-{
-	static const struct option options[] = {
-		{ "margin", required_argument, NULL, MARGIN },
-		{ "varies", required_argument, NULL, VARIES },
-		{ "only", required_argument, NULL, ONLY },
-		{ "fail-on", required_argument, NULL, FAIL_ON },
-		{ "strict", no_argument, NULL, STRICT },
-		{ "bisect", no_argument, NULL, BISECT },
-		{ "format", required_argument, NULL, FORMAT },
-		{ "output", required_argument, NULL, OUTPUT },
-		{ "all", no_argument, NULL, ALL },
-		{ "json", no_argument, NULL, JSON },
-		{ NULL, 0, NULL, 0 },
-	};
-	int option, index;
-
-	while ((option = command_option(argc, argv, ":o:", options, &index)) != -1) {
-		switch (option) {
-		case MARGIN:
-			if (config_parse_margin(optarg, &request->options.margin)) {
-				say_error("--margin: \"%s\" is no margin from 0.01%% to 50%%; "
-					  "write 2%% or 0.02",
-					  optarg);
-				return -1;
-			}
-			break;
-		case VARIES:
-			request->varies = optarg;
-			break;
-		case ONLY:
-			request->options.only = optarg;
-			break;
-		case FAIL_ON:
-			if (read_fail_on(&request->gate, optarg))
-				return -1;
-			break;
-		case STRICT:
-			request->gate.strict = true;
-			break;
-		case BISECT:
-			request->bisect = true;
-			break;
-		case FORMAT:
-			if (read_format(optarg))
-				return -1;
-			request->format = optarg;
-			break;
-		case 'o':
-		case OUTPUT:
-			request->output = optarg;
-			break;
-		case ALL:
-			request->all = true;
-			break;
-		case JSON: /* main() has seen it */
-			break;
-		default:
-			return -1;
-		}
-	}
-	if (say_json && request->format && !request->output &&
-	    strcmp(request->format, "json") != 0) {
-		say_error("compare: --json and --format %s both want standard output; add -o FILE",
-			  request->format);
-		return -1;
-	}
-	return read_sides(request, argc, argv, rest);
-}
-
-/* A report that took the place of a result would be the end of that result. */
-static bool is_input(const struct compare_report *report, const char *path)
-{
-	struct stat output, input;
-
-	for (unsigned side = 0; side < COMPARE_SIDES && !stat(path, &output); side++)
-		for (size_t f = 0; f < report->file_count[side]; f++)
-			if (!stat(report->files[side][f]->path, &input) &&
-			    input.st_dev == output.st_dev && input.st_ino == output.st_ino)
-				return true;
-	return false;
-}
-
-/* Whole or not at all, as far as a file that others may write to can be. 0, or -1 after
- * say_error(). */
-static int write_comparison(const struct compare_report *report, const char *format,
-			    const char *path)
-{
-	char *text = NULL;
-	size_t bytes;
-	FILE *memory = open_memstream(&text, &bytes), *file = NULL;
-	int failed = -1;
-
-	if (is_input(report, path)) {
-		say_error("%s is one of the results; give -o another name", path);
-		goto end;
-	}
-	failed = memory ? compare_print(memory, report, format) : -1;
-	failed = memory && fclose(memory) ? -1 : failed;
-	memory = NULL;
-	if (failed) {
-		say_error("out of memory");
-		goto end;
-	}
-	file = fopen(path, "we");
-	failed = !file || fwrite(text, 1, bytes, file) != bytes;
-	failed = (file && fclose(file)) || failed;
-	if (failed)
-		say_error("%s: %s", path, strerror(errno));
-end:
-	if (memory)
-		fclose(memory);
-	free(text);
-	return failed ? -1 : 0;
-}
-
-/* 0, or -1 after say_error(). */
-static int show_comparison(const struct compare_report *report,
-			   const struct compare_request *request)
-{
-	const char *format = say_json ? "json" : request->format ? request->format : "text";
-
-	if (request->output &&
-	    write_comparison(report, request->format ? request->format : format, request->output))
-		return -1;
-	if (request->output && !say_json) {
-		char headline[160];
-		printf("%s\n%s\n", compare_headline(report->comparison, headline, sizeof headline),
-		       request->output);
-		return 0;
-	}
-	if (compare_print(stdout, report, format)) {
-		say_error("the comparison could not be written: out of memory, or standard output "
-			  "is closed");
-		return -1;
-	}
-	command_printed_json = say_json;
-	return 0;
-}
-
-/* environment → margins, cells, verdicts → table */
-static int compare_results(const struct compare_request *request,
-			   const struct result *const files[])
-{
-	size_t n_old = request->file_count[COMPARE_OLD], n_new = request->file_count[COMPARE_NEW];
-	struct comparison *comparison = NULL;
-	struct environment *environment = environment_of(files, n_old + n_new, request->varies);
-	int status = EXIT_USAGE;
-
-	if (!environment)
-		return EXIT_USAGE;
-	if (!environment->same) {
-		command_printed_json = compare_print_environment(environment, say_json);
-		status = EXIT_ENVIRONMENT;
-		goto end;
-	}
-	comparison = compare_of(files, n_old, files + n_old, n_new, &request->options, &status);
-	if (!comparison)
-		goto end;
-	const struct compare_report report = {
-		.comparison = comparison,
-		.environment = environment,
-		.files = { files, files + n_old },
-		.file_count = { n_old, n_new },
-		.gate = request->gate,
-		.status = compare_status(comparison, &request->gate),
-		.only = request->options.only,
-		.all = request->all,
-	};
-	status = show_comparison(&report, request) ? EXIT_USAGE : report.status;
-end:
-	comparison_free(comparison);
-	environment_free(environment);
-	return status;
-}
-
-static int cmd_compare(int argc, char **argv, char **rest)
-{
-	enum { BISECT_SKIP = 125 };
-	struct compare_request request = { .options.margin = NAN };
-	int status = EXIT_USAGE;
-
-	if (read_compare(argc, argv, rest, &request))
-		return EXIT_USAGE;
-	size_t n = request.file_count[COMPARE_OLD] + request.file_count[COMPARE_NEW], read = 0;
-	struct result **files = calloc(n, sizeof(struct result *));
-	if (!files) {
-		say_error("out of memory");
-		return EXIT_USAGE;
-	}
-	for (unsigned side = 0; side < COMPARE_SIDES; side++)
-		for (size_t f = 0; f < request.file_count[side] && read < n; f++) {
-			files[read] = result_read(request.files[side][f]);
-			if (!files[read])
-				goto end;
-			read++;
-		}
-	status = compare_results(&request, (const struct result *const *)files);
-end:
-	for (size_t f = 0; f < read; f++)
-		result_free(files[f]);
-	free(files);
-	if (request.bisect && (status == EXIT_UNTOLD || status == EXIT_ENVIRONMENT))
-		return BISECT_SKIP;
 	return status;
 }
 

@@ -55,6 +55,8 @@ struct plan_block {
  * (plan, seed, round) alone. Caller frees *blocks. 0 or -1 after say_error(). */
 int plan_deal(const struct plan *plan, unsigned round, struct plan_block **blocks, size_t *count);
 
+/* One of header.plan.cells of reports/schema.md, a new object; NULL when memory runs out. */
+json_t *plan_cell_json(const struct plan_cell *entry);
 /* header.plan of reports/schema.md, a new object; NULL when memory runs out. */
 json_t *plan_json(const struct plan *plan);
 /* --dry-run: cells, refusals and the first round's blocks, as text; the same bytes for the same

@@ -8,7 +8,7 @@
 #include "plan.h"
 #include "say.h"
 
-static json_t *cell_json(const struct plan_cell *entry)
+json_t *plan_cell_json(const struct plan_cell *entry)
 {
 	const struct cell *cell = &entry->cell;
 	char wait[64];
@@ -39,7 +39,7 @@ json_t *plan_json(const struct plan *plan)
 {
 	json_t *cells = json_array(), *refused = json_array();
 	for (size_t c = 0; c < plan->cell_count; c++)
-		json_array_append_new(cells, cell_json(&plan->cells[c]));
+		json_array_append_new(cells, plan_cell_json(&plan->cells[c]));
 	for (size_t r = 0; r < plan->refused_count; r++)
 		json_array_append_new(refused, json_pack("{s:s, s:s}", "cell", plan->refused[r].key,
 							 "reason", plan->refused[r].reason));

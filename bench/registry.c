@@ -213,6 +213,18 @@ static int find_worker(char *buffer, size_t bytes)
 	return -1;
 }
 
+/* One that was named: its whole path, for it is started wherever toll then is. */
+static int take_worker(const char *wanted, char *buffer, size_t bytes)
+{
+	char path[PATH_MAX];
+
+	if (is_program(wanted) && realpath(wanted, path) &&
+	    (size_t)snprintf(buffer, bytes, "%s", path) < bytes)
+		return 0;
+	say_error("%s: %s; a toll-worker program is wanted", wanted, strerror(errno));
+	return -1;
+}
+
 /* --- checking what it says ------------------------------------------------------------------ */
 
 static int malformed(const struct registry *registry, const char *what, const char *problem)
@@ -412,6 +424,12 @@ static int describe(struct registry *registry)
 
 struct registry *registry_open(const char *const plugins[], size_t plugin_count)
 {
+	return registry_open_worker(NULL, plugins, plugin_count);
+}
+
+struct registry *registry_open_worker(const char *worker, const char *const plugins[],
+				      size_t plugin_count)
+{
 	struct registry *registry = calloc(1, sizeof *registry);
 	if (!registry) {
 		say_error("out of memory");
@@ -429,7 +447,9 @@ struct registry *registry_open(const char *const plugins[], size_t plugin_count)
 		}
 		registry->plugin_count++;
 	}
-	if (!find_worker(registry->worker, sizeof registry->worker) && !describe(registry))
+	int found = worker ? take_worker(worker, registry->worker, sizeof registry->worker)
+			   : find_worker(registry->worker, sizeof registry->worker);
+	if (!found && !describe(registry))
 		return registry;
 
 failed:

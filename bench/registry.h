@@ -19,6 +19,9 @@ struct registry {
 /* Finds toll-worker (beside toll's own executable, else ../libexec/toll/, else PATH; environment
  * TOLL_WORKER wins), loads the plug-ins, asks it. NULL after say_error(). */
 struct registry *registry_open(const char *const plugins[], size_t plugin_count);
+/* The same with the toll-worker that a path names; NULL: found as above. */
+struct registry *registry_open_worker(const char *worker, const char *const plugins[],
+				      size_t plugin_count);
 void registry_close(struct registry *registry);
 
 /* The JSON object of a mechanism or pattern, or NULL. */

@@ -108,7 +108,7 @@ static bool write_all(int fd, const char *text, size_t len)
 
 /* Numbers of measured things carry six digits: enough for any statement, and the file stays small.
  */
-static json_t *number(double x)
+json_t *result_number(double x)
 {
 	char text[32];
 
@@ -189,13 +189,15 @@ static json_t *disturbance(const struct outcome *outcome)
 	for (unsigned i = 0; i < outcome->peers; i++) {
 		const struct block_disturbance *d = &outcome->disturbance[i];
 
-		json_array_append_new(
-			all, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "run_delay_ns",
-				       number(d->run_delay_ns), "switches", number(d->switches),
-				       "involuntary", number(d->involuntary), "migrations",
-				       number(d->migrations), "gap_ns", number(d->gap_ns),
-				       "gap_watch_ns", number(d->gap_watch_ns), "gap_most_ns",
-				       number(d->gap_most_ns), "steal_ns", number(d->steal_ns)));
+		json_array_append_new(all, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+						     "run_delay_ns", result_number(d->run_delay_ns),
+						     "switches", result_number(d->switches),
+						     "involuntary", result_number(d->involuntary),
+						     "migrations", result_number(d->migrations),
+						     "gap_ns", result_number(d->gap_ns),
+						     "gap_watch_ns", result_number(d->gap_watch_ns),
+						     "gap_most_ns", result_number(d->gap_most_ns),
+						     "steal_ns", result_number(d->steal_ns)));
 	}
 	return all;
 }
@@ -205,7 +207,7 @@ json_t *result_worker(const struct result_place *place, const struct outcome *ou
 	json_t *line = json_pack("{s:s,s:i,s:i,s:i,s:I,s:b,s:o,s:s}", "kind", "worker", "cell",
 				 (int)place->cell, "round", (int)place->round, "block",
 				 (int)place->block, "visit", (json_int_t)place->visit, "reference",
-				 place->reference, "at_s", number(place->at_s), "state",
+				 place->reference, "at_s", result_number(place->at_s), "state",
 				 outcome->state == BLOCK_OK ? "ok" : "failed");
 
 	if (outcome->state != BLOCK_OK) {
@@ -218,16 +220,16 @@ json_t *result_worker(const struct result_place *place, const struct outcome *ou
 	json_t *batch = json_array(), *cpu = json_array();
 
 	for (size_t i = 0; i < outcome->turns; i++)
-		json_array_append_new(batch, number(outcome->batch_ns[i]));
+		json_array_append_new(batch, result_number(outcome->batch_ns[i]));
 	for (unsigned i = 0; i < outcome->peers; i++)
-		json_array_append_new(cpu, number(outcome->cpu_ns[i]));
+		json_array_append_new(cpu, result_number(outcome->cpu_ns[i]));
 	json_object_set_new(line, "operations", json_integer((json_int_t)outcome->operations));
 	json_object_set_new(line, "uncounted", json_integer((json_int_t)outcome->uncounted));
 	json_object_set_new(line, "capacity",
 			    outcome->capacity ? json_integer((json_int_t)outcome->capacity)
 					      : json_null());
 	json_object_set_new(line, "batch_ns", batch);
-	json_object_set_new(line, "canary_ns", number(outcome->canary_ns));
+	json_object_set_new(line, "canary_ns", result_number(outcome->canary_ns));
 	json_object_set_new(
 		line, "host_state",
 		isnan(outcome->canary_ns)
@@ -236,7 +238,7 @@ json_t *result_worker(const struct result_place *place, const struct outcome *ou
 	json_object_set_new(line, "cpu_ns", cpu);
 	json_object_set_new(line, "histogram",
 			    outcome->histogram ? json_incref(outcome->histogram) : json_null());
-	json_object_set_new(line, "lost", number(outcome->lost));
+	json_object_set_new(line, "lost", result_number(outcome->lost));
 	json_object_set_new(line, "settled", json_boolean(outcome->settled));
 	json_object_set_new(line, "disturbance", disturbance(outcome));
 	json_object_set_new(

@@ -29,6 +29,9 @@ bool result_append(struct result_file *file, json_t *objects[], size_t n);
 bool result_sync(struct result_file *file);
 void result_close(struct result_file *file);
 
+/* A measured number, as lines have it: six digits; null when it is not finite. */
+json_t *result_number(double x);
+
 struct result_place { /* where in the run a worker stood */
 	unsigned cell, round, block;
 	unsigned long visit;

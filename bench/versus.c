@@ -139,7 +139,7 @@ bool versus_judge(struct versus *versus, double alpha)
 
 struct contest {
 	const struct versus_options *options;
-	const struct registry *registry;
+	const struct registry *const *registries; /* of each side */
 	struct versus *versus;
 	double ticks_per_ns, started;
 	uint64_t random;
@@ -166,13 +166,16 @@ static enum visited visit(struct contest *c, const unsigned side[], unsigned n,
 			  struct outcome outcomes[])
 {
 	const struct cell *cells[2];
+	const struct registry *registries[2];
 	bool spinning = false;
 
 	for (unsigned i = 0; i < n; i++) {
+		registries[i] = c->registries[side[i]];
 		cells[i] = &c->versus->side[side[i]]->cell;
 		spinning = spinning || (cell_spins(cells[i]) && across(cells[i]));
 	}
-	const struct block_options options = { .registry = c->registry,
+	const struct block_options options = { .registry = registries[0],
+					       .registries = registries,
 					       .ticks_per_ns = c->ticks_per_ns,
 					       .seed = random_next(&c->random),
 					       .cycles = spinning ? CYCLES_SPINNING : CYCLES,
@@ -443,11 +446,13 @@ static void check_gates(struct versus *versus, unsigned attempts)
 }
 
 int versus_run(const struct versus_options *options, const struct plan_cell *a,
-	       const struct plan_cell *b, const struct registry *registry, struct versus *versus)
+	       const struct plan_cell *b, const struct registry *const registries[2],
+	       struct versus *versus)
 {
-	struct contest c = {
-		.options = options, .registry = registry, .versus = versus, .random = options->seed
-	};
+	struct contest c = { .options = options,
+			     .registries = registries,
+			     .versus = versus,
+			     .random = options->seed };
 	double cost_ns, step_ns;
 
 	*versus = (struct versus){ .side = { a, b },

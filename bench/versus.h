@@ -36,6 +36,7 @@ struct versus_state { /* what the pairs of one state of the host say */
 
 struct versus {
 	const struct plan_cell *side[2];
+	const char *program[2]; /* toll-worker programs are compared: their paths; else NULL */
 	bool side_by_side;
 	char apart[96]; /* why not */
 	double margin;
@@ -85,7 +86,8 @@ bool versus_judge(struct versus *versus, double alpha);
 /* Measures. 0 with *versus filled in, whatever ended it; an exit status after say_error(). In both
  * cases versus_free() is due. */
 int versus_run(const struct versus_options *options, const struct plan_cell *a,
-	       const struct plan_cell *b, const struct registry *registry, struct versus *versus);
+	       const struct plan_cell *b, const struct registry *const registries[2],
+	       struct versus *versus);
 void versus_free(struct versus *versus);
 
 /* The sentence alone, without colours where the stream is no terminal. */

@@ -160,6 +160,8 @@ static void markdown_notes(FILE *stream, const struct compare_report *report)
 	fputs("<details><summary>how it was compared</summary>\n\n", stream);
 	for (unsigned side = 0; side < COMPARE_SIDES; side++) {
 		fprintf(stream, "- %s: ", compare_sides[side]);
+		if (report->names[side])
+			markdown_code(stream, report->names[side]);
 		for (size_t i = 0; i < report->file_count[side]; i++) {
 			fputs(i ? ", " : "", stream);
 			markdown_code(stream, report->files[side][i]->path);

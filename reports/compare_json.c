@@ -40,10 +40,12 @@ static json_t *side_json(const struct compare_row *row, enum compare_side side)
 
 static json_t *more_json(const struct comparison *comparison, const struct compare_row *row)
 {
+	static const char *const of[] = { "boots a side", "runs a side", "pairs" };
+
 	if (row->verdict.kind != VERDICT_CANT_TELL || !row->verdict.more)
 		return json_null();
 	return json_pack("{s:I, s:s}", "count", (json_int_t)row->verdict.more, "of",
-			 comparison->one_boot ? "runs a side" : "boots a side");
+			 of[comparison->unit]);
 }
 
 static json_t *row_json(const struct compare_report *report, const struct compare_row *row)
@@ -117,10 +119,24 @@ static json_t *varied_json(const struct environment *environment)
 	return all;
 }
 
+/* The gate's own check; null where there is none. */
+static json_t *hidden_json(const struct comparison *comparison)
+{
+	const struct compare_hidden *hidden = &comparison->hidden;
+
+	if (!hidden->cells)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:I}", "cells", (json_int_t)hidden->cells, "pairs",
+			 (json_int_t)hidden->pairs, "misfires", (json_int_t)hidden->misfires,
+			 "most", (json_int_t)hidden->most);
+}
+
 static json_t *files_json(const struct compare_report *report, enum compare_side side)
 {
 	json_t *all = json_array();
 
+	if (report->names[side])
+		json_array_append_new(all, clean(report->names[side]));
 	for (size_t i = 0; i < report->file_count[side]; i++)
 		json_array_append_new(all, clean(report->files[side][i]->path));
 	return all;
@@ -147,20 +163,30 @@ static json_t *notes_json(const struct compare_report *report)
 	return all;
 }
 
+static bool side_by_side(const struct comparison *comparison)
+{
+	for (size_t i = 0; i < comparison->row_count; i++)
+		if (comparison->rows[i].alternating)
+			return false;
+	return comparison->unit == COMPARE_PAIRS;
+}
+
 int compare_json(FILE *stream, const struct compare_report *report)
 {
 	const struct comparison *comparison = report->comparison;
 	json_t *all = json_pack(
-		"{s:{s:o, s:o}, s:s, s:{s:I, s:I}, s:f, s:o, s:b, s:b, s:b, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:o, s:o, s:o, s:I, s:i}",
+		"{s:{s:o, s:o}, s:s, s:{s:I, s:I}, s:f, s:o, s:b, s:b, s:b, s:i, s:o, s:o, "
+		"s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:i}",
 		"files", "old", files_json(report, COMPARE_OLD), "new",
 		files_json(report, COMPARE_NEW), "unit", compare_unit(comparison), "units", "old",
 		(json_int_t)comparison->boots[COMPARE_OLD], "new",
 		(json_int_t)comparison->boots[COMPARE_NEW], "margin", comparison->margin,
 		"margin_of_files", number(comparison->margin_of_files), "margin_afterwards",
-		comparison->margin_afterwards, "one_boot", comparison->one_boot, "side_by_side", 0,
-		"counts", counts_json(comparison), "shift", interval_json(comparison->shift),
-		"detectable", number(comparison->detectable), "detectable_worst",
+		comparison->margin_afterwards, "one_boot", comparison->unit != COMPARE_BOOTS,
+		"side_by_side", side_by_side(comparison), "looks", (int)comparison->looks, "spent",
+		number(comparison->spent), "hidden", hidden_json(comparison), "counts",
+		counts_json(comparison), "shift", interval_json(comparison->shift), "detectable",
+		number(comparison->detectable), "detectable_worst",
 		number(comparison->detectable_worst), "cells", rows_json(report),
 		"not_on_both_sides", lone_json(comparison), "left_out", left_out_json(comparison),
 		"varied", varied_json(report->environment), "notes", notes_json(report),

@@ -28,11 +28,11 @@ static enum say_style style_of(enum verdict_kind kind)
 static void print_side(FILE *stream, const struct compare_report *report, enum compare_side side)
 {
 	size_t n = report->file_count[side];
+	const char *name = report->names[side] ? report->names[side] : report->files[side][0]->path;
 	char path[512];
 
 	fprintf(stream, "%s%s%s  %s", say_style(stream, SAY_DIM), compare_sides[side],
-		say_style(stream, SAY_PLAIN),
-		text_clean(report->files[side][0]->path, path, sizeof path));
+		say_style(stream, SAY_PLAIN), text_clean(name, path, sizeof path));
 	if (n > 1)
 		fprintf(stream, " … %s (%zu files)",
 			text_clean(report->files[side][n - 1]->path, path, sizeof path), n);

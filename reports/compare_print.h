@@ -14,7 +14,8 @@ struct compare_report {
 	const struct comparison *comparison;
 	const struct environment *environment;
 	const struct result *const *files[COMPARE_SIDES];
-	size_t file_count[COMPARE_SIDES];
+	size_t file_count[COMPARE_SIDES]; /* 0: measured just now, and names say what */
+	const char *names[COMPARE_SIDES]; /* a toll-worker program, a command; NULL: files */
 	struct compare_gate gate;
 	int status;       /* compare_status() */
 	const char *only; /* NULL: all cells */
@@ -38,7 +39,7 @@ char *compare_headline(const struct comparison *comparison, char *out, size_t by
  */
 enum { NOTE_BYTES = 640 };
 struct compare_notes {
-	char text[8][NOTE_BYTES];
+	char text[12][NOTE_BYTES];
 	size_t count;
 };
 void compare_note(struct compare_notes *notes, const struct compare_report *report);
@@ -55,7 +56,7 @@ char *compare_ns(double ns, char *out);
 /* Why a row is invalid, what a row that cannot be told lacks; "" for the others. Raw text. */
 char *compare_remark(const struct comparison *comparison, const struct compare_row *row, char *out,
 		     size_t bytes);
-/* What a value stands for: "run" where one boot measured all, else "boot". */
+/* What a value stands for: "boot", "run", "pair". */
 const char *compare_unit(const struct comparison *comparison);
 /* Why a cell stands on one side only. Raw text. */
 char *compare_absence_text(const struct compare_lone *lone, char *out, size_t bytes);

@@ -91,7 +91,9 @@ char *compare_ns(double ns, char *out)
 
 const char *compare_unit(const struct comparison *comparison)
 {
-	return comparison->one_boot ? "run" : "boot";
+	static const char *const words[] = { "boot", "run", "pair" };
+
+	return words[comparison->unit];
 }
 
 char *compare_remark(const struct comparison *comparison, const struct compare_row *row, char *out,
@@ -106,6 +108,8 @@ char *compare_remark(const struct comparison *comparison, const struct compare_r
 		snprintf(out, bytes, "%s", verdict->why);
 	else if (verdict->kind != VERDICT_CANT_TELL)
 		return out;
+	else if (comparison->unit == COMPARE_PAIRS && more)
+		snprintf(out, bytes, "about %u more pair%s", more, plural(more));
 	else if (row->too_few_boots)
 		snprintf(out, bytes, "%u more %s%s a side", more, unit, plural(more));
 	else if (!more)
@@ -172,20 +176,65 @@ static void note_margin(struct compare_notes *notes, const struct comparison *co
 		       comparison->margin_of_files * 100);
 }
 
+/* Pairs of fresh workers: how many, how they were measured, what the looks have spent. */
+static void note_pairs(struct compare_notes *notes, const struct comparison *comparison)
+{
+	char *text = add(notes);
+	size_t least = SIZE_MAX, most = 0, alternating = 0;
+
+	for (size_t i = 0; i < comparison->row_count; i++) {
+		size_t n = comparison->rows[i].workers[COMPARE_OLD];
+		least = n < least ? n : least;
+		most = n > most ? n : most;
+		alternating += comparison->rows[i].alternating;
+	}
+	if (!comparison->row_count)
+		least = 0;
+	if (least < most)
+		append(text, NOTE_BYTES, "%zu to ", least);
+	append(text, NOTE_BYTES, "%zu pairs of fresh workers a cell, ", most);
+	if (!alternating)
+		append(text, NOTE_BYTES, "side by side, turn by turn");
+	else if (alternating == comparison->row_count)
+		append(text, NOTE_BYTES, "not side by side: worker by worker, ABBA");
+	else
+		append(text, NOTE_BYTES,
+		       "side by side, turn by turn; %zu not side by side but worker by worker, "
+		       "ABBA",
+		       alternating);
+	append(text, NOTE_BYTES, "; %u look%s, which spent %.2g %% of the 5 %% error rate",
+	       comparison->looks, plural(comparison->looks), comparison->spent * 100);
+}
+
+static void note_hidden(struct compare_notes *notes, const struct comparison *comparison)
+{
+	const struct compare_hidden *hidden = &comparison->hidden;
+	char *text;
+
+	if (!hidden->cells)
+		return;
+	text = add(notes);
+	append(text, NOTE_BYTES,
+	       "A/A: of %zu hidden identical cells (%zu pairs or more each) %zu were called "
+	       "different at 5 %%; up to %zu is chance",
+	       hidden->cells, hidden->pairs, hidden->misfires, hidden->most);
+}
+
 static void note_boots(struct compare_notes *notes, const struct comparison *comparison)
 {
+	const bool one_boot = comparison->unit == COMPARE_RUNS;
 	char *text = add(notes);
 	size_t old = comparison->boots[COMPARE_OLD], fresh = comparison->boots[COMPARE_NEW];
 	size_t fewer = old < fresh ? old : fresh;
 	const char *unit = compare_unit(comparison);
 
 	append(text, NOTE_BYTES, "not side by side: %zu %s%s of old, %zu of new%s", old, unit,
-	       plural(old), fresh, comparison->one_boot ? " in one boot" : "");
+	       plural(old), fresh, one_boot ? " in one boot" : "");
 	if (fewer < COMPARE_FEWEST_BOOTS)
 		append(text, NOTE_BYTES, "; a verdict takes %d a side%s", COMPARE_FEWEST_BOOTS,
-		       comparison->one_boot ? ", old and new taking turns; toll vs tells in "
-					      "seconds"
-					    : "");
+		       one_boot ? ", old and new taking turns; --live tells "
+				  "at once"
+				: "");
 	if (fewer < 2)
 		append(text, NOTE_BYTES,
 		       "; intervals are those of workers, and another %s may lie elsewhere", unit);
@@ -193,8 +242,7 @@ static void note_boots(struct compare_notes *notes, const struct comparison *com
 		append(text, NOTE_BYTES,
 		       "; means of %ss are compared, their variance moderated over each "
 		       "placement%s",
-		       unit,
-		       comparison->one_boot ? "; right only where old and new took turns" : "");
+		       unit, one_boot ? "; right only where old and new took turns" : "");
 }
 
 static void note_shift(struct compare_notes *notes, const struct comparison *comparison)
@@ -291,7 +339,11 @@ void compare_note(struct compare_notes *notes, const struct compare_report *repo
 
 	notes->count = 0;
 	note_margin(notes, comparison);
-	note_boots(notes, comparison);
+	if (comparison->unit == COMPARE_PAIRS)
+		note_pairs(notes, comparison);
+	else
+		note_boots(notes, comparison);
+	note_hidden(notes, comparison);
 	note_shift(notes, comparison);
 	note_detectable(notes, comparison);
 	note_environment(notes, report);

@@ -11,7 +11,7 @@
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-enum { PARTS = 11, PART = CELL_OPTIONS + CELL_NAME + 32 };
+enum { PARTS = 12, PART = CELL_OPTIONS + CELL_NAME + 32 };
 
 /* What a cell is besides its variant, part by part, in the words of a sentence; "" where it is what
  * goes without saying. */
@@ -20,34 +20,35 @@ static void write_parts(const struct cell *cell, char part[PARTS][PART])
 	char size[24];
 
 	memset(part, 0, PARTS * sizeof part[0]);
-	snprintf(part[0], PART, "%s", say_size(cell->size, size));
-	snprintf(part[1], PART, "%s%s%s", cell->pattern, *cell->pattern_options ? ":" : "",
+	cell_variant(cell, part[0], PART);
+	snprintf(part[1], PART, "%s", say_size(cell->size, size));
+	snprintf(part[2], PART, "%s%s%s", cell->pattern, *cell->pattern_options ? ":" : "",
 		 cell->pattern_options);
 	if (strcmp(cell->placement, "cpus") == 0) {
-		size_t used = (size_t)snprintf(part[2], PART, "CPUs ");
+		size_t used = (size_t)snprintf(part[3], PART, "CPUs ");
 		for (unsigned p = 0; p < cell->peers && used < PART; p++)
-			used += (size_t)snprintf(part[2] + used, PART - used, "%s%d", p ? "," : "",
+			used += (size_t)snprintf(part[3] + used, PART - used, "%s%d", p ? "," : "",
 						 cell->cpus[p]);
 	} else {
-		snprintf(part[2], PART, "%s", cell->placement);
+		snprintf(part[3], PART, "%s", cell->placement);
 	}
-	cell_wait_text(cell, part[3], PART);
+	cell_wait_text(cell, part[4], PART);
 	if (cell->peers_named)
-		snprintf(part[4], PART, "%u peers", cell->peers);
+		snprintf(part[5], PART, "%u peers", cell->peers);
 	if (cell->depth >= 0)
-		snprintf(part[5], PART, "depth %d", cell->depth);
+		snprintf(part[6], PART, "depth %d", cell->depth);
 	if (cell->idle != IDLE_NONE)
-		snprintf(part[6], PART, "CPUs kept awake");
+		snprintf(part[7], PART, "CPUs kept awake");
 	if (cell->idle == IDLE_SLEEP)
-		snprintf(part[6], PART, "CPUs may sleep");
+		snprintf(part[7], PART, "CPUs may sleep");
 	if (cell->copy)
-		snprintf(part[7], PART, "copied");
+		snprintf(part[8], PART, "copied");
 	if (!cell->touch_all)
-		snprintf(part[8], PART, "header only");
+		snprintf(part[9], PART, "header only");
 	if (cell->threads)
-		snprintf(part[9], PART, "threads");
+		snprintf(part[10], PART, "threads");
 	if (cell->replica)
-		snprintf(part[10], PART, "replica %u", cell->replica);
+		snprintf(part[11], PART, "replica %u", cell->replica);
 }
 
 struct names {
@@ -70,7 +71,12 @@ static void write_names(const struct versus *versus, struct names *names)
 	memset(names, 0, sizeof *names);
 	for (size_t s = 0; s < 2; s++) {
 		write_parts(&versus->side[s]->cell, part[s]);
-		cell_variant(&versus->side[s]->cell, names->side[s], sizeof names->side[s]);
+		if (versus->program[s]) {
+			snprintf(names->side[s], sizeof names->side[s], "%s", versus->program[s]);
+		} else { /* a side's name is its variant, then */
+			cell_variant(&versus->side[s]->cell, names->side[s], sizeof names->side[s]);
+			part[s][0][0] = '\0';
+		}
 	}
 	for (size_t p = 0; p < PARTS; p++) {
 		bool same = strcmp(part[0][p], part[1][p]) == 0;
@@ -329,10 +335,14 @@ static json_t *state_json(unsigned state)
 				   : json_string(result_state_text((enum host_state)state));
 }
 
-static json_t *side_json(const struct plan_cell *cell, struct interval ns)
+static json_t *side_json(const struct versus *versus, size_t side)
 {
-	json_t *key = json_string(cell->key); /* NULL for a name that is not UTF-8 */
-	return json_pack("{s:o, s:o}", "cell", key ? key : json_null(), "ns", interval_json(ns));
+	const char *program = versus->program[side];
+	json_t *key = json_string(versus->side[side]->key); /* NULL: a name that is not UTF-8 */
+	json_t *worker = program ? json_string(program) : NULL;
+
+	return json_pack("{s:o, s:o, s:o}", "cell", key ? key : json_null(), "worker",
+			 worker ? worker : json_null(), "ns", interval_json(versus->ns[side]));
 }
 
 static json_t *versus_json(const struct versus *versus)
@@ -356,10 +366,9 @@ static json_t *versus_json(const struct versus *versus)
 					  "pairs", (json_int_t)versus->of_state[state].pairs,
 					  "ratio", ratio_json(versus->of_state[state].log_ratio)));
 	json_t *object = json_pack(
-		"{s:o, s:o, s:s, s:s, s:b, s:o, s:o, s:f, s:o, s:o}", "a",
-		side_json(versus->side[0], versus->ns[0]), "b",
-		side_json(versus->side[1], versus->ns[1]), "quantity", versus->side[0]->quantity,
-		"verdict", verdict_text(verdict->kind), "side_by_side", versus->side_by_side,
+		"{s:o, s:o, s:s, s:s, s:b, s:o, s:o, s:f, s:o, s:o}", "a", side_json(versus, 0),
+		"b", side_json(versus, 1), "quantity", versus->side[0]->quantity, "verdict",
+		verdict_text(verdict->kind), "side_by_side", versus->side_by_side,
 		"not_side_by_side", versus->side_by_side ? json_null() : json_string(versus->apart),
 		"ratio", ratio_json(verdict->log_ratio), "level", 0.95, "p_difference",
 		number(verdict->p_difference), "p_same", number(verdict->p_same));

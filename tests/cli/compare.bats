@@ -69,7 +69,7 @@ five_boots() { # the first cell of the new kernel takes 4 % longer
 	result old seed=1 noise=0.001
 	result new seed=2 noise=0.001 changed=4 factor=1.3
 	says 2 "4 can't tell" "+30 %" "4 more runs a side" \
-		"not side by side: 1 run of old, 1 of new in one boot; a verdict takes 5 a side, old and new taking turns; toll vs tells in seconds" : \
+		"not side by side: 1 run of old, 1 of new in one boot; a verdict takes 5 a side, old and new taking turns; --live tells at once" : \
 		toll compare old new
 	run ! grep -qE 'slower|boots' <<<"$output"
 	says 2 "no cell slower" : toll compare old new --fail-on slower

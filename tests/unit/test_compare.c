@@ -279,7 +279,7 @@ static void test_one_boot(void **state)
 	struct comparison *c = compare_runs(files);
 
 	assert_non_null(c);
-	assert_true(c->one_boot);
+	assert_int_equal(c->unit, COMPARE_RUNS);
 	assert_false(c->margin_afterwards);
 	assert_int_equal(c->row_count, 4);
 	assert_int_equal(c->count[VERDICT_SLOWER], 2);
@@ -331,7 +331,7 @@ static void test_shifted_run(void **state)
 	struct compare_notes notes;
 	char remark[64];
 
-	assert_true(c->one_boot);
+	assert_int_equal(c->unit, COMPARE_RUNS);
 	assert_int_equal(c->count[VERDICT_CANT_TELL], 3);
 	for (size_t i = 0; i < 3; i++) {
 		const struct verdict *v = &c->rows[i].verdict;
@@ -346,7 +346,7 @@ static void test_shifted_run(void **state)
 	compare_note(&notes, &report);
 	assert_non_null(strstr(notes.text[1], "not side by side: 1 run of old, 1 of new in one "
 					      "boot; a verdict takes 5 a side, old and new taking "
-					      "turns; toll vs tells in seconds"));
+					      "turns; --live tells at once"));
 	comparison_free(c);
 	result_free(old);
 	result_free(fresh);
@@ -522,7 +522,7 @@ static void test_boots(void **state)
 
 	struct comparison *c = compare_boots(&boots, 5, 6);
 	assert_non_null(c);
-	assert_false(c->one_boot);
+	assert_int_equal(c->unit, COMPARE_BOOTS);
 	assert_int_equal(c->boots[COMPARE_OLD], 5);
 	assert_int_equal(c->boots[COMPARE_NEW], 6);
 	assert_int_equal(c->row_count, CELLS);
@@ -599,7 +599,7 @@ static void test_unknown_boots(void **state)
 	struct comparison *c =
 		compare_of((const struct result *const *)files, 5,
 			   (const struct result *const *)files + 5, 1, &options, &status);
-	assert_false(c->one_boot);
+	assert_int_equal(c->unit, COMPARE_BOOTS);
 	assert_int_equal(c->boots[COMPARE_OLD], 1);
 	assert_int_equal(c->rows[0].verdict.more, 4);
 	comparison_free(c);

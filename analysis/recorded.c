@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* recorded.c - reads the pairs and looks of a live comparison, and takes the looks again. */
+#include "recorded.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../bench/say.h"
+#include "member.h"
+#include "objects.h"
+
+enum { SCHEMA = 1, DUELS_MOST = 200000, PAIRS_MOST = 4000000, LOOKS_MOST = 100 };
+static const double LEVEL = 0.05;
+/* ln of a nanosecond to beyond a century, and of any ratio of two such. */
+static const double log_least = -10, log_most = 45, ratio_most = 50;
+
+const char *const recorded_kinds[DUEL_KINDS] = { "cell", "old twice", "new twice" };
+
+double recorded_spendable(double spent)
+{
+	return (LEVEL - spent) / 2;
+}
+
+struct reader {
+	struct spot spot;
+	struct recorded *recorded;
+	size_t pairs;
+};
+
+/* --- header ----------------------------------------------------------------------------------- */
+
+static bool read_sides(struct reader *reader, const json_t *object)
+{
+	struct recorded *recorded = reader->recorded;
+	json_t *sides;
+
+	if (!member_array(&reader->spot, object, "sides", REQUIRED, &sides))
+		return false;
+	if (json_array_size(sides) != COMPARE_SIDES)
+		return member_wrong(&reader->spot, "sides", "%zu of them, not 2",
+				    json_array_size(sides));
+	for (size_t i = 0; i < COMPARE_SIDES; i++) {
+		const json_t *side = json_array_get(sides, i);
+
+		snprintf(reader->spot.where, sizeof reader->spot.where, "sides[%zu].", i);
+		if (!json_is_object(side))
+			return member_wrong(&reader->spot, "", "not an object");
+		if (!member_text(&reader->spot, side, "name", REQUIRED, recorded->name[i],
+				 sizeof recorded->name[i]) ||
+		    !member_boolean(&reader->spot, side, "set", REQUIRED, &recorded->set[i]))
+			return false;
+	}
+	reader->spot.where[0] = '\0';
+	return true;
+}
+
+static bool read_duels(struct reader *reader, const json_t *object)
+{
+	struct duels *duels = &reader->recorded->duels;
+	json_t *cells, *list;
+	struct result_cell *known = NULL;
+	bool fine = false;
+
+	if (!member_array(&reader->spot, object, "cells", REQUIRED, &cells) ||
+	    !member_array(&reader->spot, object, "duels", REQUIRED, &list))
+		return false;
+	size_t n = json_array_size(cells), count = json_array_size(list);
+
+	if (n > DUELS_MOST || count > DUELS_MOST)
+		return member_wrong(&reader->spot, "duels", "more than %d", DUELS_MOST);
+	known = calloc(n + 1, sizeof *known);
+	duels->duels = calloc(count + 1, sizeof *duels->duels);
+	if (!known || !duels->duels) {
+		member_out_of_memory(&reader->spot);
+		goto end;
+	}
+	for (size_t i = 0; i < n; i++) {
+		snprintf(reader->spot.where, sizeof reader->spot.where, "cells[%zu].", i);
+		if (!json_is_object(json_array_get(cells, i))) {
+			member_wrong(&reader->spot, "", "not an object");
+			goto end;
+		}
+		if (!read_cell(&reader->spot, json_array_get(cells, i), i, &known[i]))
+			goto end;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const json_t *entry = json_array_get(list, i);
+		struct duel *duel = &duels->duels[i];
+		json_int_t cell = 0;
+		unsigned kind = 0;
+
+		snprintf(reader->spot.where, sizeof reader->spot.where, "duels[%zu].", i);
+		if (!json_is_object(entry)) {
+			member_wrong(&reader->spot, "", "not an object");
+			goto end;
+		}
+		if (!member_integer(&reader->spot, entry, "cell", REQUIRED, 0, (json_int_t)n - 1,
+				    &cell) ||
+		    !member_word(&reader->spot, entry, "kind", REQUIRED, recorded_kinds, DUEL_KINDS,
+				 &kind) ||
+		    !member_boolean(&reader->spot, entry, "alternating", REQUIRED,
+				    &duel->alternating))
+			goto end;
+		duel->cell = known[cell];
+		duel->kind = kind;
+		duels->count++;
+	}
+	reader->spot.where[0] = '\0';
+	fine = true;
+end:
+	free(known);
+	return fine;
+}
+
+static bool read_header(struct reader *reader, json_t *object)
+{
+	struct recorded *recorded = reader->recorded;
+	json_int_t schema = 0, seed = 0;
+	json_t *host;
+
+	if (!member_integer(&reader->spot, object, "schema", REQUIRED, 1, INT32_MAX, &schema))
+		return false;
+	if (schema > SCHEMA)
+		return member_wrong(&reader->spot, "schema",
+				    "%lld is newer than this toll, which reads up to %d; use a "
+				    "newer one",
+				    (long long)schema, SCHEMA);
+	if (!member_integer(&reader->spot, object, "seed", REQUIRED, 0, INT64_MAX, &seed) ||
+	    !member_number(&reader->spot, object, "margin", REQUIRED, 1e-4, 0.5,
+			   &recorded->duels.margin) ||
+	    !member_object(&reader->spot, object, "host", &host) || !read_sides(reader, object) ||
+	    !read_duels(reader, object))
+		return false;
+	recorded->seed = (uint64_t)seed;
+	recorded->header = json_incref(object);
+	return true;
+}
+
+/* --- the other lines -------------------------------------------------------------------------- */
+
+static struct duel *duel_of(const struct reader *reader, const json_t *object)
+{
+	struct duels *duels = &reader->recorded->duels;
+	json_int_t index = 0;
+
+	if (!member_integer(&reader->spot, object, "duel", REQUIRED, 0,
+			    (json_int_t)duels->count - 1, &index))
+		return NULL;
+	return &duels->duels[index];
+}
+
+static bool read_round(const struct reader *reader, const json_t *object)
+{
+	json_int_t round = 0;
+
+	if (!member_integer(&reader->spot, object, "round", REQUIRED, 0, 1000000000, &round))
+		return false;
+	if ((unsigned long)round >= reader->recorded->rounds)
+		reader->recorded->rounds = (unsigned long)round + 1;
+	return true;
+}
+
+static bool read_pair(struct reader *reader, const json_t *object)
+{
+	static const char *const states[] = { "", "near", "far" };
+	struct duel_pair pair = { .ratio = 0 };
+	struct duel *duel = duel_of(reader, object);
+	unsigned state = STATE_NONE;
+	json_t *values;
+
+	if (!duel || !read_round(reader, object) ||
+	    !member_word(&reader->spot, object, "host_state", OPTIONAL, states, STATE_COUNT,
+			 &state) ||
+	    !member_number(&reader->spot, object, "ln_ratio", REQUIRED, -ratio_most, ratio_most,
+			   &pair.ratio) ||
+	    !member_array(&reader->spot, object, "ln_ns", REQUIRED, &values))
+		return false;
+	if (json_array_size(values) != COMPARE_SIDES)
+		return member_wrong(&reader->spot, "ln_ns", "%zu of them, not 2",
+				    json_array_size(values));
+	for (size_t side = 0; side < COMPARE_SIDES; side++)
+		if (!member_check_number(&reader->spot, "ln_ns", json_array_get(values, side),
+					 log_least, log_most, &pair.value[side]))
+			return false;
+	pair.state = state;
+	if (++reader->pairs > PAIRS_MOST)
+		return member_wrong(&reader->spot, "", "more than %d pairs", PAIRS_MOST);
+	reader->recorded->looked = false;
+	return duel_add(duel, &pair) || member_out_of_memory(&reader->spot);
+}
+
+static bool read_loss(struct reader *reader, const json_t *object)
+{
+	static const char *const whys[] = { "failed", "host state" };
+	struct duel *duel = duel_of(reader, object);
+	char reason[256] = "";
+	unsigned why = 0;
+
+	if (!duel || !read_round(reader, object) ||
+	    !member_word(&reader->spot, object, "why", REQUIRED, whys, 2, &why) ||
+	    !member_text(&reader->spot, object, "reason", OPTIONAL, reason, sizeof reason))
+		return false;
+	reader->recorded->looked = false;
+	if (why == 0) {
+		duel_fail(duel, reason);
+	} else {
+		duel->attempts++;
+		duel->dropped++;
+	}
+	return true;
+}
+
+static bool read_look(struct reader *reader, const json_t *object)
+{
+	struct duels *duels = &reader->recorded->duels;
+	double level = 0;
+
+	if (!member_number(&reader->spot, object, "level", REQUIRED, 0, LEVEL, &level))
+		return false;
+	if (duels->spent + level > LEVEL * (1 + 1e-6))
+		return member_wrong(&reader->spot, "level",
+				    "the looks up to here spend more than the 5 %% there are");
+	if (duels->looks == LOOKS_MOST)
+		return member_wrong(&reader->spot, "", "more than %d looks", LOOKS_MOST);
+	reader->recorded->looked = true;
+	return duels_look(duels, level) || member_out_of_memory(&reader->spot);
+}
+
+static bool read_object(void *context, json_t *object)
+{
+	struct reader *reader = context;
+	const char *kind = json_string_value(json_object_get(object, "kind"));
+	double seconds = 0;
+
+	reader->spot.where[0] = '\0';
+	if (!kind)
+		return member_wrong(&reader->spot, "kind", "missing or not a string");
+	if (!reader->recorded->header)
+		return strcmp(kind, "comparison") == 0
+			       ? read_header(reader, object)
+			       : member_wrong(&reader->spot, "kind", "\"%.40s\" is no comparison",
+					      kind);
+	if (strcmp(kind, "pair") == 0)
+		return read_pair(reader, object);
+	if (strcmp(kind, "loss") == 0)
+		return read_loss(reader, object);
+	if (strcmp(kind, "look") == 0)
+		return read_look(reader, object);
+	if (strcmp(kind, "end") == 0) {
+		if (!member_number(&reader->spot, object, "seconds", REQUIRED, 0, 1e9, &seconds))
+			return false;
+		reader->recorded->seconds += seconds;
+		return true;
+	}
+	if (strcmp(kind, "comparison") == 0)
+		return member_wrong(&reader->spot, "kind", "a second header; two files joined?");
+	return true; /* of a later toll */
+}
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+bool recorded_is(const char *path)
+{
+	static const char begin[] = "{\"kind\":\"comparison\"";
+	char there[sizeof begin - 1];
+	FILE *file = strcmp(path, "-") ? fopen(path, "re") : NULL;
+	bool is = file && fread(there, 1, sizeof there, file) == sizeof there &&
+		  memcmp(there, begin, sizeof there) == 0;
+
+	if (file)
+		fclose(file);
+	return is;
+}
+
+struct recorded *recorded_read(const char *path)
+{
+	struct recorded *recorded = calloc(1, sizeof *recorded);
+	struct reader reader = { .spot.path = path, .recorded = recorded };
+
+	if (!recorded) {
+		say_error("out of memory");
+		return NULL;
+	}
+	snprintf(recorded->path, sizeof recorded->path, "%s", path);
+	if (!objects_read(&reader.spot, path, read_object, &reader, &recorded->truncated)) {
+		recorded_free(recorded);
+		return NULL;
+	}
+	if (recorded->truncated)
+		say_warning("%s:%lu: the last line was cut short and is left out", path,
+			    reader.spot.line);
+	/* a session that was killed has not looked at its last pairs */
+	if (!recorded->looked &&
+	    !duels_look(&recorded->duels, recorded_spendable(recorded->duels.spent))) {
+		say_error("out of memory");
+		recorded_free(recorded);
+		return NULL;
+	}
+	return recorded;
+}
+
+void recorded_free(struct recorded *recorded)
+{
+	if (!recorded)
+		return;
+	duels_clear(&recorded->duels);
+	json_decref(recorded->header);
+	free(recorded);
+}
