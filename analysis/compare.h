@@ -63,9 +63,9 @@ struct comparison {
 	bool margin_afterwards;      /* it is not the one that the files hold */
 	size_t boots[COMPARE_SIDES]; /* units; 0 where they are pairs */
 	struct compare_hidden hidden;
-	unsigned looks; /* at pairs while they were measured */
-	double spent;               /* of the error rate, by all looks so far */
-	struct compare_row *rows;   /* slower, faster, invalid, can't tell, same; each by size */
+	unsigned looks;           /* at pairs while they were measured */
+	double spent;             /* of the error rate, by all looks so far */
+	struct compare_row *rows; /* slower, faster, invalid, can't tell, same; each by size */
 	size_t row_count, count[VERDICT_INVALID + 1];
 	struct compare_lone *lone; /* by key */
 	size_t lone_count;
