@@ -525,6 +525,77 @@ static void compare_cell(struct matcher *matcher, struct match *match)
 	}
 }
 
+/* --- twins ------------------------------------------------------------------------------------ */
+
+/* The entry of the cell that this one repeats, in the same file; NULL when it is not there. */
+static const struct entry *twin_of(const struct matcher *matcher, const struct entry *entry)
+{
+	struct cell first = cell_of(matcher, entry)->cell;
+	char key[CELL_KEY];
+
+	first.replica = 0;
+	const struct entry wanted = { .key = cell_key(&first, key, sizeof key),
+				      .side = entry->side,
+				      .file = entry->file };
+	const struct entry *found =
+		bsearch(&wanted, matcher->entries, matcher->entry_count, sizeof wanted, by_key);
+	return found && !found->refused ? found : NULL;
+}
+
+/* ln(twin / cell) of the visits in which both were well. */
+static size_t twin_pairs(const struct result *file, size_t cell, size_t twin, double ratios[])
+{
+	size_t n = 0, i = file->first[cell];
+
+	for (size_t j = file->first[twin]; j < file->first[twin + 1]; j++) {
+		const struct result_worker *b = &file->workers[file->order[j]], *a;
+
+		while (i < file->first[cell + 1] && file->workers[file->order[i]].visit < b->visit)
+			i++;
+		if (i == file->first[cell + 1])
+			break;
+		a = &file->workers[file->order[i]];
+		if (a->visit != b->visit || !a->ok || !b->ok)
+			continue;
+		double ratio = statistics_pair(b->batch_ns, a->batch_ns,
+					       a->turns < b->turns ? a->turns : b->turns);
+		if (isfinite(ratio))
+			ratios[n++] = ratio;
+	}
+	return n;
+}
+
+/* Cells that stand twice in a run are the gate's own check, and no cells of their own: a side's
+ * runs of one, tested like any. */
+static void check_twin(struct matcher *matcher, const struct match *match)
+{
+	struct compare_hidden *hidden = &matcher->comparison->hidden;
+
+	for (unsigned side = 0; side < COMPARE_SIDES; side++) {
+		double *ratios = matcher->values[side];
+		struct verdict verdict;
+		size_t n = 0;
+
+		for (const struct entry *entry = match->begin; entry < match->end; entry++) {
+			const struct entry *twin;
+
+			if (entry->refused || entry->side != side)
+				continue;
+			twin = twin_of(matcher, entry);
+			if (twin)
+				n += twin_pairs(file_of(matcher, entry), twin->cell, entry->cell,
+						ratios + n);
+		}
+		verdict_pairs(&verdict, ratios, n, matcher->comparison->margin);
+		if (verdict.kind == VERDICT_INVALID)
+			continue;
+		if (!hidden->cells || n < hidden->pairs)
+			hidden->pairs = n;
+		hidden->cells++;
+		hidden->misfires += verdict.p_difference < q;
+	}
+}
+
 /* false after say_error(). */
 static bool match_cells(struct matcher *matcher)
 {
@@ -532,11 +603,14 @@ static bool match_cells(struct matcher *matcher)
 
 	for (size_t begin = 0, end; begin < matcher->entry_count; begin = end) {
 		const struct entry *entries = matcher->entries;
-		bool planned = false;
+		bool planned = false, twin = false;
 		for (end = begin; end < matcher->entry_count &&
 				  strcmp(entries[end].key, entries[begin].key) == 0;
 		     end++)
 			planned = planned || !entries[end].refused;
+		for (size_t i = begin; i < end; i++)
+			twin = twin || (!entries[i].refused &&
+					cell_of(matcher, &entries[i])->cell.replica > 0);
 		if (!planned)
 			continue;
 		if (only && fnmatch(only, entries[begin].key, 0) != 0) {
@@ -544,7 +618,10 @@ static bool match_cells(struct matcher *matcher)
 			continue;
 		}
 		struct match match = { .begin = entries + begin, .end = entries + end };
-		compare_cell(matcher, &match);
+		if (twin)
+			check_twin(matcher, &match);
+		else
+			compare_cell(matcher, &match);
 	}
 	if (matcher->failed) {
 		say_error("out of memory");
@@ -636,9 +713,24 @@ static bool compare_boots(struct matcher *matcher)
 	return true;
 }
 
+/* What earlier looks at a part of these files have spent is gone: nobody asks until the answer
+ * pleases. */
+static double level_left(const struct matcher *matcher)
+{
+	struct comparison *comparison = matcher->comparison;
+
+	for (unsigned side = 0; side < COMPARE_SIDES; side++)
+		for (size_t i = 0; i < matcher->file_count[side]; i++)
+			comparison->spent_before =
+				fmax(comparison->spent_before, matcher->files[side][i]->spent);
+	double left = fmax(0, q - comparison->spent_before);
+
+	return matcher->options->more ? left / 2 : left;
+}
+
 /* All that can be decided is one family: the more cells, the more each has to show. Rows of too few
  * boots have no p-values, and stay as they are. */
-static bool decide(struct comparison *comparison)
+static bool decide(struct comparison *comparison, double at)
 {
 	struct verdict *family = calloc(comparison->row_count, sizeof *family);
 
@@ -646,9 +738,13 @@ static bool decide(struct comparison *comparison)
 		return false;
 	for (size_t i = 0; i < comparison->row_count; i++)
 		family[i] = comparison->rows[i].verdict;
-	verdict_decide(family, comparison->row_count, comparison->margin, q);
-	for (size_t i = 0; i < comparison->row_count; i++)
+	verdict_decide(family, comparison->row_count, comparison->margin, at);
+	comparison->spent = comparison->spent_before;
+	for (size_t i = 0; i < comparison->row_count; i++) {
 		comparison->rows[i].verdict = family[i];
+		if (!isnan(family[i].p_difference)) /* asked */
+			comparison->spent = comparison->spent_before + at;
+	}
 	free(family);
 	return true;
 }
@@ -778,6 +874,40 @@ static bool prepare(struct matcher *matcher)
 	return fine && list_entries(matcher);
 }
 
+static bool is_tested(const struct verdict *verdict)
+{
+	return verdict->kind != VERDICT_INVALID && !isnan(verdict->p_difference);
+}
+
+static bool is_told(const struct verdict *verdict)
+{
+	return is_tested(verdict) && verdict->kind != VERDICT_CANT_TELL;
+}
+
+/* Looks have levels of their own; intervals are those of the whole: 95 %, and of what was told as
+ * wide as the false coverage rate of all that were wants it (Benjamini, Yekutieli 2005). */
+static void set_intervals(struct comparison *comparison)
+{
+	size_t tested = 0, told = 0;
+
+	for (size_t i = 0; i < comparison->row_count; i++) {
+		tested += is_tested(&comparison->rows[i].verdict);
+		told += is_told(&comparison->rows[i].verdict);
+	}
+	for (size_t i = 0; i < comparison->row_count; i++) {
+		struct verdict *verdict = &comparison->rows[i].verdict;
+		double share = is_told(verdict) ? (double)told / (double)tested : 1, half = 0;
+
+		if (!is_tested(verdict))
+			continue;
+		if (verdict->error > 0)
+			half = statistics_t_factor(verdict->freedom, 1 - q * share) *
+			       verdict->error;
+		verdict->log_ratio.low = verdict->log_ratio.estimate - half;
+		verdict->log_ratio.high = verdict->log_ratio.estimate + half;
+	}
+}
+
 size_t compare_misfires(size_t cells)
 {
 	unsigned most = 0;
@@ -806,6 +936,7 @@ static void make_all_invalid(struct comparison *comparison)
 
 bool comparison_conclude(struct comparison *comparison)
 {
+	set_intervals(comparison);
 	comparison->hidden.most = compare_misfires(comparison->hidden.cells);
 	if (comparison->hidden.misfires > comparison->hidden.most)
 		make_all_invalid(comparison);
@@ -819,7 +950,8 @@ bool comparison_conclude(struct comparison *comparison)
 
 static bool conclude(struct matcher *matcher)
 {
-	return compare_boots(matcher) && take_rows(matcher) && decide(matcher->comparison) &&
+	return compare_boots(matcher) && take_rows(matcher) &&
+	       decide(matcher->comparison, level_left(matcher)) &&
 	       comparison_conclude(matcher->comparison);
 }
 

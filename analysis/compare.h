@@ -12,10 +12,13 @@ enum compare_side { COMPARE_OLD, COMPARE_NEW, COMPARE_SIDES };
  * file) stands for a boot, here and below: runs one after the other differ by what the host did
  * meanwhile, and workers of one run know nothing of that. */
 enum { COMPARE_FEWEST_BOOTS = 5 };
+/* Identical cells that a gate hides among the others, to see whether it misfires. */
+enum { COMPARE_LEAST_HIDDEN = 20 };
 
 struct compare_options {
 	double margin;    /* NaN: that of the files */
 	const char *only; /* a pattern of fnmatch(3) that keys have to match; NULL: all */
+	bool more; /* spend half of the error rate that is left, not all: it is asked again */
 };
 
 /* What one value of a verdict stands for. */
@@ -65,6 +68,7 @@ struct comparison {
 	struct compare_hidden hidden;
 	unsigned looks;           /* at pairs while they were measured */
 	double spent;             /* of the error rate, by all looks so far */
+	double spent_before;      /* files: by comparisons that asked for some of them */
 	struct compare_row *rows; /* slower, faster, invalid, can't tell, same; each by size */
 	size_t row_count, count[VERDICT_INVALID + 1];
 	struct compare_lone *lone; /* by key */

@@ -38,7 +38,7 @@ void duel_fail(struct duel *duel, const char *reason)
 size_t duels_hidden(size_t cells)
 {
 	size_t share = (cells + 19) / 20;
-	return share > DUELS_LEAST_HIDDEN ? share : DUELS_LEAST_HIDDEN;
+	return share > COMPARE_LEAST_HIDDEN ? share : COMPARE_LEAST_HIDDEN;
 }
 
 static size_t in_state(const struct duel *duel, enum host_state state)
@@ -298,36 +298,6 @@ static bool check_hidden(struct compare_hidden *hidden, const struct duel *duel)
 	return true;
 }
 
-static void interval_at(struct verdict *verdict, double level)
-{
-	double half = 0;
-
-	if (verdict->error > 0)
-		half = statistics_t_factor(verdict->freedom, level) * verdict->error;
-	verdict->log_ratio.low = verdict->log_ratio.estimate - half;
-	verdict->log_ratio.high = verdict->log_ratio.estimate + half;
-}
-
-/* Looks have levels of their own; intervals are those of the whole: 95 %, and of what was told as
- * wide as the false coverage rate of all that were wants it (Benjamini, Yekutieli 2005). */
-static void set_intervals(struct comparison *comparison)
-{
-	size_t tested = 0, told = 0;
-
-	for (size_t i = 0; i < comparison->row_count; i++) {
-		const struct verdict *verdict = &comparison->rows[i].verdict;
-		tested += verdict->kind != VERDICT_INVALID;
-		told += is_told(verdict);
-	}
-	for (size_t i = 0; i < comparison->row_count; i++) {
-		struct verdict *verdict = &comparison->rows[i].verdict;
-		double share = (double)told / (double)(tested ? tested : 1);
-
-		if (verdict->kind != VERDICT_INVALID)
-			interval_at(verdict, is_told(verdict) ? 1 - (1 - LEVEL) * share : LEVEL);
-	}
-}
-
 struct comparison *duels_comparison(const struct duels *duels)
 {
 	struct comparison *comparison = calloc(1, sizeof *comparison);
@@ -344,8 +314,6 @@ struct comparison *duels_comparison(const struct duels *duels)
 		fine = duel->kind == DUEL_CELL ? add_rows(comparison, duel)
 					       : check_hidden(&comparison->hidden, duel);
 	}
-	if (fine)
-		set_intervals(comparison);
 	if (fine && comparison_conclude(comparison))
 		return comparison;
 	if (comparison)

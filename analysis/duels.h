@@ -10,10 +10,7 @@
 /* Hidden ones are a cell of one side against itself, measured and tested like all others. */
 enum duel_kind { DUEL_CELL, DUEL_OLD_TWICE, DUEL_NEW_TWICE, DUEL_KINDS };
 
-enum {
-	DUELS_FEWEST_PAIRS = 5, /* that a verdict can be made of */
-	DUELS_LEAST_HIDDEN = 20 /* identical cells of a gate, and at least one in twenty */
-};
+enum { DUELS_FEWEST_PAIRS = 5 /* that a verdict can be made of */ };
 
 /* A worker of each side: logs of ns an operation, and ln(new / old). */
 struct duel_pair {
@@ -63,8 +60,9 @@ size_t duels_open(const struct duels *duels);
 /* Frees what they hold. */
 void duels_clear(struct duels *duels);
 
-/* What the last look said, as a comparison: a row per cell and host state that holds over a tenth of its pairs. The duels must outlive it;
- * free with comparison_free(). NULL when memory runs out. */
+/* What the last look said, as a comparison: a row per cell and host state that holds over a tenth
+ * of its pairs. The duels must outlive it; free with comparison_free(). NULL when memory runs out.
+ */
 struct comparison *duels_comparison(const struct duels *duels);
 
 #endif

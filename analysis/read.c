@@ -267,6 +267,7 @@ static bool read_header(struct reader *reader, json_t *header)
 		return false;
 	}
 	if (!member_integer(&reader->spot, header, "seed", REQUIRED, 0, INT64_MAX, &seed) ||
+	    !member_number(&reader->spot, header, "spent", OPTIONAL, 0, 0.05, &result->spent) ||
 	    !member_object(&reader->spot, header, "host", &host) ||
 	    !member_object(&reader->spot, header, "clock", &clock) ||
 	    !member_object(&reader->spot, header, "plan", &plan) ||

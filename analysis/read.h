@@ -52,6 +52,7 @@ struct result {
 	char path[4096];
 	json_t *header; /* checked to be an object with host, clock and plan */
 	double margin;
+	double spent; /* of a comparison's error rate, before it asked for this run */
 	uint64_t seed;
 	struct result_cell *cells;
 	size_t cell_count;
@@ -74,7 +75,8 @@ struct result {
 struct result *result_read(const char *path);
 void result_free(struct result *result);
 
-/* One of header.plan.cells, which has to say that this index is its own. false after say_error(). */
+/* One of header.plan.cells, which has to say that this index is its own. false after say_error().
+ */
 bool read_cell(const struct spot *spot, const json_t *object, size_t index,
 	       struct result_cell *out);
 

@@ -14,6 +14,7 @@
 #include "../reports/compare_print.h"
 #include "block.h"
 #include "live.h"
+#include "more.h"
 #include "request.h"
 #include "run.h"
 #include "say.h"
@@ -37,6 +38,8 @@ const char compare_help[] =
 	"  -o, --output FILE          where the format goes [standard output]\n"
 	"      --all                  list every cell that is the same, too\n"
 	"      --json                 as JSON\n"
+	"      --more[=SIDE]          first run again here what can't be told, on the side this "
+	"is\n"
 	"with --live:\n"
 	"  -c, --config CONF          which cells [compare]; options as for toll run lay over it\n"
 	"      --budget TIME          the most it may take [2m]; --pairs N: exactly so many, one "
@@ -71,6 +74,7 @@ struct compare_request {
 	char **files[COMPARE_SIDES]; /* with --live: a program each */
 	size_t file_count[COMPARE_SIDES];
 	bool live, more;
+	int more_side; /* -1: as the environment tells */
 	const char *set[COMPARE_SIDES], *record;
 	struct request cells; /* output, and with --live what to measure */
 };
@@ -154,6 +158,21 @@ static int read_programs(struct compare_request *request, int argc, char **argv,
 	return 0;
 }
 
+static int read_more(struct compare_request *request, const char *side)
+{
+	request->more = true;
+	request->more_side = -1;
+	if (!side)
+		return 0;
+	for (unsigned s = 0; s < COMPARE_SIDES; s++)
+		if (strcmp(side, compare_sides[s]) == 0)
+			request->more_side = (int)s;
+	if (request->more_side >= 0)
+		return 0;
+	say_error("--more: \"%s\" is no side; write --more, --more=old or --more=new", side);
+	return -1;
+}
+
 /* One of compare's own options: 1; 0 when it is none; -1 after say_error(). */
 static int take_own(struct compare_request *request, int option, const char *value)
 {
@@ -195,8 +214,7 @@ static int take_own(struct compare_request *request, int option, const char *val
 		request->record = value;
 		return 1;
 	case MORE:
-		request->more = true;
-		return 1;
+		return read_more(request, value) ? -1 : 1;
 	default:
 		return 0;
 	}
@@ -206,15 +224,14 @@ static int take_own(struct compare_request *request, int option, const char *val
 static int check_live(const struct compare_request *request)
 {
 	const struct request *cells = &request->cells;
-	const char *stray = request->set[0]        ? "--set-old"
-			    : request->set[1]      ? "--set-new"
-			    : request->record      ? "--record"
-			    : request->more        ? "--more"
-			    : cells->pairs         ? "--pairs"
-			    : cells->config        ? "--config"
-			    : cells->plugin_count  ? "--plugin"
-			    : cells->setting_count ? cells->settings[0].key
-						   : NULL;
+	const char *stray = request->set[0]                         ? "--set-old"
+			    : request->set[1]                       ? "--set-new"
+			    : request->record                       ? "--record"
+			    : cells->pairs                          ? "--pairs"
+			    : cells->config                         ? "--config"
+			    : cells->plugin_count && !request->more ? "--plugin"
+			    : cells->setting_count                  ? cells->settings[0].key
+								    : NULL;
 
 	if (!request->live && stray) {
 		say_error("compare: %s%s says what to measure, and only --live measures; "
@@ -231,7 +248,7 @@ static int check_live(const struct compare_request *request)
 		say_error("compare: --set-old and --set-new go together; give both");
 		return -1;
 	}
-	if (request->more && !request->record) {
+	if (request->live && request->more && !request->record) {
 		say_error("compare: --more goes on with a record; add --record FILE");
 		return -1;
 	}
@@ -255,7 +272,7 @@ static int read_compare(int argc, char **argv, char **rest, struct compare_reque
 		{ "set-old", required_argument, NULL, SET_OLD },
 		{ "set-new", required_argument, NULL, SET_NEW },
 		{ "record", required_argument, NULL, RECORD },
-		{ "more", no_argument, NULL, MORE },
+		{ "more", optional_argument, NULL, MORE },
 		{ "config", required_argument, NULL, CONFIG },
 		{ "mechanism", required_argument, NULL, KEY },
 		{ "budget", required_argument, NULL, KEY },
@@ -280,6 +297,7 @@ static int read_compare(int argc, char **argv, char **rest, struct compare_reque
 			  request->format);
 		return -1;
 	}
+	request->options.more = request->more;
 	if (check_live(request))
 		return -1;
 	return request->live ? read_programs(request, argc, argv, rest)
@@ -357,9 +375,40 @@ static int show_comparison(const struct compare_report *report,
 	return 0;
 }
 
-/* environment → margins, cells, verdicts → table */
+/* One more run where this machine can tell more. *added: its result; NULL when there was nothing to
+ * measure. An exit status. */
+static int measure_more(const struct compare_request *request, const struct comparison *comparison,
+			const struct result *const files[], struct result **added,
+			enum compare_side *side)
+{
+	const struct more_options options = {
+		.files = { files, files + request->file_count[COMPARE_OLD] },
+		.file_count = { request->file_count[0], request->file_count[1] },
+		.comparison = comparison,
+		.side = request->more_side,
+		.plugins = request->cells.plugins,
+		.plugin_count = request->cells.plugin_count,
+	};
+	char path[PATH_MAX];
+
+	*added = NULL;
+	if (!more_cells(comparison))
+		return EXIT_FINE;
+	int status = more_run(&options, path, sizeof path, side);
+	if (status)
+		return status;
+	*added = result_read(path);
+	if (*added && !say_json)
+		fprintf(stderr, "toll: measured %s\n", path);
+	return *added ? EXIT_FINE : EXIT_USAGE;
+}
+
+static int compare_with(const struct compare_request *request, const struct result *const files[],
+			struct result *added, enum compare_side side);
+
+/* environment → margins, cells, verdicts → table. more: what it can't tell is measured first. */
 static int compare_results(const struct compare_request *request,
-			   const struct result *const files[])
+			   const struct result *const files[], bool more)
 {
 	size_t n_old = request->file_count[COMPARE_OLD], n_new = request->file_count[COMPARE_NEW];
 	struct comparison *comparison = NULL;
@@ -376,6 +425,18 @@ static int compare_results(const struct compare_request *request,
 	comparison = compare_of(files, n_old, files + n_old, n_new, &request->options, &status);
 	if (!comparison)
 		goto end;
+	if (more) {
+		struct result *added;
+		enum compare_side side;
+
+		status = measure_more(request, comparison, files, &added, &side);
+		if (status)
+			goto end;
+		if (added) {
+			status = compare_with(request, files, added, side);
+			goto end;
+		}
+	}
 	const struct compare_report report = {
 		.comparison = comparison,
 		.environment = environment,
@@ -390,6 +451,31 @@ static int compare_results(const struct compare_request *request,
 end:
 	comparison_free(comparison);
 	environment_free(environment);
+	return status;
+}
+
+/* The same with one more file of a side, which it takes. */
+static int compare_with(const struct compare_request *request, const struct result *const files[],
+			struct result *added, enum compare_side side)
+{
+	struct compare_request with = *request;
+	size_t n_old = request->file_count[COMPARE_OLD],
+	       n = n_old + request->file_count[COMPARE_NEW];
+	size_t at = side == COMPARE_OLD ? n_old : n;
+	const struct result **all = calloc(n + 1, sizeof(const struct result *));
+	int status = EXIT_USAGE;
+
+	if (all) {
+		memcpy(all, files, at * sizeof *all);
+		all[at] = added;
+		memcpy(all + at + 1, files + at, (n - at) * sizeof *all);
+		with.file_count[side]++;
+		status = compare_results(&with, all, false);
+	} else {
+		say_error("out of memory");
+	}
+	free(all);
+	result_free(added);
 	return status;
 }
 
@@ -582,7 +668,7 @@ static int compare_files(const struct compare_request *request)
 				goto end;
 			read++;
 		}
-	status = compare_results(request, (const struct result *const *)files);
+	status = compare_results(request, (const struct result *const *)files, request->more);
 end:
 	for (size_t f = 0; f < read; f++)
 		result_free(files[f]);

@@ -460,6 +460,22 @@ struct config *config_new(void)
 	return config;
 }
 
+int config_append(struct config *config, struct config *from)
+{
+	struct config_grid *grids =
+		reallocarray(config->grids, config->grid_count + from->grid_count, sizeof *grids);
+
+	if (grids) {
+		memcpy(grids + config->grid_count, from->grids, from->grid_count * sizeof *grids);
+		config->grids = grids;
+		config->grid_count += from->grid_count;
+	} else {
+		say_error("out of memory");
+	}
+	config_free(from);
+	return grids ? 0 : -1;
+}
+
 void config_free(struct config *config)
 {
 	if (config)

@@ -46,6 +46,8 @@ struct config {
 struct config *config_read(const char *path);
 /* A configuration of one empty grid, for command lines without a file. */
 struct config *config_new(void);
+/* Puts the grids of from behind those of config, and frees it. 0 or -1 after say_error(). */
+int config_append(struct config *config, struct config *from);
 void config_free(struct config *config);
 
 /* A command-line option in the words of the file ("size", "64,4K"): replaces that key in every

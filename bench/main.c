@@ -261,38 +261,6 @@ static const char one_help[] =
 	"\n"
 	"exit: 0 held; 4 a mistake, or the cell cannot run here\n";
 
-/* A key's parts as settings; text is a copy of it, taken apart. 0, or -1 after say_error(). */
-static int settings_of_key(struct request *request, char *text)
-{
-	static const char *const parts[] = { "mechanism", "pattern", "placement", "size", "wait" };
-	struct cell cell;
-	const char *why;
-	char *word;
-
-	if (cell_parse(&cell, text, &why)) {
-		say_error("one: \"%s\": %s", text, why);
-		return -1;
-	}
-	for (size_t part = 0; (word = strsep(&text, "/")); part++) {
-		const char *key = part < LENGTH(parts) ? parts[part] : strsep(&word, "=");
-		if (strcmp(key, "placement") == 0 && strncmp(word, "cpus:", 5) == 0) {
-			key = "cpus";
-			word += 5;
-		} else if (strcmp(key, "peers") == 0) {
-			key = "peer-count";
-		} else if (strcmp(key, "threads") == 0) {
-			if (request_add(request, "peers", "thread"))
-				return -1;
-			continue;
-		} else if (strcmp(key, "replica") == 0) {
-			continue; /* tells equal cells apart, and there is one */
-		}
-		if (request_add(request, key, word))
-			return -1;
-	}
-	return 0;
-}
-
 static int cmd_one(int argc, char **argv, char **rest)
 {
 	static const struct setting defaults[] = {
@@ -333,7 +301,7 @@ static int cmd_one(int argc, char **argv, char **rest)
 	}
 	int failed = 0;
 	if (strchr(text, '/')) {
-		failed = settings_of_key(&request, text);
+		failed = request_add_key(&request, argv[0], text);
 	} else {
 		for (size_t d = 0; d < LENGTH(defaults); d++)
 			failed =

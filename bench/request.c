@@ -137,6 +137,37 @@ const char *request_value(const struct request *request, const char *key)
 	return NULL;
 }
 
+int request_add_key(struct request *request, const char *who, char *text)
+{
+	static const char *const parts[] = { "mechanism", "pattern", "placement", "size", "wait" };
+	struct cell cell;
+	const char *why;
+	char *word;
+
+	if (cell_parse(&cell, text, &why)) {
+		say_error("%s: \"%s\": %s", who, text, why);
+		return -1;
+	}
+	for (size_t part = 0; (word = strsep(&text, "/")); part++) {
+		const char *key = part < LENGTH(parts) ? parts[part] : strsep(&word, "=");
+		if (strcmp(key, "placement") == 0 && strncmp(word, "cpus:", 5) == 0) {
+			key = "cpus";
+			word += 5;
+		} else if (strcmp(key, "peers") == 0) {
+			key = "peer-count";
+		} else if (strcmp(key, "threads") == 0) {
+			if (request_add(request, "peers", "thread"))
+				return -1;
+			continue;
+		} else if (strcmp(key, "replica") == 0) {
+			continue; /* tells equal cells apart, and there is one */
+		}
+		if (request_add(request, key, word))
+			return -1;
+	}
+	return 0;
+}
+
 /* --- the plan -----------------------------------------------------------------------------------
  */
 

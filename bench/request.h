@@ -63,6 +63,9 @@ enum {
 
 /* 0, or -1 after say_error(). */
 int request_add(struct request *request, const char *key, const char *value);
+/* A cell's key as settings; text is taken apart, and has to live as long as they. who: the command,
+ * for messages. 0, or -1 after say_error(). */
+int request_add_key(struct request *request, const char *who, char *text);
 /* An option by its val, its name and its value: 1 when request has it now, 0 when it is none of
  * those above, -1 after say_error(). */
 int request_take(struct request *request, int option, const char *name, const char *value);

@@ -95,16 +95,17 @@ static json_t *header(const struct campaign *c, json_t *host, double cost_ns, do
 	now_text(created, sizeof(created));
 	for (size_t i = 0; i < c->registry->plugin_count; i++)
 		json_array_append_new(plugins, json_string(c->registry->plugins[i]));
-	return json_pack(
-		"{s:s,s:i,s:s,s:s,s:I,s:o,s:{s:s,s:f,s:f,s:f},s:{s:s,s:b},s:{s:s,s:O,s:O,s:o},s:o}",
-		"kind", "header", "schema", 1, "toll", TOLL_VERSION, "created", created, "seed",
-		(json_int_t)c->plan->seed, "host", host, "clock", "source", block_clock_source(),
-		"ticks_per_ns", c->ticks_per_ns, "cost_ns", cost_ns, "step_ns", step_ns, "topology",
-		"source", sources[place_source(c->place)], "this_system",
-		place_is_this_machine(c->place), "worker", "path", c->registry->worker, "abi",
-		json_object_get(c->registry->description, "abi"), "compiler",
-		json_object_get(c->registry->description, "compiler"), "plugins", plugins, "plan",
-		plan);
+	return json_pack("{s:s,s:i,s:s,s:s,s:I,s:o,s:{s:s,s:f,s:f,s:f},s:{s:s,s:b},s:{s:s,s:O,s:O,"
+			 "s:o},s:o,s:f}",
+			 "kind", "header", "schema", 1, "toll", TOLL_VERSION, "created", created,
+			 "seed", (json_int_t)c->plan->seed, "host", host, "clock", "source",
+			 block_clock_source(), "ticks_per_ns", c->ticks_per_ns, "cost_ns", cost_ns,
+			 "step_ns", step_ns, "topology", "source", sources[place_source(c->place)],
+			 "this_system", place_is_this_machine(c->place), "worker", "path",
+			 c->registry->worker, "abi",
+			 json_object_get(c->registry->description, "abi"), "compiler",
+			 json_object_get(c->registry->description, "compiler"), "plugins", plugins,
+			 "plan", plan, "spent", c->options->spent);
 }
 
 static json_t *summary(const struct campaign *c, const char *ended, const char *reason)

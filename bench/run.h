@@ -9,7 +9,8 @@ struct run_options {
 	const char *output; /* NULL: toll-HOST-YYYYMMDD-HHMMSS.ndjson in the current folder */
 	bool resume, json, require_quiet;
 	bool budget_given; /* on the command line: too small a budget is an error, not a warning */
-	char *path;        /* out, PATH_MAX bytes: the result file; "" when none was begun */
+	double spent; /* what a comparison that asks for this run has spent of its error rate; 0 */
+	char *path;   /* out, PATH_MAX bytes: the result file; "" when none was begun */
 };
 
 /* Whether cells can be measured at all: their CPUs are this machine's. false after say_error(). */

@@ -206,6 +206,17 @@ static void note_pairs(struct compare_notes *notes, const struct comparison *com
 	       comparison->looks, plural(comparison->looks), comparison->spent * 100);
 }
 
+/* Files: what comparisons before this one have spent. */
+static void note_spent(struct compare_notes *notes, const struct comparison *comparison)
+{
+	if (comparison->spent_before > 0)
+		append(add(notes), NOTE_BYTES,
+		       "%.3g %% of the 5 %% error rate was spent by the looks before, %.3g %% by "
+		       "this one",
+		       comparison->spent_before * 100,
+		       (comparison->spent - comparison->spent_before) * 100);
+}
+
 static void note_hidden(struct compare_notes *notes, const struct comparison *comparison)
 {
 	const struct compare_hidden *hidden = &comparison->hidden;
@@ -331,6 +342,11 @@ static void note_gate(struct compare_notes *notes, const struct compare_report *
 	append(text, NOTE_BYTES, " slower");
 	if (report->gate.least > 0)
 		append(text, NOTE_BYTES, " by %.4g %% or more", report->gate.least * 100);
+	if (comparison->hidden.cells < COMPARE_LEAST_HIDDEN)
+		append(text, NOTE_BYTES,
+		       "; %zu hidden identical cells where a gate should have %d: replicas = 2 in "
+		       "the configuration adds them",
+		       comparison->hidden.cells, COMPARE_LEAST_HIDDEN);
 }
 
 void compare_note(struct compare_notes *notes, const struct compare_report *report)
@@ -343,6 +359,7 @@ void compare_note(struct compare_notes *notes, const struct compare_report *repo
 		note_pairs(notes, comparison);
 	else
 		note_boots(notes, comparison);
+	note_spent(notes, comparison);
 	note_hidden(notes, comparison);
 	note_shift(notes, comparison);
 	note_detectable(notes, comparison);

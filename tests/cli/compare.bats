@@ -259,7 +259,7 @@ five_boots() { # the first cell of the new kernel takes 4 % longer
 	fails_saying toll compare old new --fail-on slower:x : "--fail-on"
 	fails_saying toll compare old new --format pfd : '"pfd"'
 	fails_saying toll compare old new --format juint : '"junit"'
-	fails_saying toll compare old new --live : "no option --live"
+	fails_saying toll compare old new --liev : "no option --liev" "--live"
 	fails_saying toll compare old new -o old : "old is one of the results"
 	fails_saying toll compare old new -o /nonexistent/x : "/nonexistent/x"
 	run --separate-stderr toll compare old new --json --format md
@@ -302,4 +302,70 @@ five_boots() { # the first cell of the new kernel takes 4 % longer
 	is_json <json
 	# under AddressSanitizer it is several times slower
 	grep -qa __asan_init "$TOLL" || awk -v s="$seconds" 'BEGIN { exit !(s < 2) }'
+}
+
+# Ten runs of one boot in turns, every cell twice, for a margin that so few cannot decide.
+ten_runs() {
+	cat >twins.conf <<-'END'
+		[run]
+		rounds = 5
+		margin = 0.05%
+		[one]
+		mechanism = pipe, futex
+		size = 64
+		placement = same-cpu
+		replicas = 2
+	END
+	for run in 1 2 3 4 5; do
+		for side in old new; do
+			toll run -c twins.conf --operations 20 -o $side-$run.ndjson >said
+		done
+	done
+}
+
+@test "twins are the gate's check and no rows; --more runs what cannot be told, and spends what is left" {
+	ten_runs
+	toll compare --fail-on slower --json old-?.ndjson -- new-?.ndjson >json || [ $? -le 2 ]
+	jq -e '.hidden.cells == 4 and .hidden.pairs >= 20 and .hidden.most == 2' json
+	jq -e '[.cells[].cell] | length == 2 and all(contains("replica") | not)' json
+	jq -e '.notes | any(contains("4 hidden identical cells where a gate should have 20: replicas = 2"))' json
+	jq -e '.spent == 0.05' json
+	# both sides are this machine
+	fails_saying toll compare --more old-?.ndjson -- new-?.ndjson : "--more=old or --more=new"
+	fails_saying toll compare --more=nwe old-?.ndjson -- new-?.ndjson : '"nwe" is no side'
+	[ ! -e new-5-more.ndjson ]
+	toll compare --more=new --json old-?.ndjson -- new-?.ndjson >json || [ $? -le 2 ]
+	[ -s new-5-more.ndjson ]
+	jq -e '.units == {old: 5, new: 6} and .spent == 0.0375' json
+	jq -e '.notes | any(startswith("2.5 % of the 5 % error rate was spent by the looks before, 1.25 % by this one"))' json
+	[ "$(head -1 new-5-more.ndjson | jq .spent)" = 0.025 ]
+	# a plain look at the same files has what is left, and no more
+	toll compare --json old-?.ndjson -- new-?.ndjson new-5-more.ndjson >json || [ $? -le 2 ]
+	jq -e '.spent == 0.05' json
+	toll compare --more=new old-?.ndjson -- new-?.ndjson new-5-more.ndjson >said || [ $? -le 2 ]
+	[ -s new-5-more2.ndjson ]
+	# only what could not be told
+	for key in $(sed -n 1p new-5-more2.ndjson | jq -r '.plan.cells[].key'); do
+		jq -e --arg key "$key" '.cells[] | select(.cell == $key).verdict == "can'"'"'t tell"' json
+	done
+}
+
+@test "--more on a machine that is neither side" {
+	ten_runs
+	for run in 1 2 3 4 5; do
+		sed -i '1s/"kernel":"[^"]*"/"kernel":"6.1.0-old"/; 1s/"boot_id":"./"boot_id":"'$run'/' old-$run.ndjson
+		sed -i '1s/"kernel":"[^"]*"/"kernel":"6.12.0-new"/; 1s/"boot_id":"./"boot_id":"a'$run'/' new-$run.ndjson
+	done
+	run --separate-stderr toll compare --more --varies kernel old-?.ndjson -- new-?.ndjson
+	echo "$status $stderr"
+	[ "$status" -eq 3 ]
+	[[ "$stderr" == *"neither side"*"6.1.0-old"*"6.12.0-new"* ]]
+	[ ! -e new-5-more.ndjson ] && [ ! -e old-5-more.ndjson ]
+	# a boot that is counted already
+	sed -i '1s/"kernel":"[^"]*"/"kernel":"'"$(uname -r)"'"/' new-?.ndjson
+	sed -i '1s/"boot_id":"[^"]*"/"boot_id":"'"$(cat /proc/sys/kernel/random/boot_id)"'"/' new-3.ndjson
+	run --separate-stderr toll compare --more --varies kernel old-?.ndjson -- new-?.ndjson
+	echo "$status $stderr"
+	[ "$status" -eq 4 ]
+	[[ "$stderr" == *"this boot is counted already (new-3.ndjson)"*"reboot"* ]]
 }
