@@ -525,13 +525,12 @@ static bool make_fit(const struct result *result, const struct entry entries[], 
 static bool take_entry(const struct result *result, const struct level *level, size_t index,
 		       struct entry *entry)
 {
-	struct cell cell = result->cells[level->cell].cell;
+	const struct cell *cell = &result->cells[level->cell].cell;
 	char text[CELL_KEY];
 
-	*entry = (struct entry){ .level = level, .index = index, .size = cell.size };
-	entry->curve = strdup(cell_key_without_size(&cell, text, sizeof text));
-	cell.size = 1;
-	entry->group = strdup(cell_group(&cell, text, sizeof text));
+	*entry = (struct entry){ .level = level, .index = index, .size = cell->size };
+	entry->curve = strdup(cell_key_without_size(cell, text, sizeof text));
+	entry->group = strdup(cell_family(cell, text, sizeof text));
 	return entry->curve && entry->group;
 }
 

@@ -20,7 +20,7 @@ struct fit_segment {
 
 struct fit {                  /* one curve: cells that differ in size only */
 	char curve[CELL_KEY]; /* cell_key_without_size */
-	char group[CELL_KEY]; /* cell_group as if of size 1: curves that may be compared */
+	char group[CELL_KEY]; /* cell_family(): curves that may be compared */
 	enum host_state state;
 	enum quantity quantity;
 	double bytes_factor; /* bytes that cross per operation / size: 2 for round trips */

@@ -125,6 +125,7 @@ static size_t levels_of_cell(const struct result *result, unsigned cell, struct 
 struct candidate {
 	char *group;
 	struct level *level;
+	bool twin; /* of an A/A pair: the same thing as its first, so it is not the fastest */
 };
 
 static int by_group_and_time(const void *left, const void *right)
@@ -136,13 +137,14 @@ static int by_group_and_time(const void *left, const void *right)
 		return order;
 	if (a->level->state != b->level->state)
 		return a->level->state < b->level->state ? -1 : 1;
+	if (a->twin != b->twin)
+		return a->twin ? 1 : -1;
 	if (a->level->ns.estimate != b->level->ns.estimate)
 		return a->level->ns.estimate < b->level->ns.estimate ? -1 : 1;
 	return a->level->cell < b->level->cell ? -1 : a->level->cell > b->level->cell;
 }
 
-/* Marks the fastest of each group and state; a group holds one wait class. Twins of an A/A pair are
- * the same thing as their first, so only that one takes part. */
+/* Marks the fastest of each group and state; a group holds one wait class. */
 static bool mark_fastest(const struct result *result, struct level levels[], size_t n)
 {
 	struct candidate *candidates = calloc(n + 1, sizeof *candidates);
@@ -152,21 +154,27 @@ static bool mark_fastest(const struct result *result, struct level levels[], siz
 	for (size_t i = 0; fine && i < n; i++) {
 		const struct cell *cell = &result->cells[levels[i].cell].cell;
 		char group[CELL_KEY];
-		if (!levels[i].workers || cell->replica)
+		levels[i].against = levels[i].cell;
+		if (!levels[i].workers)
 			continue;
 		char *copy = strdup(cell_group(cell, group, sizeof group));
 		fine = copy;
 		if (copy)
-			candidates[count++] = (struct candidate){ copy, &levels[i] };
+			candidates[count++] =
+				(struct candidate){ copy, &levels[i], cell->replica > 0 };
 	}
 	if (fine) {
 		qsort(candidates, count, sizeof *candidates, by_group_and_time);
 		for (size_t i = 0, end; i < count; i = end) {
-			for (end = i + 1; end < count; end++)
+			size_t firsts = 0;
+			for (end = i; end < count; end++) {
 				if (strcmp(candidates[end].group, candidates[i].group) != 0 ||
 				    candidates[end].level->state != candidates[i].level->state)
 					break;
-			candidates[i].level->fastest = end - i > 1;
+				firsts += !candidates[end].twin;
+				candidates[end].level->against = candidates[i].level->cell;
+			}
+			candidates[i].level->fastest = firsts > 1;
 		}
 	}
 	for (size_t i = 0; i < count; i++)
@@ -329,4 +337,13 @@ size_t level_pairs(const struct result *result, unsigned a, unsigned b, enum hos
 		   double **values)
 {
 	return level_pairs_in_rounds(result, a, b, state, values, NULL);
+}
+
+void level_weigh(const struct result *result, const struct level *level, struct verdict *verdict)
+{
+	double *values;
+	size_t n = level_pairs(result, level->cell, level->against, level->state, &values);
+
+	verdict_pairs(verdict, values, n, result->margin);
+	free(values);
 }

@@ -4,7 +4,7 @@
 #define LEVEL_H
 
 #include "read.h"
-#include "statistics.h"
+#include "verdict.h"
 
 struct level {
 	unsigned cell;
@@ -21,6 +21,9 @@ struct level {
 	bool bimodal; /* two groups of workers, further apart than the result's margin */
 	double mode_ns[2];
 	bool fastest; /* of its group: estimate lowest, within one wait class and state, of ≥ 2 */
+	/* The cell it is compared with: the fastest of its group in this state; itself, when it is
+	 * that one or the only one. A twin is compared, but nobody is with it. */
+	unsigned against;
 	size_t unsettled;
 };
 
@@ -39,5 +42,8 @@ size_t level_pairs(const struct result *result, unsigned a, unsigned b, enum hos
 /* The same with the round of each pair; rounds may be NULL. */
 size_t level_pairs_in_rounds(const struct result *result, unsigned a, unsigned b,
 			     enum host_state state, double **values, unsigned **rounds);
+/* The pairs of a level's cell with the one it is compared with, another, weighed but not decided
+ * (verdict_pairs(): INVALID below five pairs, or when memory runs out). */
+void level_weigh(const struct result *result, const struct level *level, struct verdict *verdict);
 
 #endif

@@ -250,6 +250,14 @@ char *cell_group(const struct cell *cell, char *buffer, size_t bytes)
 	return buffer;
 }
 
+char *cell_family(const struct cell *cell, char *buffer, size_t bytes)
+{
+	struct cell any_size = *cell;
+
+	any_size.size = 1;
+	return cell_group(&any_size, buffer, bytes);
+}
+
 /* "ring:layout=slot" into its two halves, each bounded. */
 static int parse_named(const char *text, char *name, char *options)
 {

@@ -62,6 +62,9 @@ char *cell_key_without_size(const struct cell *cell, char *buffer, size_t bytes)
 /* What one block compares: pattern, placement, CPUs, size, wait class, idle, peers, copy, touch,
  * depth, threads; the same text for cells that may be ranked against each other. */
 char *cell_group(const struct cell *cell, char *buffer, size_t bytes);
+/* The group whatever the size: cells of one family are the points of curves that may be compared.
+ */
+char *cell_family(const struct cell *cell, char *buffer, size_t bytes);
 /* "ring:layout=slot" */
 char *cell_variant(const struct cell *cell, char *buffer, size_t bytes);
 /* Reads a key; CPUs stay unset but for a placement "cpus:2,5", whose peers are then counted.

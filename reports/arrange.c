@@ -71,15 +71,6 @@ char *header_machine(const struct result *result, char *out, size_t bytes)
 	return out;
 }
 
-/* The group of a cell whatever its size. */
-static void group_of(const struct cell *cell, char *out, size_t bytes)
-{
-	struct cell any_size = *cell;
-
-	any_size.size = 1;
-	cell_group(&any_size, out, bytes);
-}
-
 struct draft_cell {
 	unsigned cell;
 	const struct level *level; /* NULL: none */
@@ -254,44 +245,33 @@ static int by_speed(const void *a, const void *b, void *count)
 
 const struct sheet_cell *sheet_fastest(const struct sheet *sheet, size_t size, size_t *row)
 {
-	const struct sheet_cell *best = NULL;
-
 	for (size_t r = 0; r < sheet->row_count; r++) {
 		const struct sheet_cell *cell = &sheet->rows[r].cells[size];
-		if (!cell->level || (best && cell->level->ns.estimate >= best->level->ns.estimate))
+		if (!cell->level || cell->level->against != (unsigned)cell->cell)
 			continue;
-		best = cell;
 		*row = r;
+		return cell;
 	}
-	return best;
+	return NULL;
 }
 
-/* Marks, in each column with something to compare, the lowest estimate and those that its pairs
- * cannot tell from it. */
+/* Marks, in each column with something to compare, the fastest and those that their pairs do not
+ * tell from it. */
 static void mark_fastest(const struct result *result, struct sheet *sheet)
 {
 	for (size_t s = 0; s < sheet->size_count; s++) {
-		size_t best_row, measured = 0;
-		if (!sheet_fastest(sheet, s, &best_row))
+		size_t best;
+		if (!sheet_fastest(sheet, s, &best))
 			continue;
-		for (size_t r = 0; r < sheet->row_count; r++)
-			measured += sheet->rows[r].cells[s].level != NULL;
-		if (measured < 2)
-			continue;
-		struct sheet_cell *best = &sheet->rows[best_row].cells[s];
-		best->fastest = true;
 		for (size_t r = 0; r < sheet->row_count; r++) {
 			struct sheet_cell *cell = &sheet->rows[r].cells[s];
-			if (!cell->level || cell == best)
+			struct verdict verdict;
+			if (!cell->level || r == best)
 				continue;
-			double *values = NULL;
-			size_t n = level_pairs(result, (unsigned)cell->cell, (unsigned)best->cell,
-					       sheet->state, &values);
-			struct interval ratio = { NAN, NAN, NAN, 0 };
-			if (n >= 2)
-				ratio = statistics_yuen(values, n, 0.2, 0.95, NULL);
-			free(values);
-			cell->tied = n >= 2 && ratio.low <= 0; /* no interval, no claim */
+			sheet->rows[best].cells[s].fastest = true;
+			level_weigh(result, cell->level, &verdict);
+			/* no interval, no claim */
+			cell->tied = verdict.kind != VERDICT_INVALID && verdict.log_ratio.low <= 0;
 		}
 	}
 }
@@ -470,7 +450,7 @@ static int make_drafts(const struct result *result, const struct level levels[],
 	for (size_t i = 0; i < n; i++) {
 		if (!levels[i].workers)
 			continue;
-		group_of(&result->cells[levels[i].cell].cell, group, sizeof group);
+		cell_family(&result->cells[levels[i].cell].cell, group, sizeof group);
 		struct draft *draft = draft_find(drafts, group, levels[i].state);
 		if (!draft || draft_add(draft, levels[i].cell, &levels[i]))
 			return -1;
@@ -480,7 +460,7 @@ static int make_drafts(const struct result *result, const struct level levels[],
 		bool placed = false;
 		if (seen[c])
 			continue;
-		group_of(&result->cells[c].cell, group, sizeof group);
+		cell_family(&result->cells[c].cell, group, sizeof group);
 		for (unsigned s = 0; s < STATE_COUNT; s++) {
 			draft_name(group, s, name);
 			if (!json_object_get(drafts->places, name))

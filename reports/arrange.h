@@ -85,7 +85,8 @@ struct interval measure_value(enum measure measure, const struct level *level);
 struct text_unit sheet_unit(const struct sheet *sheet);
 /* The same for cpu_ns. */
 struct text_unit sheet_cpu_unit(const struct sheet *sheet);
-/* The cell of lowest time in a column, with its row; NULL when nothing was measured. */
+/* The cell that a column's others are compared with, with its row; NULL when nothing was measured.
+ */
 const struct sheet_cell *sheet_fastest(const struct sheet *sheet, size_t size, size_t *row);
 /* The row that shows a cell in a host state, with its sheet; NULL when nothing was measured of it.
  */

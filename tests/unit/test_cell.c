@@ -227,6 +227,12 @@ static void test_group(void **state)
 		if ((strcmp(group, its) == 0) != cases[c].same)
 			fail_msg("%s: %s, against %s", cases[c].key, its, group);
 	}
+	struct cell large = parsed("futex/pingpong/smt/4K/spin", 0, 1),
+		    deep = parsed("pipe/pingpong/smt/4K/spin/depth=1", 0, 1);
+	cell_family(&base, group, sizeof group);
+	assert_string_equal(cell_family(&large, its, sizeof its), group);
+	assert_string_not_equal(cell_family(&deep, its, sizeof its), group);
+	assert_int_equal(large.size, 4096);
 	struct cell awake = parsed("pipe/pingpong/smt/64/block/idle=awake", 0, 1),
 		    asleep = parsed("pipe/pingpong/smt/64/block/idle=sleep", 0, 1);
 	assert_string_not_equal(cell_group(&awake, group, sizeof group),

@@ -85,6 +85,15 @@ static void test_levels(void **state)
 		assert_false(level->bimodal);
 		/* the twin is faster still, and takes no part */
 		assert_int_equal(level->fastest, i < 2);
+		assert_int_equal(level->against, i % 2);
+		if (i < 2)
+			continue;
+		struct verdict verdict;
+		double ratio = log(truth / synthetic_time(&curves[0], sizes[i % 2]));
+		level_weigh(result, level, &verdict);
+		assert_int_equal(verdict.kind, VERDICT_CANT_TELL);
+		assert_int_equal(verdict.log_ratio.n, 20);
+		assert_true(fabs(verdict.log_ratio.estimate - ratio) < 0.02);
 	}
 	free(levels);
 	result_free(result);
