@@ -550,16 +550,104 @@ static bool read_resume(const struct reader *reader, json_t *object)
 	       check_strings(reader, "resume", object);
 }
 
+static const char *const decided_words[] = { [DECIDED_PRECISE] = "precise",
+					     [DECIDED_SAME] = "same",
+					     [DECIDED_FASTER] = "faster",
+					     [DECIDED_SLOWER] = "slower" };
+
+static bool read_decision(const struct reader *reader, const json_t *object,
+			  struct result_decision *decision)
+{
+	static const char *const host_states[] = { "", "near", "far" };
+	json_int_t most = (json_int_t)reader->result->cell_count - 1, cell = 0;
+	unsigned state = STATE_NONE, how = DECIDED_PRECISE;
+
+	if (!member_integer(&reader->spot, object, "cell", REQUIRED, 0, most, &cell))
+		return false;
+	json_int_t against = cell;
+	if (!member_word(&reader->spot, object, "host_state", OPTIONAL, host_states, STATE_COUNT,
+			 &state) ||
+	    !member_word(&reader->spot, object, "how", REQUIRED, decided_words, 4, &how) ||
+	    !member_integer(&reader->spot, object, "against", OPTIONAL, 0, most, &against))
+		return false;
+	if ((how == DECIDED_PRECISE) != (against == cell))
+		return member_wrong(&reader->spot, "against",
+				    how == DECIDED_PRECISE ? "there, but a cell that is %s is "
+							     "compared with none"
+							   : "missing or the cell itself, which "
+							     "cannot be %s",
+				    decided_words[how]);
+	*decision = (struct result_decision){ (unsigned)cell, state, how, (unsigned)against };
+	return true;
+}
+
+static bool read_decisions(struct reader *reader, const json_t *object, struct result_look *look)
+{
+	struct result *result = reader->result;
+	json_t *list;
+
+	if (!member_array(&reader->spot, object, "decided", REQUIRED, &list))
+		return false;
+	size_t n = json_array_size(list);
+	if (n > result->cell_count * STATE_COUNT)
+		return member_wrong(&reader->spot, "decided", "%zu of them for %zu cells", n,
+				    result->cell_count);
+	look->decisions = calloc(n + 1, sizeof *look->decisions);
+	if (!look->decisions)
+		return member_out_of_memory(&reader->spot);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *value = json_array_get(list, i);
+		struct result_decision *decision = &look->decisions[i];
+		snprintf(reader->spot.where, sizeof reader->spot.where, "decided[%zu].", i);
+		if (!json_is_object(value))
+			return member_wrong(&reader->spot, "", "not an object");
+		if (!read_decision(reader, value, decision))
+			return false;
+		result->cells[decision->cell].decided = true;
+		look->decision_count++;
+	}
+	reader->spot.where[0] = '\0';
+	return true;
+}
+
+/* Numbers ascend, so there are four at most; what was spent is never given back. */
+static bool read_look(struct reader *reader, const json_t *object)
+{
+	struct result *result = reader->result;
+	const struct result_look *last =
+		result->look_count ? &result->looks[result->look_count - 1] : NULL;
+	struct result_look *look = &result->looks[result->look_count];
+	json_int_t number = 0, of = 0;
+
+	if (!member_integer(&reader->spot, object, "number", REQUIRED, last ? last->number + 1 : 1,
+			    VERDICT_LOOKS, &number))
+		return false;
+	*look = (struct result_look){ .number = (unsigned)number, .at_s = NAN, .budget_s = NAN };
+	result->look_count++;
+	return member_integer(&reader->spot, object, "of", REQUIRED, VERDICT_LOOKS, VERDICT_LOOKS,
+			      &of) &&
+	       member_number(&reader->spot, object, "at_s", REQUIRED, 0, number_most,
+			     &look->at_s) &&
+	       member_number(&reader->spot, object, "budget_s", REQUIRED, 0, number_most,
+			     &look->budget_s) &&
+	       member_unsigned(&reader->spot, object, "rounds", REQUIRED, &look->rounds) &&
+	       member_number(&reader->spot, object, "alpha", REQUIRED, 0, 1, &look->alpha) &&
+	       member_number(&reader->spot, object, "spent", REQUIRED, last ? last->spent : 0, 1,
+			     &look->spent) &&
+	       read_decisions(reader, object, look);
+}
+
 static bool read_summary(struct reader *reader, json_t *object)
 {
-	static const char *const ends[] = { "budget", "rounds", "interrupted", "stopped" };
+	static const char *const ends[] = { "budget", "rounds", "decided", "interrupted",
+					    "stopped" };
 	struct result *result = reader->result;
 	json_t *cells;
 	json_int_t integer;
 	double number;
 	unsigned end;
 
-	if (!member_word(&reader->spot, object, "ended", REQUIRED, ends, 4, &end) ||
+	if (!member_word(&reader->spot, object, "ended", REQUIRED, ends, 5, &end) ||
 	    !member_integer(&reader->spot, object, "rounds", OPTIONAL, 0, INT64_MAX, &integer) ||
 	    !member_integer(&reader->spot, object, "visits", OPTIONAL, 0, INT64_MAX, &integer) ||
 	    !member_integer(&reader->spot, object, "failed", OPTIONAL, 0, INT64_MAX, &integer) ||
@@ -610,6 +698,8 @@ static bool read_object(struct reader *reader, json_t *object)
 		return read_worker(reader, object);
 	if (!strcmp(kind, "summary"))
 		return read_summary(reader, object);
+	if (!strcmp(kind, "look"))
+		return read_look(reader, object);
 	if (!strcmp(kind, "resume"))
 		return read_resume(reader, object);
 	if (!strcmp(kind, "header")) {
@@ -667,6 +757,8 @@ void result_free(struct result *result)
 		if (worker->disturbance != not_known)
 			free(worker->disturbance);
 	}
+	for (size_t i = 0; i < result->look_count; i++)
+		free(result->looks[i].decisions);
 	free(result->workers);
 	free(result->cells);
 	free(result->refused);
@@ -761,4 +853,9 @@ const char *result_state_text(enum host_state state)
 	};
 
 	return names[state];
+}
+
+const char *result_decided_text(enum decided how)
+{
+	return decided_words[how];
 }

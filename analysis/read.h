@@ -8,6 +8,7 @@
 
 #include "../bench/cell.h"
 #include "member.h"
+#include "verdict.h"
 
 enum host_state { STATE_NONE, STATE_NEAR, STATE_FAR, STATE_COUNT };
 enum quantity { QUANTITY_RTT, QUANTITY_MESSAGE };
@@ -17,6 +18,7 @@ struct result_cell {
 	char key[CELL_KEY];
 	enum quantity quantity;
 	double messages, bytes; /* that cross in one operation */
+	bool decided;           /* at one of the looks */
 };
 
 struct result_disturbance { /* NaN: not known */
@@ -48,6 +50,26 @@ struct result_refusal {
 	char reason[256];
 };
 
+/* How a cell was decided at a look: its level is known well enough, and it is told from the fastest
+ * of its group, where it is not that one itself. */
+enum decided { DECIDED_PRECISE, DECIDED_SAME, DECIDED_FASTER, DECIDED_SLOWER };
+
+struct result_decision {
+	unsigned cell;
+	enum host_state state; /* of this level; STATE_NONE: of all its workers */
+	enum decided how;
+	unsigned against; /* the fastest of its group; the cell itself when PRECISE */
+};
+
+struct result_look {     /* at a run under way, planned beforehand */
+	unsigned number; /* so many quarters of the budget were over: 1 … VERDICT_LOOKS */
+	unsigned rounds; /* whole ones so far */
+	double at_s, budget_s;
+	double alpha, spent; /* the level of this look, and that of all so far together */
+	struct result_decision *decisions; /* newly decided, one for each level of a cell */
+	size_t decision_count;
+};
+
 struct result {
 	char path[4096];
 	json_t *header; /* checked to be an object with host, clock and plan */
@@ -63,6 +85,8 @@ struct result {
 	/* Workers by cell, then visit: those of cell c are workers[order[i]], first[c] ≤ i <
 	 * first[c + 1]. */
 	size_t *first, *order;
+	struct result_look looks[VERDICT_LOOKS]; /* in time order, so their numbers ascend */
+	size_t look_count;
 	json_t *summary;       /* the last one, or NULL */
 	bool truncated;        /* the last line was cut; it was left out */
 	unsigned long skipped; /* lines of an unknown kind */
@@ -86,5 +110,7 @@ const char *result_host(const struct result *result, const char *name);
 
 /* "near", "far", "-" */
 const char *result_state_text(enum host_state state);
+/* "precise", "same", "faster", "slower" */
+const char *result_decided_text(enum decided how);
 
 #endif

@@ -57,7 +57,10 @@ const char *ended_early(const struct result *result)
 {
 	const char *ended = json_string_value(json_object_get(result->summary, "ended"));
 
-	return !ended || !strcmp(ended, "budget") || !strcmp(ended, "rounds") ? NULL : ended;
+	return !ended || !strcmp(ended, "budget") || !strcmp(ended, "rounds") ||
+			       !strcmp(ended, "decided")
+		       ? NULL
+		       : ended;
 }
 
 char *header_machine(const struct result *result, char *out, size_t bytes)

@@ -270,6 +270,90 @@ static void test_worker_refused(void **state)
 	refused(14, "\"elapsed_s\":1.5", "\"elapsed_s\":-1.5", ":14: ", "elapsed_s");
 }
 
+/* Line 14 is the summary. */
+#define LOOK(number, members)                                                                      \
+	"{\"kind\":\"look\",\"number\":" number ",\"of\":4,\"at_s\":1.5,\"budget_s\":6,"           \
+	"\"rounds\":3," members "}\n"
+#define SUMMARY "{\"kind\":\"summary\""
+
+/* clang-format off */
+static const char two_looks[] =
+	LOOK("1", "\"alpha\":0.001,\"spent\":0.001,\"decided\":[{\"cell\":1,\"how\":\"precise\"}]")
+	LOOK("3", "\"alpha\":0.02,\"spent\":0.021,\"decided\":["
+		  "{\"cell\":3,\"host_state\":\"far\",\"how\":\"slower\",\"against\":1},"
+		  "{\"cell\":3,\"host_state\":\"near\",\"how\":\"same\",\"against\":0}]")
+	"{\"kind\":\"summary\",\"ended\":\"decided\"}\n" SUMMARY;
+/* clang-format on */
+
+static void test_looks(void **state)
+{
+	(void)state;
+	struct result *result = read_changed(14, SUMMARY, two_looks);
+	assert_non_null(result);
+	assert_int_equal(result->look_count, 2);
+	const struct result_look *look = &result->looks[1];
+	assert_int_equal(look->number, 3);
+	assert_int_equal(look->rounds, 3);
+	assert_true(look->at_s == 1.5 && look->budget_s == 6);
+	assert_true(look->alpha == 0.02 && look->spent == 0.021);
+	assert_int_equal(look->decision_count, 2);
+	assert_int_equal(look->decisions[0].state, STATE_FAR);
+	assert_int_equal(look->decisions[0].how, DECIDED_SLOWER);
+	assert_int_equal(look->decisions[0].against, 1);
+	assert_int_equal(look->decisions[1].how, DECIDED_SAME);
+	assert_int_equal(result->looks[0].decisions[0].state, STATE_NONE);
+	assert_int_equal(result->looks[0].decisions[0].against, 1);
+	assert_false(result->cells[0].decided || result->cells[2].decided);
+	assert_true(result->cells[1].decided && result->cells[3].decided);
+	result_free(result);
+}
+
+#define DECIDED(decision) LOOK("1", "\"alpha\":0,\"spent\":0,\"decided\":[" decision "]")
+#define AFTER(number, spent)                                                                       \
+	LOOK("2", "\"alpha\":0,\"spent\":0.01,\"decided\":[]")                                     \
+	LOOK(number, "\"alpha\":0,\"spent\":" spent ",\"decided\":[]")
+
+static void test_look_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line, *at, *what;
+	} changes[] = {
+		{ LOOK("0", "\"x\":1"), ":14: ", "number: 0" },
+		{ LOOK("5", "\"x\":1"), ":14: ", "number: 5" },
+		{ LOOK("1.0", "\"x\":1"), ":14: ", "number: not a whole number" },
+		{ LOOK("1", "\"spent\":0.1,\"decided\":[]"), ":14: ", "alpha: missing" },
+		{ LOOK("1", "\"alpha\":2,\"spent\":0,\"decided\":[]"), ":14: ", "alpha: 2" },
+		{ LOOK("1", "\"alpha\":0,\"spent\":-1,\"decided\":[]"), ":14: ", "spent: -1" },
+		{ LOOK("1", "\"alpha\":0,\"spent\":0,\"decided\":{}"), ":14: ", "decided" },
+		{ DECIDED("7"), ":14: ", "decided[0]: not an object" },
+		{ DECIDED("{\"cell\":4,\"how\":\"precise\"}"), ":14: ", "decided[0].cell: 4" },
+		{ DECIDED("{\"cell\":-1,\"how\":\"precise\"}"), ":14: ", "decided[0].cell: -1" },
+		{ DECIDED("{\"cell\":1,\"how\":\"well\"}"), ":14: ", "how: \"well\"" },
+		{ DECIDED("{\"cell\":1,\"how\":\"same\"}"), ":14: ", "against: missing" },
+		{ DECIDED("{\"cell\":1,\"how\":\"same\",\"against\":1}"), ":14: ", "against: " },
+		{ DECIDED("{\"cell\":1,\"how\":\"same\",\"against\":4}"), ":14: ", "against: 4" },
+		{ DECIDED("{\"cell\":1,\"how\":\"precise\",\"against\":0}"), ":14: ", "against: " },
+		{ AFTER("2", "0.02"), ":15: ", "number: 2" },
+		{ AFTER("3", "0.005"), ":15: ", "spent: 0.005" }, /* it is never given back */
+	};
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+		char *text;
+		if (asprintf(&text, "%s" SUMMARY, changes[i].line) < 0)
+			fail_msg("out of memory");
+		refused(14, SUMMARY, text, changes[i].at, changes[i].what);
+		free(text);
+	}
+	/* more decisions than there are cells and states */
+	char many[1024] = "{\"cell\":1,\"how\":\"precise\"}", *text;
+	for (unsigned i = 0; i < 4 * STATE_COUNT; i++)
+		strcat(many, ",{\"cell\":1,\"how\":\"precise\"}");
+	if (asprintf(&text, DECIDED("%s") SUMMARY, many) < 0)
+		fail_msg("out of memory");
+	refused(14, SUMMARY, text, ":14: ", "decided: 13 of them for 4 cells");
+	free(text);
+}
+
 static void test_doubled_worker(void **state)
 {
 	(void)state;
@@ -510,6 +594,8 @@ int main(void)
 		cmocka_unit_test(test_header_refused),
 		cmocka_unit_test(test_long_texts_refused),
 		cmocka_unit_test(test_worker_refused),
+		cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_look_refused),
 		cmocka_unit_test(test_doubled_worker),
 		cmocka_unit_test(test_lenient),
 		cmocka_unit_test(test_cut),
