@@ -195,6 +195,17 @@ static int show_result(const char *path)
 	return status;
 }
 
+/* Either says how long: the one that is given replaces the configuration's. */
+static void replace_amount(struct config *config, const struct request *request)
+{
+	bool budget = request_value(request, "budget"), rounds = request_value(request, "rounds");
+
+	if (rounds && !budget)
+		config->budget_s = 0;
+	if (budget && !rounds)
+		config->rounds = 0;
+}
+
 static int cmd_run(int argc, char **argv, char **rest)
 {
 	struct request request = { .config = "quick" };
@@ -212,7 +223,10 @@ static int cmd_run(int argc, char **argv, char **rest)
 	}
 	if (config_find(request.config, config_path, sizeof config_path))
 		return EXIT_USAGE;
-	if (means_open(&means, config_read(config_path), &request))
+	struct config *config = config_read(config_path);
+	if (config)
+		replace_amount(config, &request);
+	if (means_open(&means, config, &request))
 		goto end;
 	if (request.dry_run) {
 		status = print_plan(means.plan);

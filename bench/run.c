@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* run.c - a campaign: rounds over the plan's blocks until budget or rounds are used up, each block
- * visit appended to the result file before the next begins. */
+/* run.c - a campaign: rounds over the plan's blocks until budget or rounds are used up or all is
+ * decided, each block visit appended to the result file before the next begins. */
 #include "run.h"
 
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include "commands.h"
 #include "host.h"
 #include "journal.h"
+#include "looks.h"
 #include "result.h"
 #include "say.h"
 
@@ -28,12 +29,15 @@ enum {
 	QUIET_TRIALS = 10
 };
 static const double TURN_NS = 60e3, BLOCK_SECONDS = 0.6, QUIET_SHARE = 0.02;
+/* Of the budget is for measuring, the rest for the last look, the summary and the page. */
+static const double MEASURED_SHARE = 0.98;
 
 struct cell_state {
 	unsigned failures; /* in a row */
 	bool given_up;
 	size_t n, room;
-	double *value; /* of each worker: median over turns of ln ns */
+	double *value;        /* of each worker: median over turns of ln ns */
+	double block_seconds; /* what the last block it was in took; 0: none yet */
 };
 
 struct campaign {
@@ -43,6 +47,7 @@ struct campaign {
 	const struct place *place;
 	struct result_file file;
 	struct cell_state *cell;
+	struct looks looks;
 	double ticks_per_ns;
 	double started, before; /* seconds: when this process began, and what earlier ones took */
 	unsigned round;         /* under way */
@@ -199,6 +204,7 @@ static int keep(struct campaign *c, const struct plan_block *block, unsigned blo
 			c->failed++;
 			if (++state->failures >= GIVE_UP && !state->given_up) {
 				state->given_up = true;
+				looks_give_up(&c->looks, cells[i]);
 				say_warning("%s: given up after %d failures: %s",
 					    c->plan->cells[cells[i]].key, GIVE_UP,
 					    outcomes[i].reason);
@@ -316,24 +322,69 @@ static void progress(const struct campaign *c, size_t block, size_t blocks)
 	}
 	if (isfinite(seconds))
 		say_duration(seconds > 0 ? seconds : 0, left);
-	say_progress("round %u%s, block %zu of %zu, %zu cells, %s left", c->round + 1, budget,
-		     block + 1, blocks, c->plan->cell_count, left);
+	say_progress("round %u%s, block %zu of %zu, %zu of %zu cells decided, %s left",
+		     c->round + 1, budget, block + 1, blocks, c->looks.decided, c->plan->cell_count,
+		     left);
 }
 
 /* ---- rounds ---- */
 
-enum ended { BY_BUDGET, BY_ROUNDS, BY_SIGNAL, BY_ERROR, BY_SMALL_BUDGET, BY_NOTHING_LEFT };
+enum ended {
+	BY_BUDGET,
+	BY_ROUNDS,
+	BY_DECISION,
+	BY_SIGNAL,
+	BY_ERROR,
+	BY_SMALL_BUDGET,
+	BY_NOTHING_LEFT
+};
 
 /* Nothing of the block is left to measure: an earlier process has (--resume), or its cells are
- * given up. */
+ * decided or given up. */
 static bool block_done(const struct campaign *c, unsigned index, const struct plan_block *block)
 {
+	if (looks_skip(&c->looks, block))
+		return true;
 	for (unsigned i = 0; i < block->count; i++) {
 		if (!c->cell[block->cells[i]].given_up &&
 		    !measured_before(c, index, block->cells[i]))
 			return false;
 	}
 	return true;
+}
+
+/* As long as the last blocks of its cells; as the mean of all blocks where they were in none. */
+static double expected_seconds(const struct campaign *c, const struct plan_block *block)
+{
+	double sum = 0;
+	unsigned known = 0;
+
+	for (unsigned i = 0; i < block->count; i++) {
+		const struct cell_state *state = &c->cell[block->cells[i]];
+
+		if (state->given_up || state->block_seconds <= 0)
+			continue;
+		sum += state->block_seconds;
+		known++;
+	}
+	return known ? sum / known : c->block_seconds;
+}
+
+static void remember_seconds(struct campaign *c, const struct plan_block *block, double seconds)
+{
+	c->blocks_done++;
+	c->block_seconds += (seconds - c->block_seconds) / (double)c->blocks_done;
+	for (unsigned i = 0; i < block->count; i++)
+		c->cell[block->cells[i]].block_seconds = seconds;
+}
+
+/* The budget is met on average: a block is begun when more than half of it still fits. The first of
+ * all is, so that it is known how long they take. */
+static bool still_fits(const struct campaign *c, const struct plan_block *block)
+{
+	if (c->plan->budget_s <= 0 || c->visit == 0)
+		return true;
+	return elapsed(c) + expected_seconds(c, block) / 2 <= MEASURED_SHARE * c->plan->budget_s;
 }
 
 static bool anything_left(const struct campaign *c)
@@ -345,7 +396,7 @@ static bool anything_left(const struct campaign *c)
 	return false;
 }
 
-/* After the first whole round: will twenty fit? */
+/* After the first round: will twenty fit? */
 static bool budget_suffices(const struct campaign *c, double round_seconds, size_t blocks)
 {
 	double fit = c->plan->budget_s / round_seconds;
@@ -373,11 +424,54 @@ static bool budget_suffices(const struct campaign *c, double round_seconds, size
 	return false;
 }
 
+/* Takes the look that is due after so many whole rounds, if one is. false after say_error(). */
+static bool look(struct campaign *c, unsigned whole_rounds, bool at_end)
+{
+	unsigned number = looks_due(&c->looks, elapsed(c), whole_rounds, at_end);
+
+	if (number == 0)
+		return true;
+	say_progress("look %u of %d", number, VERDICT_LOOKS);
+	json_t *line = looks_take(&c->looks, number, c->file.path, elapsed(c), whole_rounds);
+
+	return line && append_line(c, line) && result_sync(&c->file);
+}
+
+enum passed { PASSED, OUT_OF_TIME, INTERRUPTED, FAILED };
+
+/* Measures what is left of a round. Where a block does not fit into the budget any more, a shorter
+ * one may. */
+static enum passed pass(struct campaign *c, const struct plan_block blocks[], size_t count,
+			unsigned *skipped)
+{
+	enum passed passed = PASSED;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (block_done(c, i, &blocks[i])) {
+			++*skipped;
+			continue;
+		}
+		if (!still_fits(c, &blocks[i])) {
+			passed = OUT_OF_TIME;
+			continue;
+		}
+		progress(c, i, count);
+		double start = now_s();
+		int status = run_block(c, &blocks[i], i);
+
+		if (status != 0 || block_signal())
+			return status < 0 ? FAILED : INTERRUPTED;
+		remember_seconds(c, &blocks[i], now_s() - start);
+	}
+	return passed;
+}
+
 static enum ended rounds(struct campaign *c)
 {
 	for (;; c->round++) {
 		struct plan_block *blocks;
 		size_t count;
+		unsigned skipped = 0;
 
 		if (c->plan->rounds && c->round >= c->plan->rounds)
 			return BY_ROUNDS;
@@ -385,38 +479,27 @@ static enum ended rounds(struct campaign *c)
 			return BY_NOTHING_LEFT;
 		if (plan_deal(c->plan, c->round, &blocks, &count) < 0)
 			return BY_ERROR;
-		double round_start = elapsed(c);
-		unsigned skipped = 0;
+		double start = elapsed(c);
+		unsigned long done = c->blocks_done;
+		enum passed passed = pass(c, blocks, count, &skipped);
 
-		for (unsigned i = 0; i < count; i++) {
-			if (block_done(c, i, &blocks[i])) {
-				skipped++;
-				continue;
-			}
-			/* the budget is met on average: a block is begun when more than half of it
-			 * still fits */
-			if (c->plan->budget_s > 0 &&
-			    elapsed(c) + c->block_seconds / 2 > c->plan->budget_s) {
-				free(blocks);
-				return BY_BUDGET;
-			}
-			progress(c, i, count);
-			double start = now_s();
-			int status = run_block(c, &blocks[i], i);
-
-			if (status != 0 || block_signal()) {
-				free(blocks);
-				return status < 0 ? BY_ERROR : BY_SIGNAL;
-			}
-			c->blocks_done++;
-			c->block_seconds +=
-				(now_s() - start - c->block_seconds) / (double)c->blocks_done;
-		}
 		free(blocks);
-		if (c->round == 0 && skipped == 0 &&
-		    !budget_suffices(c, elapsed(c) - round_start, count)) {
-			c->round++;
+		if (passed == FAILED || passed == INTERRUPTED)
+			return passed == FAILED ? BY_ERROR : BY_SIGNAL;
+		done = c->blocks_done - done;
+		if (c->round == 0 && skipped == 0 && done > 0 &&
+		    !budget_suffices(c, (elapsed(c) - start) / (double)done * (double)count,
+				     count)) {
+			c->round += passed == PASSED;
 			return BY_SMALL_BUDGET;
+		}
+		if (passed == OUT_OF_TIME)
+			return look(c, c->round, true) ? BY_BUDGET : BY_ERROR;
+		if (!look(c, c->round + 1, false))
+			return BY_ERROR;
+		if (looks_all_decided(&c->looks)) {
+			c->round++;
+			return BY_DECISION;
 		}
 	}
 }
@@ -502,6 +585,7 @@ static int take_up(struct campaign *c, json_t *host)
 		c->visit = w->visit >= c->visit ? w->visit + 1 : c->visit;
 		c->before = w->at_s > c->before ? w->at_s : c->before;
 	}
+	looks_take_up(&c->looks, old);
 	/* the file is this run's: from here on it is changed */
 	if (!result_mend(&c->file))
 		return EXIT_USAGE;
@@ -576,11 +660,14 @@ static bool anything_measured(const struct campaign *c)
 
 static int finish(struct campaign *c, enum ended ended)
 {
-	static const char *const names[] = { "budget",  "rounds",  "interrupted",
-					     "stopped", "stopped", "stopped" };
-	static const char *const reasons[] = {
-		NULL, NULL, NULL, "an error", "the budget is too small", "every cell failed"
+	static const char *const names[] = {
+		[BY_BUDGET] = "budget",       [BY_ROUNDS] = "rounds", [BY_DECISION] = "decided",
+		[BY_SIGNAL] = "interrupted",  [BY_ERROR] = "stopped", [BY_SMALL_BUDGET] = "stopped",
+		[BY_NOTHING_LEFT] = "stopped"
 	};
+	static const char *const reasons[] = { [BY_ERROR] = "an error",
+					       [BY_SMALL_BUDGET] = "the budget is too small",
+					       [BY_NOTHING_LEFT] = "every cell failed" };
 	/* a file that has just refused a line would refuse this one with the same words */
 	bool written = !c->file.failed &&
 		       append_line(c, summary(c, names[ended], reasons[ended])) &&
@@ -660,6 +747,8 @@ int run_campaign(const struct run_options *options, struct plan *plan,
 		say_error("out of memory");
 		goto out;
 	}
+	if (!looks_begin(&c.looks, plan))
+		goto out;
 	status = options->resume ? take_up(&c, host) : begin(&c, host, cost_ns, step_ns);
 	if (status != 0)
 		goto out;
@@ -672,6 +761,7 @@ out:
 	block_release_signals();
 	result_close(&c.file);
 	result_free(c.old);
+	looks_free(&c.looks);
 	for (size_t i = 0; c.cell && i < plan->cell_count; i++)
 		free(c.cell[i].value);
 	free(c.cell);

@@ -205,7 +205,7 @@ lines() { # KIND
 
 # Every line is whole: an object of a known kind. What was there before stands unchanged.
 is_whole() {
-	jq -es 'all(.kind | IN("header", "worker", "resume", "summary"))' x.ndjson >/dev/null
+	jq -es 'all(.kind | IN("header", "worker", "look", "resume", "summary"))' x.ndjson >/dev/null
 	[ -z "$(tail -c 1 x.ndjson)" ]
 	[ ! -e kept ] || cmp -n "$(stat -c %s kept)" kept x.ndjson
 }
