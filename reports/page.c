@@ -11,6 +11,7 @@
 
 #include "../bench/say.h"
 #include "answer.h"
+#include "looks_text.h"
 
 /* The figures are drawn on white; in the dark they are turned over, hues kept. */
 static const char style[] =
@@ -85,7 +86,7 @@ static void link_part(FILE *out, const char *text)
 static void head(FILE *out, const struct page *page)
 {
 	const struct result *result = page->arrangement->result;
-	char text[512];
+	char text[512], looks[LOOKS_TEXT];
 	double rounds = summary_number(result, "rounds"),
 	       elapsed = summary_number(result, "elapsed_s");
 
@@ -118,6 +119,8 @@ static void head(FILE *out, const struct page *page)
 	fprintf(out, ", %zu workers, seed %llu, toll ", result->worker_count,
 		(unsigned long long)result->seed);
 	text_html(out, header_text(result, "toll"));
+	if (*looks_text(result, looks))
+		fprintf(out, "<br>\n%s", looks);
 	fputs("</p>\n", out);
 	if (!result->summary || result->truncated || ended_early(result)) {
 		fputs("<p class=\"bad\">", out);

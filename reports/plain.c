@@ -6,6 +6,7 @@
 
 #include "../bench/say.h"
 #include "answer.h"
+#include "looks_text.h"
 #include "page.h"
 
 static void sheet_markdown(FILE *out, const struct sheet *sheet)
@@ -73,7 +74,7 @@ int page_markdown(FILE *out, const struct page *page)
 {
 	const struct arrangement *a = page->arrangement;
 	const struct result *result = a->result;
-	char text[512];
+	char text[512], looks[LOOKS_TEXT];
 	size_t n;
 	struct sentence *sentences = answer_of(a, page->fits, &n);
 
@@ -90,6 +91,8 @@ int page_markdown(FILE *out, const struct page *page)
 	text_markdown(out, header_text(result, "created"));
 	fputs(", toll ", out);
 	text_markdown(out, header_text(result, "toll"));
+	if (*looks_text(result, looks))
+		fprintf(out, "\n\n%s", looks);
 	fputs("\n\n## The answer\n\n", out);
 	for (size_t i = 0; i < n; i++) {
 		fputs("* ", out);

@@ -10,6 +10,7 @@
 
 #include "../bench/say.h"
 #include "arrange.h"
+#include "looks_text.h"
 #include "table.h"
 
 enum { PAPER = 100 }; /* columns, where the stream is no terminal */
@@ -35,7 +36,7 @@ static void put(FILE *stream, const char *text)
 static void header(FILE *stream, const struct result *result)
 {
 	const char *dim = say_style(stream, SAY_DIM), *plain = say_style(stream, SAY_PLAIN);
-	char text[256], machine[256];
+	char text[256], machine[256], looks[LOOKS_TEXT];
 	double elapsed = summary_number(result, "elapsed_s"),
 	       rounds = summary_number(result, "rounds");
 
@@ -61,6 +62,8 @@ static void header(FILE *stream, const struct result *result)
 		fprintf(stream, " · %s", say_duration(elapsed, text));
 	fprintf(stream, " · %zu worker%s%s\n", result->worker_count,
 		result->worker_count == 1 ? "" : "s", plain);
+	if (*looks_text(result, looks))
+		fprintf(stream, "%s\n", looks);
 	if (!result->summary)
 		fprintf(stream, "%sThe run has not ended by itself: what was finished is below%s\n",
 			say_style(stream, SAY_BAD), plain);
@@ -486,15 +489,17 @@ int report_json(FILE *stream, const struct result *result, const struct level le
 					json_array_append_new(
 						cells, cell_json(a, &a->sheets[i],
 								 &a->sheets[i].rows[r].cells[s]));
-	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:I, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "result",
-		result->path, "toll", header_text(result, "toll"), "created",
-		header_text(result, "created"), "seed", (json_int_t)result->seed, "host",
-		json_object_get(result->header, "host"), "rounds",
-		number_json(summary_number(result, "rounds")), "elapsed_s",
-		number_json(summary_number(result, "elapsed_s")), "cells", cells, "false_sharing",
-		sharing_json(a), "refused", reasons_json(a->refused, a->refused_count), "failed",
-		reasons_json(a->failed, a->failed_count), "truncated", result->truncated);
+	json_t *object =
+		json_pack("{s:s, s:s, s:s, s:I, s:O, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
+			  "result", result->path, "toll", header_text(result, "toll"), "created",
+			  header_text(result, "created"), "seed", (json_int_t)result->seed, "host",
+			  json_object_get(result->header, "host"), "ended",
+			  json_string_value(json_object_get(result->summary, "ended")), "rounds",
+			  number_json(summary_number(result, "rounds")), "elapsed_s",
+			  number_json(summary_number(result, "elapsed_s")), "looks",
+			  looks_json(result), "cells", cells, "false_sharing", sharing_json(a),
+			  "refused", reasons_json(a->refused, a->refused_count), "failed",
+			  reasons_json(a->failed, a->failed_count), "truncated", result->truncated);
 	arrange_free(a);
 	int status = object ? json_dumpf(object, stream, JSON_INDENT(1)) : -1;
 	json_decref(object);
