@@ -619,9 +619,11 @@ static bool read_look(struct reader *reader, const json_t *object)
 	struct result_look *look = &result->looks[result->look_count];
 	json_int_t number = 0, of = 0;
 
-	if (!member_integer(&reader->spot, object, "number", REQUIRED, last ? last->number + 1 : 1,
-			    VERDICT_LOOKS, &number))
+	if (!member_integer(&reader->spot, object, "number", REQUIRED, 1, VERDICT_LOOKS, &number))
 		return false;
+	if (last && number <= last->number)
+		return member_wrong(&reader->spot, "number", "%lld after %u", (long long)number,
+				    last->number);
 	*look = (struct result_look){ .number = (unsigned)number, .at_s = NAN, .budget_s = NAN };
 	result->look_count++;
 	return member_integer(&reader->spot, object, "of", REQUIRED, VERDICT_LOOKS, VERDICT_LOOKS,

@@ -53,7 +53,7 @@ char *looks_text(const struct result *result, char out[LOOKS_TEXT])
 	else
 		fprintf(text, "%zu look%s, %zu of %zu cells decided", looks, looks == 1 ? "" : "s",
 			decided, result->cell_count);
-	for (size_t i = 0; i < looks; i++) {
+	for (size_t i = 0; i < looks && decided; i++) {
 		size_t n = cells_of(&result->looks[i]);
 		fputs(i ? ", " : ": ", text);
 		if (n)

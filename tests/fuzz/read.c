@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* read.c - libFuzzer's target for result files: whatever the bytes, they are read or refused with
- * one line, and what was read goes through levels, fits, summary, page, Markdown and CSV.
+ * one line, and what was read goes through levels, decisions, fits, summary, page, Markdown and
+ * CSV.
  *
  * Bytes changed blindly hardly get past the reader, whose members have to agree. So half of the
  * changes are made to the JSON of a line, and the keys of the cells are then written anew.
  *
  * Run by tests/fuzz/run; -close_fd_mask=3 keeps what toll says out of the way. */
-#include "../../analysis/read.h"
+#include "../../analysis/decided.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -140,6 +141,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t n = 0;
 		struct level *levels = level_of(result, &n);
 		promise(levels);
+		struct result_decision *decisions;
+		size_t decided;
+		promise(decided_at(result, 0.05, &decisions, &decided));
+		promise(decided <= n);
+		free(decisions);
 		struct fits *fits = fit_of(result, levels, n, 1);
 		promise(fits);
 		/* a result without a worker that finished has nothing to fit */

@@ -20,6 +20,7 @@
 #include "../../bench/say.h"
 #include "../../reports/arrange.h"
 #include "../../reports/figures.h"
+#include "../../reports/looks_text.h"
 #include "../../reports/report.h"
 #include "../../reports/table.h"
 #include "../../reports/text.h"
@@ -462,6 +463,70 @@ static void test_summary(void **state)
 	unload(&f);
 }
 
+/* What looks have decided stands below the counts, in summary and JSON alike. */
+static void test_looks(void **state)
+{
+	(void)state;
+	/* cell 1 has two levels */
+	static struct result_decision first[] = {
+		{ 0, STATE_NONE, DECIDED_PRECISE, 0 },
+		{ 1, STATE_NEAR, DECIDED_PRECISE, 1 },
+		{ 1, STATE_FAR, DECIDED_SLOWER, 0 },
+	};
+	struct fixture f;
+	char text[LOOKS_TEXT];
+
+	load(&f, false);
+	assert_string_equal(looks_text(f.result, text), "");
+	f.result->look_count = 1;
+	f.result->looks[0] = (struct result_look){
+		.number = 2, .rounds = 20, .at_s = 31, .budget_s = 60, .alpha = 5e-5, .spent = 5e-5
+	};
+	snprintf(text, sizeof text, "1 look, 0 of %zu cells decided (α spent 0.000050)",
+		 f.result->cell_count);
+	char *out = summary_of(&f);
+	assert_non_null(strstr(out, text));
+	free(out);
+	f.result->look_count = 2;
+	f.result->looks[1] = (struct result_look){ .number = 3,
+						   .rounds = 30,
+						   .at_s = 45.4,
+						   .budget_s = 60,
+						   .alpha = 0.02,
+						   .spent = 0.0236,
+						   .decisions = first,
+						   .decision_count = 3 };
+	f.result->cells[0].decided = f.result->cells[1].decided = true;
+	snprintf(text, sizeof text,
+		 "2 looks, 2 of %zu cells decided: none at 0:31, 2 at 0:45 (α spent 0.0236)\n",
+		 f.result->cell_count);
+	out = summary_of(&f);
+	assert_non_null(strstr(out, text));
+	free(out);
+	json_t *looks = looks_json(f.result);
+	assert_int_equal(json_array_size(looks), 2);
+	const json_t *decision =
+		json_array_get(json_object_get(json_array_get(looks, 1), "decided"), 2);
+	assert_string_equal(json_string_value(json_object_get(decision, "cell")),
+			    f.result->cells[1].key);
+	assert_string_equal(json_string_value(json_object_get(decision, "against")),
+			    f.result->cells[0].key);
+	assert_string_equal(json_string_value(json_object_get(decision, "how")), "slower");
+	assert_string_equal(json_string_value(json_object_get(decision, "host_state")), "far");
+	json_decref(looks);
+
+	json_object_set_new(f.result->summary, "ended", json_string("decided"));
+	assert_null(ended_early(f.result));
+	assert_string_equal(looks_text(f.result, text),
+			    "All 2 cells that could be measured are decided after 2 looks, 0:45 of "
+			    "1:00: none at 0:31, 2 at 0:45 (α spent 0.0236)");
+	for (size_t i = 0; i < f.result->cell_count; i++)
+		f.result->cells[i].decided = true;
+	assert_non_null(strstr(looks_text(f.result, text), " cells decided after 2 looks, "));
+	f.result->look_count = 0; /* its decisions are not the result's to free */
+	unload(&f);
+}
+
 static void test_summary_hostile(void **state)
 {
 	(void)state;
@@ -731,23 +796,15 @@ static void test_full_disk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_width),
-		cmocka_unit_test(test_clean),
-		cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_table_overfull),
-		cmocka_unit_test(test_arrangement),
-		cmocka_unit_test(test_false_sharing),
-		cmocka_unit_test(test_tie),
-		cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_summary_hostile),
-		cmocka_unit_test(test_json),
-		cmocka_unit_test(test_page),
-		cmocka_unit_test(test_page_hostile),
-		cmocka_unit_test(test_without_gnuplot),
-		cmocka_unit_test(test_csv),
-		cmocka_unit_test(test_unwritable),
+		cmocka_unit_test(test_width),        cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_escapes),      cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_table),        cmocka_unit_test(test_table_overfull),
+		cmocka_unit_test(test_arrangement),  cmocka_unit_test(test_false_sharing),
+		cmocka_unit_test(test_tie),          cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_looks),        cmocka_unit_test(test_summary_hostile),
+		cmocka_unit_test(test_json),         cmocka_unit_test(test_page),
+		cmocka_unit_test(test_page_hostile), cmocka_unit_test(test_without_gnuplot),
+		cmocka_unit_test(test_csv),          cmocka_unit_test(test_unwritable),
 		cmocka_unit_test(test_full_disk),
 	};
 
