@@ -37,7 +37,7 @@ char *looks_text(const struct result *result, char out[LOOKS_TEXT])
 {
 	size_t decided = decided_cells(result), looks = result->look_count;
 	bool all = decided == result->cell_count;
-	char at[24], budget[24];
+	char at[24];
 
 	*out = '\0';
 	if (!looks)
@@ -46,13 +46,15 @@ char *looks_text(const struct result *result, char out[LOOKS_TEXT])
 	if (!text)
 		return out;
 	const struct result_look *last = &result->looks[looks - 1];
-	if (ended_by_decision(result))
+	if (ended_by_decision(result)) {
+		char budget[24];
 		fprintf(text, "All %zu cells %sdecided after %zu look%s, %s of %s", decided,
 			all ? "" : "that could be measured are ", looks, looks == 1 ? "" : "s",
 			say_duration(last->at_s, at), say_duration(last->budget_s, budget));
-	else
+	} else {
 		fprintf(text, "%zu look%s, %zu of %zu cells decided", looks, looks == 1 ? "" : "s",
 			decided, result->cell_count);
+	}
 	for (size_t i = 0; i < looks && decided; i++) {
 		size_t n = cells_of(&result->looks[i]);
 		fputs(i ? ", " : ": ", text);
