@@ -306,7 +306,7 @@ static int run_block(struct campaign *c, const struct plan_block *block, unsigne
 
 static void progress(const struct campaign *c, size_t block, size_t blocks)
 {
-	char left[32] = "?", budget[16] = "";
+	char left[32] = "?", budget[16] = "", decided[32] = "";
 	double seconds = NAN;
 
 	if (c->plan->budget_s > 0)
@@ -322,9 +322,10 @@ static void progress(const struct campaign *c, size_t block, size_t blocks)
 	}
 	if (isfinite(seconds))
 		say_duration(seconds > 0 ? seconds : 0, left);
-	say_progress("round %u%s, block %zu of %zu, %zu of %zu cells decided, %s left",
-		     c->round + 1, budget, block + 1, blocks, c->looks.decided, c->plan->cell_count,
-		     left);
+	if (c->looks.budget_s > 0)
+		snprintf(decided, sizeof(decided), ", %zu decided", c->looks.decided);
+	say_progress("round %u%s, block %zu of %zu, %zu cells%s, %s left", c->round + 1, budget,
+		     block + 1, blocks, c->plan->cell_count, decided, left);
 }
 
 /* ---- rounds ---- */

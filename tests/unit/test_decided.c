@@ -22,7 +22,7 @@ static const struct synthetic_curve curves[] = {
 	{ "futex", { { 0, 4000, 0 } }, 0 },
 	{ "spsc", { { 0, 4400, 0 } }, 0 },
 };
-enum { SIZES = 2, CURVES = 4, CELLS = SIZES * CURVES, ROUNDS = 40 };
+enum { SIZES = 2, CURVES = 4, CELLS = SIZES * CURVES, MOST = CELLS * STATE_COUNT, ROUNDS = 40 };
 
 static struct synthetic quiet(void)
 {
@@ -48,13 +48,13 @@ static struct result *make(const struct synthetic *what)
 }
 
 static size_t decide(const struct result *result, double alpha,
-		     struct result_decision decisions[CELLS * STATE_COUNT])
+		     struct result_decision decisions[MOST])
 {
 	struct result_decision *list;
 	size_t n;
 
 	assert_true(decided_at(result, alpha, &list, &n));
-	assert_true(n <= CELLS * STATE_COUNT);
+	assert_true(n <= MOST);
 	memcpy(decisions, list, n * sizeof *list);
 	free(list);
 	return n;
@@ -65,7 +65,7 @@ static void test_known_answers(void **state)
 	(void)state;
 	struct synthetic what = quiet();
 	struct result *result = make(&what);
-	struct result_decision decision[CELLS * STATE_COUNT];
+	struct result_decision decision[MOST];
 
 	assert_int_equal(decide(result, 0.05, decision), CELLS);
 	for (unsigned i = 0; i < CELLS; i++) {
@@ -81,7 +81,8 @@ static void test_known_answers(void **state)
 							     : DECIDED_SLOWER;
 		assert_int_equal(its->how, expected);
 	}
-	assert_int_not_equal(decision[0].how, decision[2 * SIZES].how);
+	const struct result_decision *pipe = &decision[0], *futex = pipe + (size_t)2 * SIZES;
+	assert_int_not_equal(pipe->how, futex->how);
 	result_free(result);
 }
 
@@ -91,7 +92,7 @@ static void test_alpha(void **state)
 	(void)state;
 	struct synthetic what = quiet();
 	struct result *result = make(&what);
-	struct result_decision decision[CELLS * STATE_COUNT];
+	struct result_decision decision[MOST];
 
 	assert_int_equal(decide(result, 1e-200, decision), SIZES);
 	for (unsigned i = 0; i < SIZES; i++)
@@ -103,7 +104,7 @@ static void test_few_workers(void **state)
 {
 	(void)state;
 	struct synthetic what = quiet();
-	struct result_decision decision[CELLS * STATE_COUNT];
+	struct result_decision decision[MOST];
 
 	what.rounds = DECIDED_FEWEST_WORKERS - 1;
 	struct result *result = make(&what);
@@ -121,7 +122,7 @@ static void test_width(void **state)
 {
 	(void)state;
 	struct synthetic what = quiet();
-	struct result_decision decision[CELLS * STATE_COUNT];
+	struct result_decision decision[MOST];
 
 	what.worker_noise = 0.001;
 	what.round_noise = 0.012;
@@ -147,7 +148,7 @@ static void test_not_told(void **state)
 		{ "alone", { { 0, 9000, 0 } }, 0 },
 	};
 	struct synthetic what = quiet();
-	struct result_decision decision[CELLS * STATE_COUNT];
+	struct result_decision decision[MOST];
 
 	what.curves = close_ones;
 	what.curve_count = 2;
@@ -173,7 +174,7 @@ static void test_states(void **state)
 {
 	(void)state;
 	struct synthetic what = quiet();
-	struct result_decision decision[CELLS * STATE_COUNT];
+	struct result_decision decision[MOST];
 
 	what.rounds = 2 * ROUNDS;
 	what.far_share = 0.5;
@@ -201,7 +202,7 @@ static void test_decided_before(void **state)
 	(void)state;
 	struct synthetic what = quiet();
 	struct result *result = make(&what);
-	struct result_decision decision[CELLS * STATE_COUNT];
+	struct result_decision decision[MOST];
 
 	result->cells[2].decided = true;
 	assert_int_equal(decide(result, 0.05, decision), CELLS - 1);
@@ -215,7 +216,7 @@ static void test_no_variance(void **state)
 {
 	(void)state;
 	struct synthetic what = quiet();
-	struct result_decision decision[CELLS * STATE_COUNT];
+	struct result_decision decision[MOST];
 
 	what.worker_noise = what.turn_noise = 0;
 	struct result *result = make(&what);
