@@ -177,11 +177,13 @@ CONFORM_PLUGINS := $(patsubst tests/plugins/%.c,$(BUILD)/plugins/%.so,$(wildcard
 $(BUILD)/conform: $(CONFORM_OBJECTS) $(BUILD)/toll.a | $(BUILD)/toll-worker $(CONFORM_PLUGINS)
 	$(call step,link)$(LINK) -o $@ $(CONFORM_OBJECTS) $(BUILD)/toll.a $(TOLL_LIBS)
 
-# The goals of the verdicts, simulated: all of it; a quick part in make check.
+# The goals of the statistics: simulated first, then on this machine; a quick part in make check.
+STATS := $(patsubst tests/stat/%.c,$(BUILD)/stat-%,$(sort $(wildcard tests/stat/*.c)))
 .PHONY: stat-check
-stat-check: $(BUILD)/stat-check
-	@$(BUILD)/stat-check
-$(BUILD)/stat-check: tests/stat-check.c $(BUILD)/toll.a $(BUILD)/flags
+stat-check: all $(STATS)
+	@status=0; for stat in $(filter %-simulated,$(STATS)) $(filter-out %-simulated,$(STATS)); do \
+		echo "== $$stat"; BUILD=$(BUILD) $$stat || status=1; done; exit $$status
+$(BUILD)/stat-%: tests/stat/%.c $(BUILD)/toll.a $(BUILD)/flags
 	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a $(TOLL_LIBS)
 
 $(BUILD)/bench-%: tests/bench/%.c $(BUILD)/toll.a $(BUILD)/flags
@@ -201,7 +203,7 @@ $(BUILD)/bare/%.so: tests/bench/bare/%.c $(BUILD)/flags $(BUILD)/patterns.h
 # What the tests run, of one build; with sanitizers also every mechanism as a plug-in: it is cheap there.
 .PHONY: conform tested
 conform: all $(BUILD)/conform
-tested: conform $(UNIT_TESTS) $(BUILD)/stat-check $(if $(SAN),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so))
+tested: conform $(UNIT_TESTS) $(STATS) $(if $(SAN),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so))
 
 check check-long: export CC := $(CC)
 check:

@@ -1,71 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* stat-check.c - the goals of the verdicts, simulated: how often identical cells are called
+/* simulated.c - the goals of the verdicts, simulated: how often identical cells are called
  * different, how often a change is found, what intervals cover. Each figure stands beside what a
  * Mann-Whitney test at 5 % says of 10 in-process repetitions of the first pair of the same data.
  *
- *   stat-check [--quick]     the whole takes half a minute, --quick three seconds */
-#include "analysis/statistics.h"
-#include "analysis/verdict.h"
+ *   stat-simulated [--quick]     the whole takes half a minute, --quick three seconds */
+#include "stat.h"
 
-#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
-#include <gsl/gsl_sort.h>
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum {
-	CELLS = 200,
-	CHANGED = 20,
-	PAIRS = 30,
-	FEWER_PAIRS = 20,
-	TURNS = 10,
-	MOST_PAIRS = 400,
-	BOOTS = 5
-};
+enum { CELLS = 200, CHANGED = 20, PAIRS = 30, FEWER_PAIRS = 20, MOST_PAIRS = 400, BOOTS = 5 };
 static const double MARGIN = 0.02, Q = 0.05;
 
-static unsigned passed, failed;
 static gsl_rng *rng;
 
 static double normal(double sd)
 {
 	return gsl_ran_gaussian_ziggurat(rng, sd);
-}
-
-/* --- what is said ------------------------------------------------------------------------------
- */
-
-enum outcome { MET, MISSED, SEEN /* beside the goal's terms: not judged */ };
-
-/* "ok GOAL (WHERE): figure …" */
-static void __attribute__((format(printf, 4, 5)))
-report(enum outcome outcome, const char *goal, const char *where, const char *format, ...)
-{
-	static const char *const words[] = { "ok", "not ok", "seen" };
-	va_list arguments;
-
-	printf("%s %s (%s): figure ", words[outcome], goal, where);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-	fflush(stdout);
-	passed += outcome == MET;
-	failed += outcome == MISSED;
-}
-
-static enum outcome met(bool ok)
-{
-	return ok ? MET : MISSED;
-}
-
-static double percent(double part, double whole)
-{
-	return whole > 0 ? 100 * part / whole : NAN;
 }
 
 /* --- a generator with worker effects, drift, bursts and autocorrelation ------------------------
@@ -98,17 +49,6 @@ struct series { /* of one cell, as far as it has come */
 	double pair[MOST_PAIRS];
 	bool anchor; /* what Mann-Whitney says of the first pair */
 };
-
-/* Two-sided 5 % for 10 against 10: U ≤ 23 (the exact table's). */
-static bool mann_whitney(const double a[TURNS], const double b[TURNS])
-{
-	unsigned u = 0;
-
-	for (size_t i = 0; i < TURNS; i++)
-		for (size_t j = 0; j < TURNS; j++)
-			u += a[i] < b[j];
-	return u <= 23 || u >= TURNS * TURNS - 23;
-}
 
 static struct series series_of(const struct host *host, double change)
 {
@@ -207,7 +147,7 @@ static struct tally families(const struct host *host, size_t count, size_t pairs
 }
 
 /* How much is found is promised for 30 pairs. */
-static enum outcome promised(size_t pairs, bool ok)
+static enum judgement promised(size_t pairs, bool ok)
 {
 	return pairs < PAIRS ? SEEN : met(ok);
 }
@@ -216,28 +156,28 @@ static void check_identical(const struct host *host, size_t pairs, size_t count)
 {
 	struct tally t = families(host, count, pairs, 0, 0);
 	double alarms = (double)t.different[0] / (double)t.families;
-	double same = percent((double)t.same[0], (double)t.cells[0]);
+	double same = percent_of((double)t.same[0], (double)t.cells[0]);
 	char where[96];
 
 	snprintf(where, sizeof where, "%s, %zu pairs spread by %.1f %%, %zu families", host->name,
-		 pairs, percent(t.spread, (double)t.cells[0]), t.families);
+		 pairs, percent_of(t.spread, (double)t.cells[0]), t.families);
 	report(met(alarms <= 0.25), "G1 goal at most 0.25 false alarms per 200 identical cells",
 	       where, "%.3f; Mann-Whitney %.1f", alarms, (double)t.anchor[0] / (double)t.families);
 	report(promised(pairs, same >= 90), "G5 goal at least 90 % of identical cells same", where,
 	       "%.1f %%; Mann-Whitney never says same, and calls %.1f %% different", same,
-	       percent((double)t.anchor[0], (double)t.cells[0]));
+	       percent_of((double)t.anchor[0], (double)t.cells[0]));
 }
 
 static void check_changed(const struct host *host, size_t pairs, double change, double goal,
 			  size_t count)
 {
 	struct tally t = families(host, count, pairs, CHANGED, change);
-	double power = percent((double)t.right, (double)t.cells[1]);
+	double power = percent_of((double)t.right, (double)t.cells[1]);
 	double found = (double)(t.different[0] + t.different[1]);
-	double wrong = percent(found - (double)t.right, found);
-	double same = percent((double)t.same[1], (double)t.cells[1]);
-	double covered = 100 - percent((double)t.uncovered, (double)t.selected);
-	double anchor = percent((double)t.anchor[1], (double)t.cells[1]);
+	double wrong = percent_of(found - (double)t.right, found);
+	double same = percent_of((double)t.same[1], (double)t.cells[1]);
+	double covered = 100 - percent_of((double)t.uncovered, (double)t.selected);
+	double anchor = percent_of((double)t.anchor[1], (double)t.cells[1]);
 	char where[96], text[96];
 
 	snprintf(where, sizeof where, "%s, %zu pairs, %d of %d cells by %.0f %%, %zu families",
@@ -247,7 +187,7 @@ static void check_changed(const struct host *host, size_t pairs, double change, 
 	       anchor);
 	report(met(wrong <= 6), "G2 goal at most 6 % false among found", where,
 	       "%.1f %%; Mann-Whitney %.1f %%", wrong,
-	       percent((double)t.anchor[0], (double)(t.anchor[0] + t.anchor[1])));
+	       percent_of((double)t.anchor[0], (double)(t.anchor[0] + t.anchor[1])));
 	if (change <= 0.03)
 		report(met(same <= 1), "G5 goal at most 1 % wrong same at a true 3 %", where,
 		       "%.2f %%; Mann-Whitney calls %.1f %% of them not different", same,
@@ -337,8 +277,8 @@ static double coverage(const struct population *what, size_t pairs, size_t sets,
 		}
 		anchored += !mann_whitney(old, new);
 	}
-	*anchor = percent((double)anchored, (double)sets);
-	return percent((double)covered, (double)sets);
+	*anchor = percent_of((double)anchored, (double)sets);
+	return percent_of((double)covered, (double)sets);
 }
 
 static void covers(bool judged, const char *where, double share, double anchor)
@@ -395,8 +335,8 @@ static void coverage_of_host(const struct host *host, size_t pairs, size_t sets)
 	}
 	char where[96];
 	snprintf(where, sizeof where, "%s, %zu pairs, %zu sets", host->name, pairs, sets);
-	covers(true, where, percent((double)covered, (double)sets),
-	       percent((double)anchored, (double)sets));
+	covers(true, where, percent_of((double)covered, (double)sets),
+	       percent_of((double)anchored, (double)sets));
 }
 
 /* --- G6: kernels -------------------------------------------------------------------------------
@@ -530,7 +470,7 @@ static void resolve(const struct host *host, size_t cells, size_t pairs, size_t 
 		for (size_t i = 0; i < cells; i++)
 			resolved += was_open[i] && verdicts[i].kind != VERDICT_CANT_TELL;
 	}
-	double share = percent((double)resolved, (double)open);
+	double share = percent_of((double)resolved, (double)open);
 	char where[96];
 	snprintf(where, sizeof where, "%s, families of %zu, %zu pairs", host->name, cells, pairs);
 	report(met(share >= 75), "G9 goal at least 75 % resolved by the pairs announced", where,
@@ -540,16 +480,11 @@ static void resolve(const struct host *host, size_t cells, size_t pairs, size_t 
 
 int main(int argc, char **argv)
 {
-	bool quick = argc == 2 && strcmp(argv[1], "--quick") == 0;
-	size_t times = quick ? 1 : 12;
+	size_t times = is_quick(argc, argv) ? 1 : 12;
 
-	if (argc > 1 && !quick) {
-		fprintf(stderr, "usage: %s [--quick]\n", argv[0]);
-		return 4;
-	}
 	rng = gsl_rng_alloc(gsl_rng_taus2);
 	if (!rng) {
-		fputs("stat-check: out of memory\n", stderr);
+		fputs("stat-simulated: out of memory\n", stderr);
 		return 4;
 	}
 	printf("simulated, margin %.0f %%, false discoveries %.0f %%, seed 1\n", 100 * MARGIN,
@@ -569,6 +504,5 @@ int main(int argc, char **argv)
 	resolve(&hosts[1], CELLS, FEWER_PAIRS, 4 * times);
 	resolve(&hosts[0], CELLS, 8, 4 * times);
 	gsl_rng_free(rng);
-	printf("%u passed, %u failed\n", passed, failed);
-	return failed ? 1 : 0;
+	return finish();
 }
