@@ -179,12 +179,21 @@ $(BUILD)/conform: $(CONFORM_OBJECTS) $(BUILD)/toll.a | $(BUILD)/toll-worker $(CO
 
 # The goals of the statistics: simulated first, then on this machine; a quick part in make check.
 STATS := $(patsubst tests/stat/%.c,$(BUILD)/stat-%,$(sort $(wildcard tests/stat/*.c)))
-.PHONY: stat-check
-stat-check: all $(STATS)
+# The slowed copies of mechanisms that they name: "pipe-slowed".
+SLOWED := $(shell grep -oh '"[a-z-]*-slowed"' $(wildcard tests/stat/*.c) | tr -d '"' | sort -u)
+.PHONY: stat-check stat
+stat: all $(STATS) $(SLOWED:%=$(BUILD)/slowed/%.so)
+stat-check: stat
 	@status=0; for stat in $(filter %-simulated,$(STATS)) $(filter-out %-simulated,$(STATS)); do \
 		echo "== $$stat"; BUILD=$(BUILD) $$stat || status=1; done; exit $$status
 $(BUILD)/stat-%: tests/stat/%.c $(BUILD)/toll.a $(BUILD)/flags
 	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a $(TOLL_LIBS)
+
+.SECONDARY: $(SLOWED:%=$(BUILD)/slowed/%.c)
+$(BUILD)/slowed/%-slowed.c: mechanisms/%.c tests/stat/slowed.awk
+	$(call step,slow)awk -f tests/stat/slowed.awk $< > $@
+$(BUILD)/slowed/%.so: $(BUILD)/slowed/%.c $(BUILD)/flags $(BUILD)/patterns.h
+	$(call step,plug-in)$(call straight,$(WORKER_CFLAGS) -Imechanisms -Itests/stat -fPIC -shared)
 
 $(BUILD)/bench-%: tests/bench/%.c $(BUILD)/toll.a $(BUILD)/flags
 	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a $(TOLL_LIBS)
@@ -280,4 +289,4 @@ help:
 	@echo 'others: all bench clean deps install lint stat-check uninstall; PREFIX, DESTDIR, CC, WERROR=1'
 
 -include $(patsubst %.o,%.d,$(TOLL_OBJECTS) $(WORKER_OBJECTS) $(CONFORM_OBJECTS)) \
-	$(wildcard $(patsubst %,$(BUILD)/%/*.d,. plugins unit bare))
+	$(wildcard $(patsubst %,$(BUILD)/%/*.d,. plugins unit bare slowed))
