@@ -9,16 +9,15 @@
 #include "../../bench/worker/random.h"
 #include "../bench/measure.h"
 
-enum { MOST_CELLS = 200, MOST_PAIRS = 30, CLASSES = 3, TWINS = PLAN_BLOCK_CELLS / 2 };
+enum { MOST_CELLS = 200, MOST_PAIRS = 30, KINDS = 3, TWINS = PLAN_BLOCK_CELLS / 2 };
 static const double MARGIN = 0.02, Q = 0.05;
 
-static const struct class
-{
+static const struct kind {
 	const char *name, *wait, *placement;
 	double least_bytes, most_bytes;
 	double turn_ns;
 	unsigned cycles;
-} classes[CLASSES] = {
+} kinds[KINDS] = {
 	{ "same-cpu, blocking", "block", "same-cpu", 8, 4096, 60e3, 40 },
 	{ "across, blocking, awake", "block", "across", 8, 4096, 60e3, 40 },
 	{ "across, spinning", "spin", "across", 8, 4096, 40e3, 100 },
@@ -26,14 +25,14 @@ static const struct class
 
 struct twins { /* a cell, and one that is the same but for its hidden number */
 	struct cell cell[2];
-	const struct class *class;
+	const struct kind *kind;
 	double ratio[MOST_PAIRS];
 	size_t n;
 	bool anchor; /* what Mann-Whitney says of the first pair */
 	struct verdict verdict;
 };
 
-struct block { /* twins of one class and size */
+struct block { /* twins of one kind and size */
 	size_t first, count;
 	double seconds;
 };
@@ -50,16 +49,16 @@ struct trial {
 /* --- cells -------------------------------------------------------------------------------------
  */
 
-/* So many sizes, evenly spread over the class's octaves: "8,13,22". */
-static void write_sizes(const struct class *class, unsigned count, char *text, size_t bytes)
+/* So many sizes, evenly spread over the kind's octaves: "8,13,22". */
+static void write_sizes(const struct kind *kind, unsigned count, char *text, size_t bytes)
 {
 	size_t at = 0;
 	unsigned before = 0;
 
 	for (unsigned i = 0; i < count && at < bytes; i++) {
-		double octaves = log2(class->most_bytes / class->least_bytes);
+		double octaves = log2(kind->most_bytes / kind->least_bytes);
 		double share = count > 1 ? (double)i / (count - 1) : 0;
-		unsigned size = (unsigned)lround(class->least_bytes * exp2(share * octaves));
+		unsigned size = (unsigned)lround(kind->least_bytes * exp2(share * octaves));
 
 		if (size != before)
 			at += (size_t)snprintf(text + at, bytes - at, "%s%u", at ? "," : "", size);
@@ -68,16 +67,16 @@ static void write_sizes(const struct class *class, unsigned count, char *text, s
 }
 
 /* Every mechanism twice, at so many sizes. */
-static struct plan *plan_class(const struct trial *trial, const struct class *class, unsigned sizes)
+static struct plan *plan_kind(const struct trial *trial, const struct kind *kind, unsigned sizes)
 {
 	struct config *config = config_new();
 	struct plan *plan = NULL;
 	char text[1024] = "";
 
-	write_sizes(class, sizes, text, sizeof text);
+	write_sizes(kind, sizes, text, sizeof text);
 	if (config && config_override(config, "size", text) == 0 &&
-	    config_override(config, "wait", class->wait) == 0 &&
-	    config_override(config, "placement", class->placement) == 0) {
+	    config_override(config, "wait", kind->wait) == 0 &&
+	    config_override(config, "placement", kind->placement) == 0) {
 		config->grids[0].replicas = 2;
 		config->seed_given = true;
 		config->seed = trial->bench.seed;
@@ -143,42 +142,42 @@ static unsigned more_sizes(unsigned sizes, size_t found, size_t wanted)
 	return likely < CONFIG_MOST_WORDS ? (unsigned)likely : CONFIG_MOST_WORDS;
 }
 
-/* Adds so many cells of a class: as few sizes as give enough of them. */
-static void add_class(struct trial *trial, const struct class *class, size_t wanted)
+/* Adds so many cells of a kind: as few sizes as give enough of them. */
+static void add_kind(struct trial *trial, const struct kind *kind, size_t wanted)
 {
 	size_t first = trial->cells;
 	unsigned sizes = 1;
-	struct plan *plan = plan_class(trial, class, sizes);
+	struct plan *plan = plan_kind(trial, kind, sizes);
 
 	for (size_t found; (found = count_twins(plan)) < wanted && sizes < CONFIG_MOST_WORDS;) {
 		sizes = more_sizes(sizes, found, wanted);
 		plan_free(plan);
-		plan = plan_class(trial, class, sizes);
+		plan = plan_kind(trial, kind, sizes);
 	}
 	for (size_t c = 0; c < plan->cell_count; c++) {
 		if (!are_twins(plan, c) || trial->cells == first + wanted)
 			continue;
 		trial->twins[trial->cells++] =
 			(struct twins){ .cell = { plan->cells[c].cell, plan->cells[c + 1].cell },
-					.class = class };
+					.kind = kind };
 	}
 	plan_free(plan);
 	qsort(trial->twins + first, trial->cells - first, sizeof *trial->twins, by_size);
 	deal_blocks(trial, first);
 }
 
-/* The family: as many of each class, or all of one where there is one CPU. */
+/* The family: as many of each kind, or all of one where there is one CPU. */
 static void add_cells(struct trial *trial, size_t wanted)
 {
 	bool one = trial->bench.across[0] < 0;
 
-	for (size_t k = 0; k < CLASSES; k++) {
-		size_t left = wanted - trial->cells, shares = one ? 1 : CLASSES - k;
+	for (size_t k = 0; k < KINDS; k++) {
+		size_t left = wanted - trial->cells, shares = one ? 1 : KINDS - k;
 
 		if (one && k > 0)
-			printf("skipped %s: one CPU only\n", classes[k].name);
+			printf("skipped %s: one CPU only\n", kinds[k].name);
 		else
-			add_class(trial, &classes[k], left / shares);
+			add_kind(trial, &kinds[k], left / shares);
 	}
 }
 
@@ -206,14 +205,14 @@ static void take_pair(struct trial *trial, struct twins *twins, const struct out
 static void visit(struct trial *trial, struct block *block)
 {
 	struct twins *twins = &trial->twins[block->first];
-	const struct class *class = twins->class;
-	struct block_options options = bench_options(&trial->bench, class->cycles);
+	const struct kind *kind = twins->kind;
+	struct block_options options = bench_options(&trial->bench, kind->cycles);
 	const struct cell *cells[2 * TWINS];
 	struct outcome outcomes[2 * TWINS];
 	bool swapped[TWINS];
 	uint64_t began = block_ticks();
 
-	options.turn_ns = class->turn_ns;
+	options.turn_ns = kind->turn_ns;
 	for (size_t i = 0; i < block->count; i++) {
 		swapped[i] = random_next(&trial->random) & 1;
 		cells[2 * i] = &twins[i].cell[swapped[i]];
@@ -255,26 +254,26 @@ struct tally {
 	double spread, seconds; /* of all cells: sum of their pairs' sds; measured, both sides */
 };
 
-static struct tally tally_of(const struct trial *trial, const struct class *class)
+static struct tally tally_of(const struct trial *trial, const struct kind *kind)
 {
 	struct tally tally = { 0 };
 
 	for (size_t i = 0; i < trial->cells; i++) {
 		const struct twins *twins = &trial->twins[i];
-		enum verdict_kind kind = twins->verdict.kind;
+		enum verdict_kind verdict = twins->verdict.kind;
 
-		if (class && twins->class != class)
+		if (kind && twins->kind != kind)
 			continue;
 		tally.cells++;
-		tally.different += kind == VERDICT_FASTER || kind == VERDICT_SLOWER;
-		tally.same += kind == VERDICT_SAME;
-		tally.invalid += kind == VERDICT_INVALID;
+		tally.different += verdict == VERDICT_FASTER || verdict == VERDICT_SLOWER;
+		tally.same += verdict == VERDICT_SAME;
+		tally.invalid += verdict == VERDICT_INVALID;
 		tally.anchor += twins->anchor;
 		tally.rejected += twins->verdict.p_difference < Q;
 		tally.spread += twins->n > 1 ? statistics_sd(twins->ratio, twins->n) : 0;
 	}
 	for (size_t b = 0; b < trial->blocks; b++)
-		if (!class || trial->twins[trial->block[b].first].class == class)
+		if (!kind || trial->twins[trial->block[b].first].kind == kind)
 			tally.seconds += trial->block[b].seconds;
 	return tally;
 }
@@ -326,12 +325,12 @@ static void judge(struct trial *trial, bool quick)
 	verdict_decide(verdicts, trial->cells, MARGIN, Q);
 	for (size_t i = 0; i < trial->cells; i++)
 		trial->twins[i].verdict = verdicts[i];
-	for (size_t k = 0; k < CLASSES; k++) {
-		struct tally its = tally_of(trial, &classes[k]);
+	for (size_t k = 0; k < KINDS; k++) {
+		struct tally its = tally_of(trial, &kinds[k]);
 
 		if (its.cells == 0)
 			continue;
-		report(SEEN, "G1 and G5, one class", classes[k].name,
+		report(SEEN, "G1 and G5, one kind", kinds[k].name,
 		       "%u of %u different, %u same, %u alone below 5 %%, pairs spread by %.1f %%, "
 		       "%.1f s a side; Mann-Whitney %u different",
 		       its.different, its.cells, its.same, its.rejected,
