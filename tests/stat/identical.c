@@ -175,7 +175,7 @@ static void add_cells(struct trial *trial, size_t wanted)
 		size_t left = wanted - trial->cells, shares = one ? 1 : KINDS - k;
 
 		if (one && k > 0)
-			printf("skipped %s: one CPU only\n", kinds[k].name);
+			skip(kinds[k].name, "one CPU only");
 		else
 			add_kind(trial, &kinds[k], left / shares);
 	}
