@@ -241,7 +241,7 @@ static int draw(const char *directory, struct figures *figures, bool svg, bool p
 			return -1;
 		for (size_t i = 0; i < figures->count; i++)
 			fprintf(script,
-				"reset\nundefine height\ndata = '%s.tsv'\nout = '%s%s'\nload "
+				"reset\nundefine height width\ndata = '%s.tsv'\nout = '%s%s'\nload "
 				"'%s'\n",
 				figures->figure[i].name, figures->figure[i].name, outputs[o].suffix,
 				figures->figure[i].script);

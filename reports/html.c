@@ -7,7 +7,7 @@
 #include "text.h"
 
 /* The figures are drawn on white; in the dark they are turned over, hues kept. */
-static const char style[] =
+static const char common[] =
 	":root{color-scheme:light dark;--ink:#1c1c1c;--soft:#5f5f5f;--rule:#d8d8d8;--paper:#fff;"
 	"--good:#00614a;--bad:#a32a00}\n"
 	"@media (prefers-color-scheme:dark){:root{--ink:#e4e4e4;--soft:#a3a3a3;--rule:#3c3c3c;"
@@ -63,7 +63,7 @@ static const char style[] =
 	"table,figure{break-inside:avoid}.scroll{overflow:visible}h2,h3{break-after:avoid}"
 	"figure svg{filter:none}}\n";
 
-void html_begin(FILE *out, const char *version, const char *title)
+void html_begin(FILE *out, const char *version, const char *title, const char *style)
 {
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
@@ -74,9 +74,7 @@ void html_begin(FILE *out, const char *version, const char *title)
 	text_html(out, version);
 	fputs("\">\n<link rel=\"icon\" href=\"data:,\">\n<title>", out);
 	text_html(out, title);
-	fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<header>\n<h1>", style);
-	text_html(out, title);
-	fputs("</h1>\n", out);
+	fprintf(out, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n<header>\n", common, style);
 }
 
 /* Whether markup holds anything that a drawing has no use for. gnuplot writes none of it, and

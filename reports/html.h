@@ -7,9 +7,10 @@
 
 #include "draw.h"
 
-/* Everything up to <header> and the title as its heading. The page may hold no script and ask for
- * nothing: its policy says so to the browser. The texts are raw. */
-void html_begin(FILE *stream, const char *version, const char *title);
+/* Everything up to <header>. The page may hold no script and ask for
+ * nothing: its policy says so to the browser. style: rules of this kind of page. The texts are raw.
+ */
+void html_begin(FILE *stream, const char *version, const char *title, const char *style);
 
 /* A figure's SVG inside the page, or that it could not be read (NULL, or holding what no drawing
  * has a use for). */

@@ -35,8 +35,10 @@ static void head(FILE *out, const struct page *page)
 	       elapsed = summary_number(result, "elapsed_s");
 
 	snprintf(text, sizeof text, "What crossing costs on %.400s", result_host(result, "name"));
-	html_begin(out, header_text(result, "toll"), text);
-	fputs("<p class=\"soft\">", out);
+	html_begin(out, header_text(result, "toll"), text, "");
+	fputs("<h1>", out);
+	text_html(out, text);
+	fputs("</h1>\n<p class=\"soft\">", out);
 	text_html(out, result_host(result, "cpu_model"));
 	fputs(", ", out);
 	text_html(out, header_machine(result, text, sizeof text));
