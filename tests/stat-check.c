@@ -17,12 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mann-whitney.h"
+
 enum {
 	CELLS = 200,
 	CHANGED = 20,
 	PAIRS = 30,
 	FEWER_PAIRS = 20,
-	TURNS = 10,
+	TURNS = MANN_WHITNEY,
 	MOST_PAIRS = 400,
 	BOOTS = 5
 };
@@ -98,17 +100,6 @@ struct series { /* of one cell, as far as it has come */
 	double pair[MOST_PAIRS];
 	bool anchor; /* what Mann-Whitney says of the first pair */
 };
-
-/* Two-sided 5 % for 10 against 10: U ≤ 23 (the exact table's). */
-static bool mann_whitney(const double a[TURNS], const double b[TURNS])
-{
-	unsigned u = 0;
-
-	for (size_t i = 0; i < TURNS; i++)
-		for (size_t j = 0; j < TURNS; j++)
-			u += a[i] < b[j];
-	return u <= 23 || u >= TURNS * TURNS - 23;
-}
 
 static struct series series_of(const struct host *host, double change)
 {
