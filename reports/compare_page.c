@@ -343,8 +343,8 @@ static void method(FILE *out)
 	      "<p>Over all cells together the false discovery rate of each of the two tests is "
 	      "held at 5&nbsp;% (Benjamini and Hochberg 1995). Intervals of cells with a verdict "
 	      "are widened for having been selected (Benjamini and Yekutieli 2005). What a value "
-	      "stands for, how many there are, and what looks at them have spent of the error rate "
-	      "is said with the answer above. Nothing is "
+	      "stands for, how many there are, and what looks at them have spent of the error "
+	      "rate, stands with the answer above. Nothing is "
 	      "dropped by its value.</p>\n"
 	      "<p>The same files give the same numbers: <code>toll compare --json</code> has "
 	      "them.</p>\n</section>\n",
