@@ -195,6 +195,10 @@ $(BUILD)/slowed/%-slowed.c: mechanisms/%.c tests/stat/slowed.awk
 $(BUILD)/slowed/%.so: $(BUILD)/slowed/%.c $(BUILD)/flags $(BUILD)/patterns.h
 	$(call step,plug-in)$(call straight,$(WORKER_CFLAGS) -Imechanisms -Itests/stat -fPIC -shared)
 
+# What the analysis answers, for R and SciPy to answer as well.
+$(BUILD)/oracle-answers: tests/oracle/answers.c $(BUILD)/toll.a $(BUILD)/flags
+	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a $(TOLL_LIBS)
+
 $(BUILD)/bench-%: tests/bench/%.c $(BUILD)/toll.a $(BUILD)/flags
 	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a $(TOLL_LIBS)
 
@@ -212,7 +216,7 @@ $(BUILD)/bare/%.so: tests/bench/bare/%.c $(BUILD)/flags $(BUILD)/patterns.h
 # What the tests run, of one build; with sanitizers also every mechanism as a plug-in: it is cheap there.
 .PHONY: conform tested
 conform: all $(BUILD)/conform
-tested: conform $(UNIT_TESTS) $(STATS) $(if $(SAN),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so))
+tested: conform $(UNIT_TESTS) $(STATS) $(BUILD)/oracle-answers $(if $(SAN),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so))
 
 check check-long: export CC := $(CC)
 check:

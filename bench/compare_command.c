@@ -34,7 +34,8 @@ const char compare_help[] =
 	"      --fail-on slower       status 1 when a cell is slower; slower:3% by 3 % or more\n"
 	"      --strict               status 2 when any cell is can't tell or invalid\n"
 	"      --bisect               status 125 instead of 2 and 3, for git bisect run\n"
-	"      --format FORMAT        text, json, csv, md (a merge request's comment), junit\n"
+	"      --format FORMAT        text, json, csv, md (a merge request's comment), junit,\n"
+	"                             html (a page), svg, png (its figure alone), tsv (its data)\n"
 	"  -o, --output FILE          where the format goes [standard output]\n"
 	"      --all                  list every cell that is the same, too\n"
 	"      --json                 as JSON\n"
@@ -100,10 +101,10 @@ static int read_format(const char *format)
 		if (strcmp(compare_formats[f], format) == 0)
 			return 0;
 	const char *nearest = say_nearest(format, compare_formats, compare_format_count);
-	say_error(
-		"--format: no format called \"%s\"%s%s%s; there are text, json, csv, md and junit",
-		format, nearest ? ", the nearest is \"" : "", nearest ? nearest : "",
-		nearest ? "\"" : "");
+	say_error("--format: no format called \"%s\"%s%s%s; there are text, json, csv, md, junit, "
+		  "html, svg, png and tsv",
+		  format, nearest ? ", the nearest is \"" : "", nearest ? nearest : "",
+		  nearest ? "\"" : "");
 	return -1;
 }
 
@@ -335,7 +336,8 @@ static int write_comparison(const struct compare_report *report, const char *for
 	failed = memory && fclose(memory) ? -1 : failed;
 	memory = NULL;
 	if (failed) {
-		say_error("out of memory");
+		if (!say_failed())
+			say_error("out of memory");
 		goto end;
 	}
 	file = fopen(path, "we");
@@ -367,8 +369,9 @@ static int show_comparison(const struct compare_report *report,
 		return 0;
 	}
 	if (compare_print(stdout, report, format)) {
-		say_error("the comparison could not be written: out of memory, or standard output "
-			  "is closed");
+		if (!say_failed())
+			say_error("the comparison could not be written: out of memory, or standard "
+				  "output is closed");
 		return -1;
 	}
 	command_printed_json = say_json;

@@ -136,13 +136,15 @@ static int print_text(FILE *stream, const struct compare_report *report)
 
 /* --- formats ---------------------------------------------------------------------------------- */
 
-const char *const compare_formats[] = { "text", "json", "csv", "md", "junit" };
+const char *const compare_formats[] = { "text", "json", "csv", "md", "junit",
+					"html", "svg",  "png", "tsv" };
 const size_t compare_format_count = sizeof compare_formats / sizeof *compare_formats;
 
 int compare_print(FILE *stream, const struct compare_report *report, const char *format)
 {
 	static int (*const prints[])(FILE *, const struct compare_report *) = {
-		print_text, compare_json, compare_csv, compare_markdown, compare_junit
+		print_text,   compare_json, compare_csv, compare_markdown, compare_junit,
+		compare_html, compare_svg,  compare_png, compare_tsv
 	};
 	size_t i = 0;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* compare_print.h - a comparison as a terminal table, JSON, CSV, Markdown and JUnit XML. The same
- * comparison gives the same bytes. */
+/* compare_print.h - a comparison as a terminal table, JSON, CSV, Markdown, JUnit XML, a page and a
+ * figure. The same comparison gives the same bytes. */
 #ifndef COMPARE_PRINT_H
 #define COMPARE_PRINT_H
 
@@ -22,11 +22,11 @@ struct compare_report {
 	bool all;         /* text: no row is folded */
 };
 
-/* "text", "json", "csv", "md" or "junit" on a stream. 0, or -1: out of memory, or the stream
- * failed.
- */
+/* In one of the formats on a stream. 0, or -1: out of memory, or the stream failed, or what was
+ * said with say_error(). */
 int compare_print(FILE *stream, const struct compare_report *report, const char *format);
-/* The names of the formats. */
+/* The names of the formats: text, json, csv, md, junit, html (a page), svg, png and tsv (the figure
+ * alone, and its data). */
 extern const char *const compare_formats[];
 extern const size_t compare_format_count;
 
@@ -61,11 +61,15 @@ const char *compare_unit(const struct comparison *comparison);
 /* Why a cell stands on one side only. Raw text. */
 char *compare_absence_text(const struct compare_lone *lone, char *out, size_t bytes);
 
-/* compare_json.c, compare_files.c */
+/* compare_json.c, compare_files.c, compare_page.c, compare_forest.c */
 int compare_json(FILE *stream, const struct compare_report *report);
 int compare_csv(FILE *stream, const struct compare_report *report);
 int compare_markdown(FILE *stream, const struct compare_report *report);
 int compare_junit(FILE *stream, const struct compare_report *report);
+int compare_html(FILE *stream, const struct compare_report *report);
+int compare_svg(FILE *stream, const struct compare_report *report);
+int compare_png(FILE *stream, const struct compare_report *report);
+int compare_tsv(FILE *stream, const struct compare_report *report);
 
 /* Tells of environments that differ: one error a key, or with json an object on standard output
  * (true: it was printed). */

@@ -1,45 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* figures.c - the figures of a result: data files, the gnuplot files that draw them, SVG and PNG.
- *
- * gnuplot runs without a shell. Its script names files that are named here; what comes from the
- * result reaches it as columns of a data file only, which it prints and never evaluates. */
+/* figures.c - the figures of a result: which there are, and the data of each. */
 #include "figures.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <math.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "../bench/say.h"
 #include "places.h"
 
-extern char **environ;
-
-enum { MOST_FIGURES = 64, MOST_PANELS = 6, MOST_SECONDS = 60, MOST_ROWS = 64 };
-enum { INKS = 8 }; /* colours and symbols of style.gp */
+enum { MOST_FIGURES = 64, MOST_PANELS = 6 };
 
 static const char *const scripts[] = { "style.gp", "curves.gp",  "latency.gp", "bandwidth.gp",
 				       "dots.gp",  "sharing.gp", "ratio.gp" };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 
 /* ---- what a figure says of itself ---- */
-
-struct frame {
-	double x_low, x_high, y_low, y_high;
-	size_t rows;
-	size_t margin; /* characters, for labels */
-	const char *axis;
-	unsigned hue[MOST_ROWS], shape[MOST_ROWS]; /* of each row, 1 … INKS */
-};
 
 struct workshop {
 	const struct arrangement *arrangement;
@@ -50,33 +26,6 @@ struct workshop {
 	json_t *variants; /* their places in the plan's order */
 	char host[320];
 };
-
-static FILE *open_in(const char *directory, const char *name, const char *suffix)
-{
-	char path[PATH_MAX];
-	FILE *stream = NULL;
-
-	if (snprintf(path, sizeof path, "%s/%s%s", directory, name, suffix) < (int)sizeof path)
-		stream = fopen(path, "we");
-	else
-		errno = ENAMETOOLONG;
-	if (!stream)
-		say_error("%s/%s%s: %m; give another folder with -o", directory, name, suffix);
-	return stream;
-}
-
-static int close_written(FILE *stream, const char *directory, const char *name)
-{
-	int failed = fflush(stream) || ferror(stream);
-
-	if (failed)
-		say_error("%s/%s: %m; make room, or give another folder with -o", directory, name);
-	if (fclose(stream) && !failed) {
-		say_error("%s/%s: %m; make room, or give another folder with -o", directory, name);
-		failed = 1;
-	}
-	return failed ? -1 : 0;
-}
 
 enum kind { KIND_LATENCY, KIND_BANDWIDTH, KIND_DOTS, KIND_SHARING, KIND_RATIO };
 
@@ -97,56 +46,22 @@ static struct figure *begin(struct workshop *shop, enum kind kind, FILE **data)
 	struct figure *figure = &all->figure[all->count];
 	*figure = (struct figure){ .script = script[kind] };
 	snprintf(figure->name, sizeof figure->name, "%s-%u", names[kind], ++shop->made[kind]);
-	*data = open_in(shop->directory, figure->name, ".tsv");
+	*data = draw_open(shop->directory, figure->name, ".tsv");
 	if (!*data)
 		return NULL;
 	all->count++;
 	return figure;
 }
 
-/* A data column: empty is "-", which gnuplot takes as missing. */
-static void number(FILE *data, double value, const char *after)
-{
-	if (isfinite(value))
-		fprintf(data, "%.6g%s", value, after);
-	else
-		fprintf(data, "-%s", after);
-}
-
-static void label(FILE *data, const char *text, const char *after)
-{
-	char safe[512];
-
-	fprintf(data, "%s%s", *text_label(text, safe, sizeof safe) ? safe : "-", after);
-}
-
 /* The head of a data file, and block 0, which the scripts read. */
 static void frame_write(FILE *data, const struct workshop *shop, const struct figure *figure,
-			const struct frame *frame, const char *under, const char *columns)
+			struct frame *frame, const char *under, const char *columns)
 {
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof path, "%s", shop->arrangement->result->path);
-	fprintf(data, "# %s.tsv: data of %s. Result file: ", figure->name, figure->script);
-	label(data, basename(path), "\n");
-	fprintf(data,
-		"# Blocks are two blank lines apart. Block 0 says what the figure is: title, two "
-		"lines under it,\n# rows, range of x, range of y, margin in characters, axis, "
-		"colours, "
-		"symbols. Columns of the other blocks (- is missing):\n# %s\n",
-		columns);
-	label(data, figure->title, "\t");
-	label(data, under, "\t");
-	label(data, shop->host, "\t");
-	fprintf(data, "%zu\t%.6g\t%.6g\t%.6g\t%.6g\t%zu\t", frame->rows, frame->x_low,
-		frame->x_high, frame->y_low, frame->y_high, frame->margin);
-	label(data, frame->axis, "\t");
-	for (size_t i = 0; i < frame->rows && i < MOST_ROWS; i++)
-		fprintf(data, "%s%u", i ? " " : "", frame->hue[i]);
-	fputc('\t', data);
-	for (size_t i = 0; i < frame->rows && i < MOST_ROWS; i++)
-		fprintf(data, "%s%u", i ? " " : "", frame->shape[i]);
-	fputc('\n', data);
+	frame->source = shop->arrangement->result->path;
+	frame->under = under;
+	frame->where = shop->host;
+	frame->columns = columns;
+	draw_frame(data, figure, frame);
 }
 
 /* The colour of a variant: its place among the variants of the plan, so that it is the same in all
@@ -157,7 +72,7 @@ static unsigned hue_of(const struct workshop *shop, const struct cell *cell)
 	const json_t *place =
 		json_object_get(shop->variants, cell_variant(cell, name, sizeof name));
 
-	return (unsigned)(json_integer_value(place) % INKS) + 1;
+	return (unsigned)(json_integer_value(place) % DRAW_INKS) + 1;
 }
 
 static int find_variants(struct workshop *shop)
@@ -179,7 +94,7 @@ static int find_variants(struct workshop *shop)
  * waits), which takes one that is free. */
 static void choose_shapes(struct frame *frame)
 {
-	bool taken[INKS + 1] = { false };
+	bool taken[DRAW_INKS + 1] = { false };
 
 	for (size_t r = 0; r < frame->rows; r++) {
 		frame->shape[r] = taken[frame->hue[r]] ? 0 : frame->hue[r];
@@ -189,16 +104,16 @@ static void choose_shapes(struct frame *frame)
 		if (frame->shape[r])
 			continue;
 		unsigned shape = 1;
-		while (shape <= INKS && taken[shape])
+		while (shape <= DRAW_INKS && taken[shape])
 			shape++;
-		frame->shape[r] = shape <= INKS ? shape : frame->hue[r];
+		frame->shape[r] = shape <= DRAW_INKS ? shape : frame->hue[r];
 		taken[frame->shape[r]] = true;
 	}
 }
 
 static int finish(struct workshop *shop, const struct figure *figure, FILE *data)
 {
-	return close_written(data, shop->directory, figure->name);
+	return draw_close(data, shop->directory, figure->name);
 }
 
 /* ---- curves over sizes ---- */
@@ -281,7 +196,7 @@ static struct frame sheet_frame(const struct workshop *shop, const struct sheet 
 	*sizes = 0;
 	for (size_t r = 0; r < sheet->row_count; r++) {
 		const struct sheet_row *row = &sheet->rows[r];
-		if (!row_has_level(sheet, row) || frame.rows == MOST_ROWS)
+		if (!row_has_level(sheet, row) || frame.rows == DRAW_ROWS)
 			continue;
 		frame.hue[frame.rows] = hue_of(shop, row->cell);
 		frame.rows++;
@@ -381,12 +296,12 @@ static int curves(struct workshop *shop, const struct sheet *sheet, struct frame
 			if (!level)
 				continue;
 			struct interval v = measure_value(sheet->measure, level);
-			number(data, (double)sheet->sizes[s], "\t");
-			number(data, v.estimate, "\t");
-			number(data, v.low, "\t");
-			number(data, v.high, "\t");
+			draw_number(data, (double)sheet->sizes[s], "\t");
+			draw_number(data, v.estimate, "\t");
+			draw_number(data, v.low, "\t");
+			draw_number(data, v.high, "\t");
 			fprintf(data, "%zu\t", level->workers);
-			label(data, row->label, "\n");
+			draw_label(data, row->label, "\n");
 			ends[n] = (struct end_label){
 				.x = (double)sheet->sizes[s],
 				.y = v.estimate,
@@ -402,10 +317,10 @@ static int curves(struct workshop *shop, const struct sheet *sheet, struct frame
 	      "ends early\n",
 	      data);
 	for (size_t i = 0; i < n; i++) {
-		number(data, ends[i].x, "\t");
-		number(data, ends[i].place, "\t");
-		label(data, ends[i].text, "\t");
-		number(data, ends[i].y, "\t");
+		draw_number(data, ends[i].x, "\t");
+		draw_number(data, ends[i].place, "\t");
+		draw_label(data, ends[i].text, "\t");
+		draw_number(data, ends[i].y, "\t");
 		fprintf(data, "%d\n", ends[i].early);
 	}
 	free(ends);
@@ -482,10 +397,10 @@ static int dots(struct workshop *shop, const struct sheet *sheet, struct frame f
 	for (size_t i = 0; i < n; i++) {
 		char value[TEXT_NUMBER], spread[TEXT_NUMBER];
 		fprintf(data, "%zu\t", i + 1);
-		number(data, rows[i].value.estimate / unit.scale, "\t");
-		number(data, rows[i].value.low / unit.scale, "\t");
-		number(data, rows[i].value.high / unit.scale, "\t");
-		label(data, rows[i].row->label, "\t");
+		draw_number(data, rows[i].value.estimate / unit.scale, "\t");
+		draw_number(data, rows[i].value.low / unit.scale, "\t");
+		draw_number(data, rows[i].value.high / unit.scale, "\t");
+		draw_label(data, rows[i].row->label, "\t");
 		fprintf(data, "%s %s\n", text_number(rows[i].value.estimate / unit.scale, value),
 			text_spread(rows[i].value, spread));
 	}
@@ -546,10 +461,10 @@ static int sharing(struct workshop *shop)
 		const struct interval *f = &a->sharing[i].factor;
 		char value[96];
 		fprintf(data, "%zu\t", i + 1);
-		number(data, f->estimate, "\t");
-		number(data, isfinite(f->low) ? f->low : f->estimate, "\t");
-		number(data, isfinite(f->high) ? f->high : f->estimate, "\t");
-		label(data, names[i], "\t");
+		draw_number(data, f->estimate, "\t");
+		draw_number(data, isfinite(f->low) ? f->low : f->estimate, "\t");
+		draw_number(data, isfinite(f->high) ? f->high : f->estimate, "\t");
+		draw_label(data, names[i], "\t");
 		fprintf(data, "%s\t", text_interval(*f, 1, "×", value, sizeof value));
 		fprintf(data, "%d\n", a->sharing[i].quantity == QUANTITY_RTT ? 1 : 2);
 	}
@@ -714,196 +629,14 @@ static int ratios(struct workshop *shop)
 				 state_text(sheet->state));
 		fputs("\n\n", data);
 		for (size_t p = 0; p < x->points; p++) {
-			number(data, x->size[p], "\t");
-			number(data, exp(x->log_ratio[p].estimate), "\t");
-			number(data, exp(x->log_ratio[p].low), "\t");
-			number(data, exp(x->log_ratio[p].high), "\t");
-			label(data, name, "\n");
+			draw_number(data, x->size[p], "\t");
+			draw_number(data, exp(x->log_ratio[p].estimate), "\t");
+			draw_number(data, exp(x->log_ratio[p].low), "\t");
+			draw_number(data, exp(x->log_ratio[p].high), "\t");
+			draw_label(data, name, "\n");
 		}
 	}
 	return finish(shop, figure, data);
-}
-
-/* ---- drawing ---- */
-
-/* The folder with the .gp files: reports/ in the source tree or share/toll where installed,
- * looked for from the program upwards. */
-static bool find_scripts(char *directory, size_t bytes)
-{
-	static const char *const places[] = { "reports", "share/toll" };
-	char here[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", here, sizeof here - 1);
-
-	if (length < 0)
-		return false;
-	here[length] = '\0';
-	for (int up = 0; up < 4; up++) {
-		char *slash = strrchr(here, '/');
-		if (!slash)
-			return false;
-		*slash = '\0';
-		for (size_t i = 0; i < 2; i++) {
-			char probe[PATH_MAX + 64];
-			snprintf(probe, sizeof probe, "%s/%s/style.gp", here, places[i]);
-			if (access(probe, R_OK))
-				continue;
-			return snprintf(directory, bytes, "%s/%s", here, places[i]) < (int)bytes;
-		}
-	}
-	return false;
-}
-
-static int copy_script(const char *from, const char *to, const char *name)
-{
-	char path[PATH_MAX + 64], block[4096];
-	size_t n;
-
-	snprintf(path, sizeof path, "%s/%s", from, name);
-	FILE *in = fopen(path, "re");
-	if (!in) {
-		say_error("%s: %m; install toll anew", path);
-		return -1;
-	}
-	FILE *out = open_in(to, name, "");
-	if (!out) {
-		fclose(in);
-		return -1;
-	}
-	while ((n = fread(block, 1, sizeof block, in)))
-		fwrite(block, 1, n, out);
-	int failed = ferror(in);
-	if (failed)
-		say_error("%s: %m", path);
-	fclose(in);
-	return close_written(out, to, name) || failed ? -1 : 0;
-}
-
-/* One gnuplot draws all figures of a kind of file: a start costs more than a figure. 0 and its
- * process, or an errno value. */
-static int start_gnuplot(const char *directory, const char *script, const char *log, pid_t *pid)
-{
-	/* GNUPLOT_LIB and friends would load the user's own settings: -d leaves them out */
-	char *arguments[] = { (char[]){ "gnuplot" }, (char[]){ "-d" }, NULL, NULL };
-	posix_spawn_file_actions_t actions;
-	char name[64];
-	int error = posix_spawn_file_actions_init(&actions);
-
-	if (error)
-		return error;
-	snprintf(name, sizeof name, "%s", script);
-	arguments[2] = name;
-	error = posix_spawn_file_actions_addchdir_np(&actions, directory);
-	if (!error)
-		error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	if (!error)
-		error = posix_spawn_file_actions_addopen(&actions, 1, log,
-							 O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (!error)
-		error = posix_spawn_file_actions_adddup2(&actions, 1, 2);
-	if (!error)
-		error = posix_spawnp(pid, "gnuplot", &actions, NULL, arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
-}
-
-static bool ended_well(pid_t pid, time_t deadline)
-{
-	int status;
-	pid_t ended;
-
-	while ((ended = waitpid(pid, &status, WNOHANG)) == 0 && time(NULL) < deadline)
-		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-	if (!ended) {
-		kill(pid, SIGKILL);
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		return false;
-	}
-	return ended == pid && WIFEXITED(status) && !WEXITSTATUS(status);
-}
-
-static bool drawn(const char *directory, const struct figure *figure, const char *suffix)
-{
-	char path[PATH_MAX];
-	struct stat info;
-
-	snprintf(path, sizeof path, "%s/%s%s", directory, figure->name, suffix);
-	return !stat(path, &info) && info.st_size > 0;
-}
-
-/* The first line gnuplot complained with. */
-static void read_complaint(const char *directory, const char *log, char *out, size_t bytes)
-{
-	char path[PATH_MAX], line[512];
-
-	snprintf(path, sizeof path, "%s/%s", directory, log);
-	snprintf(out, bytes, "it took over %d s or was killed", MOST_SECONDS);
-	FILE *stream = fopen(path, "re");
-	while (stream && fgets(line, sizeof line, stream)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strspn(line, " \t^") < strlen(line))
-			text_clean(line, out, bytes);
-	}
-	if (stream)
-		fclose(stream);
-}
-
-static int draw(const char *directory, struct figures *figures, bool svg, bool png)
-{
-	static const struct {
-		const char *suffix, *script, *log;
-	} outputs[] = { { ".svg", "draw-svg", "draw-svg.log" },
-			{ ".png", "draw-png", "draw-png.log" } };
-	const bool wanted[] = { svg, png };
-	pid_t pid[2] = { 0 };
-	int error = 0;
-
-	for (size_t o = 0; o < 2 && !error; o++) {
-		if (!wanted[o])
-			continue;
-		FILE *script = open_in(directory, outputs[o].script, "");
-		if (!script)
-			return -1;
-		for (size_t i = 0; i < figures->count; i++)
-			fprintf(script,
-				"reset\nundefine height\ndata = '%s.tsv'\nout = '%s%s'\nload "
-				"'%s'\n",
-				figures->figure[i].name, figures->figure[i].name, outputs[o].suffix,
-				figures->figure[i].script);
-		if (close_written(script, directory, outputs[o].script))
-			return -1;
-		error = start_gnuplot(directory, outputs[o].script, outputs[o].log, &pid[o]);
-	}
-	if (error == ENOENT)
-		snprintf(figures->missing, sizeof figures->missing,
-			 "gnuplot is not installed (Debian: apt install gnuplot-nox); the .tsv and "
-			 ".gp "
-			 "files beside the page are complete");
-	else if (error)
-		snprintf(figures->missing, sizeof figures->missing, "gnuplot did not start: %s",
-			 strerror(error));
-	time_t deadline = time(NULL) + MOST_SECONDS;
-	for (size_t o = 0; o < 2; o++) {
-		if (!pid[o])
-			continue;
-		if (!ended_well(pid[o], deadline)) {
-			char complaint[256];
-			read_complaint(directory, outputs[o].log, complaint, sizeof complaint);
-			snprintf(figures->missing, sizeof figures->missing, "gnuplot failed: %s",
-				 complaint);
-		}
-		for (size_t i = 0; i < figures->count; i++)
-			*(o ? &figures->figure[i].png : &figures->figure[i].svg) =
-				drawn(directory, &figures->figure[i], outputs[o].suffix);
-	}
-	for (size_t o = 0; o < 2; o++) {
-		char path[PATH_MAX];
-		snprintf(path, sizeof path, "%s/%s", directory, outputs[o].script);
-		unlink(path);
-		snprintf(path, sizeof path, "%s/%s", directory, outputs[o].log);
-		unlink(path);
-	}
-	return 0;
 }
 
 /* ---- the whole ---- */
@@ -927,7 +660,6 @@ int figures_make(const struct arrangement *arrangement, const struct fits *fits,
 	struct workshop shop = {
 		.arrangement = arrangement, .fits = fits, .directory = directory, .figures = figures
 	};
-	char from[PATH_MAX];
 
 	*figures = (struct figures){ .figure = calloc(MOST_FIGURES, sizeof *figures->figure) };
 	if (!figures->figure || find_variants(&shop)) {
@@ -947,15 +679,8 @@ int figures_make(const struct arrangement *arrangement, const struct fits *fits,
 		snprintf(figures->missing, sizeof figures->missing, "nothing was measured");
 		return 0;
 	}
-	if (!find_scripts(from, sizeof from)) {
-		snprintf(figures->missing, sizeof figures->missing,
-			 "toll's .gp files were not found beside the program; install toll anew");
-		return 0;
-	}
-	for (size_t i = 0; i < SCRIPTS; i++)
-		if (copy_script(from, directory, scripts[i]))
-			return -1;
-	return svg || png ? draw(directory, figures, svg, png) : 0;
+	return draw_all(directory, scripts, SCRIPTS, figures, svg, png,
+			"the .tsv and .gp files beside the page are complete");
 }
 
 void figures_free(struct figures *figures)

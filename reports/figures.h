@@ -6,20 +6,7 @@
 
 #include "../analysis/fit.h"
 #include "arrange.h"
-
-struct figure {
-	char name[32];      /* "latency-1": of NAME.tsv, NAME.svg, NAME.png */
-	const char *script; /* "latency.gp" */
-	char title[512], caption[640];
-	const struct sheet *sheet; /* what it shows; NULL for the whole result */
-	bool svg, png;             /* drawn */
-};
-
-struct figures {
-	struct figure *figure;
-	size_t count;
-	char missing[512]; /* why some or all are not drawn; "" */
-};
+#include "draw.h"
 
 /* Writes NAME.tsv for every figure that the result has data for, copies of the .gp files, and,
  * where asked, NAME.svg and NAME.png drawn by gnuplot, into a directory that exists and is empty. A

@@ -10,7 +10,7 @@ stats data index 0 using (title = strcol(1), under = strcol(2), where = strcol(3
 	y_high = column(8), margin = int(column(9)), axis = strcol(10), \
 	hues = strcol(11), shapes = strcol(12), 0) nooutput
 
-width = 860
+if (!exists("width")) width = 860
 if (!exists("height")) height = 460
 if (strlen(out) > 4 && out[strlen(out) - 3 : strlen(out)] eq '.png') {
 	set terminal pngcairo noenhanced size 2 * width, 2 * height font 'Sans,11' \

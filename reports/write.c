@@ -86,20 +86,6 @@ static int find_places(const struct result *result, const struct report_options 
 	return 0;
 }
 
-/* Removes the draft folder with what is left in it; nothing else is ever in there. */
-static void remove_draft(const char *draft)
-{
-	DIR *folder = opendir(draft);
-	struct dirent *entry;
-
-	while (folder && (entry = readdir(folder)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			unlinkat(dirfd(folder), entry->d_name, 0);
-	if (folder)
-		closedir(folder);
-	rmdir(draft);
-}
-
 static int move(const char *from, const char *to)
 {
 	if (!rename(from, to))
@@ -245,7 +231,7 @@ int report_write(const struct result *result, const struct report_options *optio
 	tell(options, &p, is_page ? p.page : p.files, &figures);
 	status = EXIT_FINE;
 done:
-	remove_draft(p.draft);
+	draw_remove(p.draft);
 	figures_free(&figures);
 	fit_free(fits);
 	arrange_free(arrangement);

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# page.sh [BUILD [RESULT]] - does the page of a run stand in a browser? Measures for some seconds (or takes
+# page.sh [BUILD [RESULT]] - do toll's pages stand in a browser? Measures for some seconds (or takes
 # RESULT), has toll report make the page, opens it in headless Chromium: figures and tables are there,
-# no script error, no request to anywhere. A page that misbehaves is opened as well: it has to be caught.
+# no script error, no request to anywhere. The same for the page of toll compare, on files with hostile
+# names. A page that misbehaves is opened as well: it has to be caught.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$(cd "${1:-build}" && pwd) || exit 1
@@ -42,6 +43,33 @@ visit() { # FILE NAME
 		sort -u >"$work/$2.requests"
 }
 
+# What holds for every page that was visited.
+stands() { # NAME SECTION…
+	local name=$1 section
+	shift
+	[ ! -s "$work/$name.requests" ]
+	say $? "$name asks nothing of a network"
+	[ ! -s "$work/$name.console" ]
+	say $? "$name has no script error"
+	! grep -qi '<script' "$work/$name.dom"
+	say $? "$name has no script"
+	if command -v gnuplot >/dev/null; then
+		[ "$(grep -o '<figure' "$work/$name.dom" | wc -l)" -ge 1 ] &&
+			[ "$(grep -o '<figure' "$work/$name.dom" | wc -l)" -eq "$(grep -o '<svg' "$work/$name.dom" | wc -l)" ]
+		say $? "$name: each figure holds its drawing"
+	else
+		grep -q 'gnuplot is not installed' "$work/$name.dom"
+		say $? "$name says why it has no figures # no gnuplot"
+	fi
+	for section in "$@"; do
+		grep -q "<section id=\"$section\">" "$work/$name.dom"
+		say $? "$name: section $section"
+	done
+	# every identifier once, or drawings borrow each other's symbols
+	! grep -oE ' id="[^"]*"' "$work/$name.dom" | sort | uniq -d | grep -q .
+	say $? "$name: identifiers are unique"
+}
+
 cat >"$work/bad.html" <<'HTML'
 <!DOCTYPE html><title>bad</title><img src="http://outside.invalid/x.png"><script>throw Error("boom")</script>
 HTML
@@ -64,35 +92,37 @@ page=$(find "$work/out" -name '*.html')
 say $? "there is a page"
 visit "$page" page
 
-[ ! -s "$work/page.requests" ]
-say $? "the page asks nothing of a network"
-[ ! -s "$work/page.console" ]
-say $? "the page has no script error"
-! grep -qi '<script' "$work/page.dom"
-say $? "the page has no script"
+stands page answer figures tables models crossovers missing host method
 if command -v gnuplot >/dev/null; then
-	[ "$(grep -o '<figure' "$work/page.dom" | wc -l)" -ge 1 ] &&
-		[ "$(grep -o '<figure' "$work/page.dom" | wc -l)" -eq "$(grep -o '<svg' "$work/page.dom" | wc -l)" ]
-	say $? "each figure holds its drawing"
 	[ "$(find "$work/out" -name '*.svg' | wc -l)" -eq "$(find "$work/out" -name '*.png' | wc -l)" ]
 	say $? "each figure is there as SVG and PNG"
-else
-	grep -q 'gnuplot is not installed' "$work/page.dom"
-	say $? "the page says why it has no figures # no gnuplot"
 fi
 [ "$(grep -o '<table' "$work/page.dom" | wc -l)" -ge 3 ]
 say $? "there are tables"
-for section in answer figures tables models crossovers missing host method; do
-	grep -q "<section id=\"$section\">" "$work/page.dom"
-	say $? "section $section"
+
+# shellcheck source=tests/cli/results.bash
+source tests/cli/results.bash
+mechanism='\"><img src=x><script>throw 1' # no longer may a name be, and no slash in it
+value='</code></svg><img src=x><script>throw 1</script>\"; system(\"touch owned\"); `touch owned`%s\u202e'
+for i in 1 2 3 4 5; do
+	result "$work/old$i" seed=1$i cells=40 workers=5 "mechanism=$mechanism" \
+		"host=\"thp\":\"$value\","
+	result "$work/new$i" seed=2$i cells=39 workers=5 changed=4 factor=1.05 failed=1 \
+		"mechanism=$mechanism" "host=\"thp\":\"x$value\","
 done
-# every identifier once, or drawings borrow each other's symbols
-! grep -oE ' id="[^"]*"' "$work/page.dom" | sort | uniq -d | grep -q .
-say $? "identifiers are unique"
+(cd "$work" && "$build/toll" compare --varies thp --format html -o comparison.html old? -- new?) \
+	>"$work/compare.log" 2>&1
+say $? "toll compare --format html"
+visit "$work/comparison.html" comparison
+stands comparison answer cells missing environment method
+[ "$(grep -c '<tr><td class=' "$work/comparison.dom")" -eq 39 ]
+say $? "comparison: a row a cell"
+! grep -q '<img' "$work/comparison.dom" && [ ! -e "$work/owned" ] && [ ! -e owned ]
+say $? "comparison: a name brings in no element, and runs nothing"
 
 echo "1..$number"
 if [ $failed -ne 0 ]; then
-	for log in run.log report.log page.console page.requests; do
+	for log in run.log report.log compare.log {page,comparison}.{console,requests}; do
 		[ ! -s "$work/$log" ] || sed "s/^/# $log: /" "$work/$log"
 	done
 fi

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# hostile.bats - result files made to harm: each of the fuzzer's corpus through fit and report. Never
+# hostile.bats - result files made to harm: each of the fuzzer's corpus through fit, report and compare. Never
 # a crash, one clear line, nothing run out of a name, no tag of theirs on a page.
 
 load helpers
@@ -102,6 +102,54 @@ reports() { # FORMAT
 	reports svg
 }
 
+# Each file against itself; status 2: one run a side tells nothing.
+compares() { # FORMAT
+	local file compared=0
+	own_folder
+	mkdir out
+	for file in $(corpus); do
+		rm -f out/it
+		run --separate-stderr toll compare --format "$1" -o out/it "$file" "$file"
+		[[ $status =~ ^[0234]$ ]] && [ "$(grep -cv -e '^toll: note: ' -e '^$' <<<"$stderr")" -eq $((status / 4)) ] || {
+			echo "$file: status $status: $stderr"
+			return 1
+		}
+		nothing_else it
+		[ -e out/it ] || continue
+		compared=$((compared + 1))
+		[ "$1" = png ] || [ "$(tr -d '\t\r\n' <out/it | LC_ALL=C grep -cP '[\x00-\x1f\x7f]')" -eq 0 ]
+		if [[ $1 =~ ^(html|md|svg|junit|tsv)$ ]]; then
+			run ! grep -i '<script' out/it
+		fi
+		[ "$1" != json ] || is_json <out/it
+	done
+	echo "$compared were compared"
+	[ "$compared" -ge 10 ]
+}
+
+@test "hostile files through toll compare: text, json, csv, md, junit and tsv" {
+	local format here=$PWD
+	for format in text json csv md junit tsv; do
+		echo "as $format"
+		compares $format
+		cd "$here"
+		rm -rf own
+	done
+}
+
+@test "hostile files through toll compare --format html" {
+	compares html
+}
+
+@test "hostile files through toll compare --format svg and png" {
+	command -v gnuplot || skip "gnuplot is not here"
+	local here=$PWD
+	compares svg
+	cd "$here"
+	rm -rf own
+	compares png
+}
+
 @test "names that are commands and tags are shown as they are, and figures drawn of them" {
 	own_folder
 	toll report -o out "$BATS_TEST_DIRNAME/../fuzz/corpus/names"
@@ -142,6 +190,7 @@ workers() { # N: one of each cell
 	header 1 '' | head -c 90 >million # up to the cells
 	{ yes '{},' | head -n 1000000 | tr -d '\n'; echo '{}]}}'; } >>million
 	fails_saying toll fit million : "million:1: " "over 1000000 objects and arrays"
+	fails_saying toll compare million million : "million:1: " "over 1000000 objects and arrays"
 	{ header 1 ''; head -c 67200000 /dev/zero | tr '\0' x; } >long
 	fails_saying toll fit long : "long:2: " "over 64 MiB"
 	{ header 1 ''; printf '{"kind":"x","v":['; yes 1, | head -n 8000001 | tr -d '\n'; echo '1]}'; } >values
@@ -158,4 +207,32 @@ workers() { # N: one of each cell
 	timeout $limit "$TOLL" report --format md -o out rows
 	{ header 20000 'mechanism = "m" int(i / 2); size = 64 + i % 2'; workers 20000; } >curves
 	timeout $limit "$TOLL" fit curves
+}
+
+@test "twenty thousand cells are compared in seconds, in every format" {
+	local format
+	{ header 20000 'mechanism = "m" i'; workers 20000; } >rows
+	for format in text json csv md junit html tsv; do
+		run timeout 60 "$TOLL" compare --all --format $format -o out rows rows
+		echo "$format: $status $output"
+		[ "$status" -eq 2 ]
+		[ "$(grep -o 'm19999/' out | wc -l)" -ge 1 ] || [ $format = tsv ]
+	done
+}
+
+@test "times as far apart as numbers are: no crash, no nonsense" {
+	local ns format
+	for ns in 1e-300 1e308 5e-324; do
+		{ header 3 'mechanism = "m" i'; workers 3; } >old
+		sed "s/2800/$ns/" old >new
+		for format in text json csv md junit html tsv; do
+			run --separate-stderr toll compare --format $format old new
+			echo "$ns as $format: $status $output $stderr"
+			[ "$status" -eq 2 ] || { [ "$status" -eq 4 ] && [ -n "$stderr" ]; }
+			run ! grep -qiE '(^|[^a-z])(nan|inf)([^a-z]|$)' <<<"$output"
+		done
+		command -v gnuplot || continue
+		run --separate-stderr toll compare --format svg old new
+		[ "$status" -eq 2 ] || [[ "$stderr" == *new:* ]]
+	done
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* read.c - libFuzzer's target for result files: whatever the bytes, they are read or refused with
  * one line, and what was read goes through levels, decisions, fits, summary, page, Markdown and
- * CSV.
+ * CSV, and through a comparison in all its formats.
  *
  * Bytes changed blindly hardly get past the reader, whose members have to agree. So half of the
  * changes are made to the JSON of a line, and the keys of the cells are then written anew.
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../../bench/say.h"
+#include "../../reports/compare_print.h"
 #include "../../reports/page.h"
 #include "../../reports/report.h"
 #include "../unit/said.h"
@@ -42,7 +43,8 @@ static void broken(int line, const char *what)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc, (void)argv;
-	json_object_seed(1); /* the same input takes the same way each time */
+	json_object_seed(1);               /* the same input takes the same way each time */
+	setenv("PATH", "/nonexistent", 1); /* no gnuplot: thousands of drawings a minute */
 	errors = dup(STDERR_FILENO);
 	file = memfd_create("input", MFD_CLOEXEC);
 	promise(errors >= 0 && file >= 0);
@@ -113,6 +115,80 @@ static void write_pages(const struct result *result, const struct level levels[]
 	arrange_free(arrangement);
 }
 
+enum { RUNS = 2 * COMPARE_FEWEST_BOOTS };
+
+/* A run like another with another seed, and a little slower: workers are its own. */
+static struct result another_run(const struct result *result, unsigned number)
+{
+	struct result run = *result;
+
+	run.seed += number;
+	run.workers = calloc(run.worker_count + 1, sizeof *run.workers);
+	promise(run.workers);
+	for (size_t i = 0; i < run.worker_count; i++) {
+		run.workers[i] = result->workers[i];
+		run.workers[i].value += 0.001 * number * (double)(i % 7);
+	}
+	return run;
+}
+
+static void print_comparison(const struct compare_report *report)
+{
+	for (size_t f = 0; f < compare_format_count; f++) {
+		const char *format = compare_formats[f];
+		char *text = NULL;
+		size_t length = 0;
+		/* these two are a drawing or an error */
+		if (!strcmp(format, "svg") || !strcmp(format, "png"))
+			continue;
+		FILE *stream = open_memstream(&text, &length);
+		promise(stream && compare_print(stream, report, format) == 0);
+		fclose(stream);
+		look_at(text, length, !strcmp(format, "csv") || !strcmp(format, "tsv"));
+		promise(!strcmp(format, "csv") || !strcmp(format, "json") ||
+			!strcmp(format, "text") || !strcasestr(text, "<script"));
+		if (!strcmp(format, "json")) {
+			json_t *object = json_loadb(text, length, 0, NULL);
+			promise(json_is_object(object));
+			json_decref(object);
+		}
+		free(text);
+	}
+}
+
+/* Five runs like it against five more. How many errors were said: one where there is nothing to
+ * compare. */
+static size_t compare(const struct result *result)
+{
+	struct result runs[RUNS];
+	const struct result *files[RUNS];
+	const struct compare_options options = { .margin = NAN };
+	int status;
+
+	for (unsigned i = 0; i < RUNS; i++) {
+		runs[i] = another_run(result, i);
+		files[i] = &runs[i];
+	}
+	struct environment *environment = environment_of(files, RUNS, NULL);
+	promise(environment && environment->same);
+	struct comparison *comparison =
+		compare_of(files, RUNS / 2, files + RUNS / 2, RUNS / 2, &options, &status);
+	if (comparison) {
+		const struct compare_report report = { .comparison = comparison,
+						       .environment = environment,
+						       .files = { files, files + RUNS / 2 },
+						       .file_count = { RUNS / 2, RUNS / 2 } };
+		promise(status == EXIT_FINE);
+		print_comparison(&report);
+	}
+	bool failed = !comparison;
+	comparison_free(comparison);
+	environment_free(environment);
+	for (unsigned i = 0; i < RUNS; i++)
+		free(runs[i].workers);
+	return failed;
+}
+
 /* What toll has said: lines that begin with its name, and for each failure one that is no note. */
 static void check_said(const char *said, size_t failures)
 {
@@ -157,6 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		promise(failures == (workers ? 0 : 2));
 		summarize(result, levels, n);
 		write_pages(result, levels, n, fits);
+		failures += compare(result);
 		fit_free(fits);
 		free(levels);
 	}

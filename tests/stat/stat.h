@@ -14,8 +14,9 @@
 
 #include "../../analysis/statistics.h"
 #include "../../analysis/verdict.h"
+#include "../mann-whitney.h"
 
-enum { TURNS = 10 }; /* in-process repetitions that Mann-Whitney is given */
+enum { TURNS = MANN_WHITNEY }; /* in-process repetitions that it is given */
 
 /* What fails by chance alone once in 10 000 times may be judged in each make check. */
 static const double HARDLY = 1e-4;
@@ -85,17 +86,6 @@ static inline unsigned least_of(unsigned n, double share, double level)
 	while (gsl_cdf_binomial_P(count, share, n) <= level)
 		count++;
 	return count;
-}
-
-/* Two-sided 5 % for 10 against 10: U ≤ 23 (the exact table's). */
-static inline bool mann_whitney(const double a[TURNS], const double b[TURNS])
-{
-	unsigned u = 0;
-
-	for (size_t i = 0; i < TURNS; i++)
-		for (size_t j = 0; j < TURNS; j++)
-			u += a[i] < b[j];
-	return u <= 23 || u >= TURNS * TURNS - 23;
 }
 
 #endif
