@@ -209,6 +209,10 @@ fuzzers: $(FUZZERS)
 $(FUZZERS): $(BUILD)/%: tests/fuzz/%.c $(BUILD)/toll.a $(BUILD)/flags
 	$(call step,fuzzer)$(call straight,$(TOLL_CFLAGS) -fsanitize=fuzzer) $(BUILD)/toll.a $(TOLL_LIBS)
 
+# What runs in the guests of tests/kernels: they have no library but toll's.
+$(BUILD)/kernels/%: tests/kernels/%.c $(BUILD)/flags
+	$(call step,guest)$(call straight) -static
+
 # The hand-written loops that toll's are compared with.
 $(BUILD)/bare/%.so: tests/bench/bare/%.c $(BUILD)/flags $(BUILD)/patterns.h
 	$(call step,plug-in)$(PLUGIN)
@@ -224,6 +228,7 @@ check:
 	+@BUILD=$(BUILD) MAKE='$(MAKE)' JOBS='$(JOBS)' tests/check short
 check-long:
 	@.ci/deps --tests
+	@.ci/deps --long --needed
 	+@BUILD=$(BUILD) MAKE='$(MAKE)' JOBS='$(JOBS)' tests/check long
 
 # One after the other: they time things.
@@ -293,4 +298,4 @@ help:
 	@echo 'others: all bench clean deps install lint stat-check uninstall; PREFIX, DESTDIR, CC, WERROR=1'
 
 -include $(patsubst %.o,%.d,$(TOLL_OBJECTS) $(WORKER_OBJECTS) $(CONFORM_OBJECTS)) \
-	$(wildcard $(patsubst %,$(BUILD)/%/*.d,. plugins unit bare slowed))
+	$(wildcard $(patsubst %,$(BUILD)/%/*.d,. plugins unit bare slowed kernels))
