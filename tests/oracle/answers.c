@@ -50,28 +50,27 @@ static const struct column none = { NULL, 0 };
 
 /* --- data ------------------------------------------------------------------------------------- */
 
-static const char *const kinds[] = { "normal", "heavy tails", "skewed", "ties", "two modes" };
-enum { KINDS = sizeof kinds / sizeof *kinds };
+enum kind { NORMAL, HEAVY_TAILS, SKEWED, TIES, TWO_MODES, KINDS };
 
-static double draw(int kind)
+static double draw(enum kind kind)
 {
 	double z = gsl_ran_gaussian_ziggurat(rng, 1);
 
 	switch (kind) {
-	case 0:
+	case NORMAL:
 		return 8 + 0.01 * z;
-	case 1:
+	case HEAVY_TAILS:
 		return 0.02 * gsl_ran_tdist(rng, 1.5);
-	case 2:
+	case SKEWED:
 		return exp(1.5 * z);
-	case 3:
+	case TIES:
 		return floor(3 * z);
 	default:
 		return (gsl_rng_uniform(rng) < 0.4 ? 5.0 : 5.3) + 0.02 * z;
 	}
 }
 
-static void fill(double x[], size_t n, int kind)
+static void fill(double x[], size_t n, enum kind kind)
 {
 	for (size_t i = 0; i < n; i++)
 		x[i] = draw(kind);
@@ -160,7 +159,7 @@ static void all_one_sample(void)
 	static double x[MOST];
 
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-		for (int kind = 0; kind < KINDS; kind++) {
+		for (enum kind kind = 0; kind < KINDS; kind++) {
 			fill(x, sizes[s], kind);
 			one_sample((struct column){ x, sizes[s] });
 		}
@@ -196,7 +195,7 @@ static void two_samples(double shift)
 	static double x[MOST], y[MOST];
 
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-		for (int kind = 0; kind < KINDS; kind++) {
+		for (enum kind kind = 0; kind < KINDS; kind++) {
 			struct verdict verdict;
 			fill(x, sizes[s][0], kind);
 			fill(y, sizes[s][1], kind);
@@ -230,8 +229,8 @@ static void rank_sums(double shift)
 {
 	double x[MANN_WHITNEY], y[MANN_WHITNEY];
 
-	fill(x, MANN_WHITNEY, 0);
-	fill(y, MANN_WHITNEY, 0);
+	fill(x, MANN_WHITNEY, NORMAL);
+	fill(y, MANN_WHITNEY, NORMAL);
 	for (size_t i = 0; i < MANN_WHITNEY; i++)
 		y[i] += shift;
 	ask("ranks", COLUMN(0.05), (struct column){ x, MANN_WHITNEY },
@@ -243,8 +242,8 @@ static void turns(void)
 	static double a[MOST], b[MOST];
 
 	for (size_t n = 1; n < 300; n += 23) {
-		fill(a, n, 2);
-		fill(b, n, 2);
+		fill(a, n, SKEWED);
+		fill(b, n, SKEWED);
 		ask("pair", none, (struct column){ a, n }, (struct column){ b, n },
 		    COLUMN(statistics_pair(a, b, n)));
 	}
