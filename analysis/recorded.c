@@ -11,7 +11,13 @@
 #include "member.h"
 #include "objects.h"
 
-enum { SCHEMA = 1, DUELS_MOST = 200000, PAIRS_MOST = 4000000, LOOKS_MOST = 100 };
+enum {
+	SCHEMA = 1,
+	DUELS_MOST = 200000,
+	PAIRS_MOST = 4000000,
+	LOOKS_MOST = 100,
+	ROUNDS_MOST = 1000000000
+};
 static const double LEVEL = 0.05;
 /* ln of a nanosecond to beyond a century, and of any ratio of two such. */
 static const double log_least = -10, log_most = 45, ratio_most = 50;
@@ -26,6 +32,7 @@ double recorded_spendable(double spent)
 struct reader {
 	struct spot spot;
 	struct recorded *recorded;
+	unsigned *next_round; /* of each duel, the earliest: it has one line a round */
 	size_t pairs;
 };
 
@@ -72,7 +79,8 @@ static bool read_duels(struct reader *reader, const json_t *object)
 		return member_wrong(&reader->spot, "duels", "more than %d", DUELS_MOST);
 	known = calloc(n + 1, sizeof *known);
 	duels->duels = calloc(count + 1, sizeof *duels->duels);
-	if (!known || !duels->duels) {
+	reader->next_round = calloc(count + 1, sizeof *reader->next_round);
+	if (!known || !duels->duels || !reader->next_round) {
 		member_out_of_memory(&reader->spot);
 		goto end;
 	}
@@ -140,26 +148,28 @@ static bool read_header(struct reader *reader, json_t *object)
 
 /* --- the other lines -------------------------------------------------------------------------- */
 
+/* Whose line it is, once a round; NULL after say_error(). */
 static struct duel *duel_of(const struct reader *reader, const json_t *object)
 {
-	struct duels *duels = &reader->recorded->duels;
-	json_int_t index = 0;
+	struct recorded *recorded = reader->recorded;
+	json_int_t index = 0, round = 0;
 
 	if (!member_integer(&reader->spot, object, "duel", REQUIRED, 0,
-			    (json_int_t)duels->count - 1, &index))
+			    (json_int_t)recorded->duels.count - 1, &index) ||
+	    !member_integer(&reader->spot, object, "round", REQUIRED, 0, ROUNDS_MOST, &round))
 		return NULL;
-	return &duels->duels[index];
-}
+	unsigned *next = &reader->next_round[index];
 
-static bool read_round(const struct reader *reader, const json_t *object)
-{
-	json_int_t round = 0;
-
-	if (!member_integer(&reader->spot, object, "round", REQUIRED, 0, 1000000000, &round))
-		return false;
-	if ((unsigned long)round >= reader->recorded->rounds)
-		reader->recorded->rounds = (unsigned long)round + 1;
-	return true;
+	if ((unsigned)round < *next) {
+		member_wrong(&reader->spot, "round",
+			     "%lld of this duel, or a later one, is there already; a line twice?",
+			     (long long)round);
+		return NULL;
+	}
+	*next = (unsigned)round + 1;
+	if (*next > recorded->rounds)
+		recorded->rounds = *next;
+	return &recorded->duels.duels[index];
 }
 
 static bool read_pair(struct reader *reader, const json_t *object)
@@ -170,7 +180,7 @@ static bool read_pair(struct reader *reader, const json_t *object)
 	unsigned state = STATE_NONE;
 	json_t *values;
 
-	if (!duel || !read_round(reader, object) ||
+	if (!duel ||
 	    !member_word(&reader->spot, object, "host_state", OPTIONAL, states, STATE_COUNT,
 			 &state) ||
 	    !member_number(&reader->spot, object, "ln_ratio", REQUIRED, -ratio_most, ratio_most,
@@ -187,7 +197,6 @@ static bool read_pair(struct reader *reader, const json_t *object)
 	pair.state = state;
 	if (++reader->pairs > PAIRS_MOST)
 		return member_wrong(&reader->spot, "", "more than %d pairs", PAIRS_MOST);
-	reader->recorded->looked = false;
 	return duel_add(duel, &pair) || member_out_of_memory(&reader->spot);
 }
 
@@ -198,11 +207,9 @@ static bool read_loss(struct reader *reader, const json_t *object)
 	char reason[256] = "";
 	unsigned why = 0;
 
-	if (!duel || !read_round(reader, object) ||
-	    !member_word(&reader->spot, object, "why", REQUIRED, whys, 2, &why) ||
+	if (!duel || !member_word(&reader->spot, object, "why", REQUIRED, whys, 2, &why) ||
 	    !member_text(&reader->spot, object, "reason", OPTIONAL, reason, sizeof reason))
 		return false;
-	reader->recorded->looked = false;
 	if (why == 0) {
 		duel_fail(duel, reason);
 	} else {
@@ -216,15 +223,17 @@ static bool read_look(struct reader *reader, const json_t *object)
 {
 	struct duels *duels = &reader->recorded->duels;
 	double level = 0;
+	json_int_t number = 0;
 
-	if (!member_number(&reader->spot, object, "level", REQUIRED, 0, LEVEL, &level))
+	if (!member_integer(&reader->spot, object, "number", REQUIRED, 1, LOOKS_MOST, &number) ||
+	    !member_number(&reader->spot, object, "level", REQUIRED, 0, LEVEL, &level))
 		return false;
+	if (number != (json_int_t)duels->looks + 1)
+		return member_wrong(&reader->spot, "number", "%lld, after %u look%s; a line twice?",
+				    (long long)number, duels->looks, duels->looks == 1 ? "" : "s");
 	if (duels->spent + level > LEVEL * (1 + 1e-6))
 		return member_wrong(&reader->spot, "level",
 				    "the looks up to here spend more than the 5 %% there are");
-	if (duels->looks == LOOKS_MOST)
-		return member_wrong(&reader->spot, "", "more than %d looks", LOOKS_MOST);
-	reader->recorded->looked = true;
 	return duels_look(duels, level) || member_out_of_memory(&reader->spot);
 }
 
@@ -284,7 +293,10 @@ struct recorded *recorded_read(const char *path)
 		return NULL;
 	}
 	snprintf(recorded->path, sizeof recorded->path, "%s", path);
-	if (!objects_read(&reader.spot, path, read_object, &reader, &recorded->truncated)) {
+	bool read = objects_read(&reader.spot, path, read_object, &reader, &recorded->truncated);
+
+	free(reader.next_round);
+	if (!read) {
 		recorded_free(recorded);
 		return NULL;
 	}
@@ -292,7 +304,8 @@ struct recorded *recorded_read(const char *path)
 		say_warning("%s:%lu: the last line was cut short and is left out", path,
 			    reader.spot.line);
 	/* a session that was killed has not looked at its last pairs */
-	if (!recorded->looked &&
+	recorded->owes_look = duels_unseen(&recorded->duels);
+	if (recorded->owes_look &&
 	    !duels_look(&recorded->duels, recorded_spendable(recorded->duels.spent))) {
 		say_error("out of memory");
 		recorded_free(recorded);

@@ -583,17 +583,22 @@ static int read_pairs(const struct request *cells, unsigned *pairs)
 	return 0;
 }
 
-static void say_ended(const struct live *live)
+/* A last line for who reads text. */
+static void say_ended(const struct live *live, const struct compare_request *request,
+		      const struct comparison *comparison)
 {
+	const char *format = request->format;
 	char took[24];
 
-	if (say_json)
+	if (say_json || (format && strcmp(format, "text") != 0 && !request->cells.output))
 		return;
 	say_duration(live->seconds, took);
-	if (live->ended == LIVE_DECIDED)
-		printf("every cell is told, after %s\n", took);
-	else if (live->ended == LIVE_INTERRUPTED)
+	if (live->ended == LIVE_INTERRUPTED)
 		printf("interrupted after %s\n", took);
+	else if (live->ended == LIVE_DECIDED && live->seconds > 0)
+		printf(comparison->count[VERDICT_INVALID] ? "no cell is open, after %s\n"
+							  : "every cell is told, after %s\n",
+		       took);
 }
 
 /* plans → pairs and looks → table */
@@ -609,7 +614,7 @@ static int compare_live(const struct compare_request *request)
 	const bool settings = request->set[0];
 	struct live_options options = {
 		.only = request->options.only,
-		.budget_s = means.plan[0]->budget_s > 0 ? means.plan[0]->budget_s : 120,
+		.budget_s = means.plan[0]->budget_s,
 		.budget_given = request_value(&request->cells, "budget") != NULL,
 		.margin = isnan(request->options.margin) ? means.plan[0]->margin
 							 : request->options.margin,
@@ -632,6 +637,9 @@ static int compare_live(const struct compare_request *request)
 	}
 	if (read_pairs(&request->cells, &options.pairs))
 		goto end;
+	/* a fixed count of operations leaves nothing for a budget to decide */
+	if (!options.pairs && means.plan[0]->budget_s <= 0)
+		options.pairs = LIVE_LEAST_PAIRS;
 	status = live_run(&options, &live);
 	if (status)
 		goto end;
@@ -643,10 +651,11 @@ static int compare_live(const struct compare_request *request)
 		live.lone = NULL;
 	}
 	status = show_duels(request, &report, comparison);
-	if (status != EXIT_USAGE)
-		say_ended(&live);
-	if (live.ended == LIVE_INTERRUPTED)
-		status = SIGNALLED + block_signal();
+	if (status != EXIT_USAGE) {
+		say_ended(&live, request, comparison);
+		if (live.ended == LIVE_INTERRUPTED)
+			status = SIGNALLED + block_signal();
+	}
 end:
 	comparison_free(comparison);
 	live_free(&live);
