@@ -63,61 +63,84 @@ static bool read_sides(struct reader *reader, const json_t *object)
 	return true;
 }
 
+/* *known: an array of *n, to be freed in both cases. */
+static bool read_cells(struct reader *reader, const json_t *object, struct result_cell **known,
+		       size_t *n)
+{
+	json_t *cells;
+
+	if (!member_array(&reader->spot, object, "cells", REQUIRED, &cells))
+		return false;
+	*n = json_array_size(cells);
+	if (*n > DUELS_MOST)
+		return member_wrong(&reader->spot, "cells", "more than %d", DUELS_MOST);
+	*known = calloc(*n + 1, sizeof **known);
+	if (!*known)
+		return member_out_of_memory(&reader->spot);
+	for (size_t i = 0; i < *n; i++) {
+		const json_t *cell = json_array_get(cells, i);
+
+		snprintf(reader->spot.where, sizeof reader->spot.where, "cells[%zu].", i);
+		if (!json_is_object(cell))
+			return member_wrong(&reader->spot, "", "not an object");
+		if (!read_cell(&reader->spot, cell, i, &(*known)[i]))
+			return false;
+	}
+	reader->spot.where[0] = '\0';
+	return true;
+}
+
+/* keys: of the cells that were compared up to here. */
+static bool read_duel(struct reader *reader, const json_t *entry, const struct result_cell known[],
+		      size_t n, json_t *keys, struct duel *duel)
+{
+	json_int_t cell = 0;
+	unsigned kind = 0;
+
+	if (!json_is_object(entry))
+		return member_wrong(&reader->spot, "", "not an object");
+	if (!member_integer(&reader->spot, entry, "cell", REQUIRED, 0, (json_int_t)n - 1, &cell) ||
+	    !member_word(&reader->spot, entry, "kind", REQUIRED, recorded_kinds, DUEL_KINDS,
+			 &kind) ||
+	    !member_boolean(&reader->spot, entry, "alternating", REQUIRED, &duel->alternating))
+		return false;
+	duel->cell = known[cell];
+	duel->kind = kind;
+	if (kind != DUEL_CELL)
+		return true;
+	if (json_object_get(keys, duel->cell.key))
+		return member_wrong(&reader->spot, "cell", "\"%s\" is compared twice",
+				    duel->cell.key);
+	return json_object_set_new(keys, duel->cell.key, json_true()) == 0 ||
+	       member_out_of_memory(&reader->spot);
+}
+
 static bool read_duels(struct reader *reader, const json_t *object)
 {
 	struct duels *duels = &reader->recorded->duels;
-	json_t *cells, *list;
 	struct result_cell *known = NULL;
-	bool fine = false;
+	json_t *list, *keys = json_object();
+	size_t n = 0;
+	bool fine = read_cells(reader, object, &known, &n) &&
+		    member_array(&reader->spot, object, "duels", REQUIRED, &list);
 
-	if (!member_array(&reader->spot, object, "cells", REQUIRED, &cells) ||
-	    !member_array(&reader->spot, object, "duels", REQUIRED, &list))
-		return false;
-	size_t n = json_array_size(cells), count = json_array_size(list);
+	size_t count = fine ? json_array_size(list) : 0;
 
-	if (n > DUELS_MOST || count > DUELS_MOST)
-		return member_wrong(&reader->spot, "duels", "more than %d", DUELS_MOST);
-	known = calloc(n + 1, sizeof *known);
+	if (count > DUELS_MOST)
+		fine = member_wrong(&reader->spot, "duels", "more than %d", DUELS_MOST);
 	duels->duels = calloc(count + 1, sizeof *duels->duels);
 	reader->next_round = calloc(count + 1, sizeof *reader->next_round);
-	if (!known || !duels->duels || !reader->next_round) {
-		member_out_of_memory(&reader->spot);
-		goto end;
-	}
-	for (size_t i = 0; i < n; i++) {
-		snprintf(reader->spot.where, sizeof reader->spot.where, "cells[%zu].", i);
-		if (!json_is_object(json_array_get(cells, i))) {
-			member_wrong(&reader->spot, "", "not an object");
-			goto end;
-		}
-		if (!read_cell(&reader->spot, json_array_get(cells, i), i, &known[i]))
-			goto end;
-	}
-	for (size_t i = 0; i < count; i++) {
-		const json_t *entry = json_array_get(list, i);
-		struct duel *duel = &duels->duels[i];
-		json_int_t cell = 0;
-		unsigned kind = 0;
-
+	if (fine && (!keys || !duels->duels || !reader->next_round))
+		fine = member_out_of_memory(&reader->spot);
+	for (size_t i = 0; fine && i < count; i++) {
 		snprintf(reader->spot.where, sizeof reader->spot.where, "duels[%zu].", i);
-		if (!json_is_object(entry)) {
-			member_wrong(&reader->spot, "", "not an object");
-			goto end;
-		}
-		if (!member_integer(&reader->spot, entry, "cell", REQUIRED, 0, (json_int_t)n - 1,
-				    &cell) ||
-		    !member_word(&reader->spot, entry, "kind", REQUIRED, recorded_kinds, DUEL_KINDS,
-				 &kind) ||
-		    !member_boolean(&reader->spot, entry, "alternating", REQUIRED,
-				    &duel->alternating))
-			goto end;
-		duel->cell = known[cell];
-		duel->kind = kind;
-		duels->count++;
+		fine = read_duel(reader, json_array_get(list, i), known, n, keys, &duels->duels[i]);
+		duels->count += fine;
 	}
 	reader->spot.where[0] = '\0';
-	fine = true;
-end:
+	if (fine && !json_object_size(keys))
+		fine = member_wrong(&reader->spot, "duels", "none of them compares a cell");
+	json_decref(keys);
 	free(known);
 	return fine;
 }
@@ -241,7 +264,6 @@ static bool read_object(void *context, json_t *object)
 {
 	struct reader *reader = context;
 	const char *kind = json_string_value(json_object_get(object, "kind"));
-	double seconds = 0;
 
 	reader->spot.where[0] = '\0';
 	if (!kind)
@@ -257,15 +279,9 @@ static bool read_object(void *context, json_t *object)
 		return read_loss(reader, object);
 	if (strcmp(kind, "look") == 0)
 		return read_look(reader, object);
-	if (strcmp(kind, "end") == 0) {
-		if (!member_number(&reader->spot, object, "seconds", REQUIRED, 0, 1e9, &seconds))
-			return false;
-		reader->recorded->seconds += seconds;
-		return true;
-	}
 	if (strcmp(kind, "comparison") == 0)
 		return member_wrong(&reader->spot, "kind", "a second header; two files joined?");
-	return true; /* of a later toll */
+	return true; /* "end", which says nothing of pairs, or of a later toll */
 }
 
 /* --- the file --------------------------------------------------------------------------------- */

@@ -16,7 +16,6 @@ struct recorded {
 	bool owes_look; /* the last one, at pairs that the file has no look at, is not in the file
 			 */
 	bool truncated; /* the last line was cut; it was left out */
-	double seconds; /* of all sessions that came to their end */
 	unsigned rounds;
 };
 
