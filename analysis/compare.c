@@ -937,7 +937,8 @@ bool comparison_conclude(struct comparison *comparison)
 		return false;
 	for (size_t i = 0; i < comparison->row_count; i++)
 		comparison->count[comparison->rows[i].verdict.kind]++;
-	qsort(comparison->rows, comparison->row_count, sizeof *comparison->rows, by_weight);
+	if (comparison->row_count)
+		qsort(comparison->rows, comparison->row_count, sizeof *comparison->rows, by_weight);
 	return true;
 }
 
