@@ -108,7 +108,27 @@ static int read_format(const char *format)
 	return -1;
 }
 
-/* OLD NEW, or OLD… -- NEW…. 0, or -1 after say_error(). */
+/* A record was looked at as it was measured, and says of all its cells what was found then. 0, or
+ * -1 after say_error(). */
+static int check_record(const struct compare_request *request, const char *path)
+{
+	const char *stray = !isnan(request->options.margin) ? "--margin"
+			    : request->options.only         ? "--only"
+			    : request->varies               ? "--varies"
+							    : NULL;
+
+	if (stray)
+		say_error("compare: %s is a record of --live, which was looked at as it was "
+			  "measured; leave out %s",
+			  path, stray);
+	else if (request->more)
+		say_error("compare: %s is a record; it goes on with --live, what it was measured "
+			  "with, and --record %s --more",
+			  path, path);
+	return stray || request->more ? -1 : 0;
+}
+
+/* OLD NEW, OLD… -- NEW…, or one record. 0, or -1 after say_error(). */
 static int read_sides(struct compare_request *request, int argc, char **argv, char **rest)
 {
 	size_t given = (size_t)(argc - optind), behind = 0;
@@ -123,12 +143,18 @@ static int read_sides(struct compare_request *request, int argc, char **argv, ch
 	if (!rest && given == 1 && recorded_is(argv[optind])) {
 		request->files[COMPARE_OLD] = argv + optind;
 		request->file_count[COMPARE_OLD] = 1;
-		return 0;
+		return check_record(request, argv[optind]);
+	}
+	if (!rest && given == 1) {
+		say_error("compare: 1 file, %s, and it is no record of --live; toll compare OLD "
+			  "NEW, or OLD… -- NEW…",
+			  argv[optind]);
+		return -1;
 	}
 	if (!rest && given != 2) {
-		say_error("compare: %zu file%s, and nothing says which are new; put -- before the "
+		say_error("compare: %zu files, and nothing says which are new; put -- before the "
 			  "new ones",
-			  given, given == 1 ? "" : "s");
+			  given);
 		return -1;
 	}
 	request->files[COMPARE_OLD] = argv + optind;
@@ -247,6 +273,10 @@ static int check_live(const struct compare_request *request)
 	}
 	if (!request->set[0] != !request->set[1]) {
 		say_error("compare: --set-old and --set-new go together; give both");
+		return -1;
+	}
+	if (request->live && request->more && request->more_side >= 0) {
+		say_error("compare: --more=SIDE is for files; --live measures both sides");
 		return -1;
 	}
 	if (request->live && request->more && !request->record) {

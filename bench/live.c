@@ -258,12 +258,23 @@ static bool plan_pairs(struct contest *c)
 
 		fit = fmax(fit, 0);
 		if (options->budget_given) {
-			say_error("--budget: %.3gs is enough for %.0f pairs of each of these %zu "
-				  "cells, a verdict is planned for %d: give it --budget %.0fs, or "
-				  "about %.0f cells (--only, fewer --size, --mechanism, "
-				  "--placement, --wait)",
-				  options->budget_s, fit, cells, LIVE_LEAST_PAIRS, enough,
-				  fmax(1, floor((double)cells * fit / LIVE_LEAST_PAIRS)));
+			char fewer[128] = "";
+			/* the hidden ones take their share of the time, and are never fewer */
+			double fitting =
+				floor((double)c->live->duels.count * fit / LIVE_LEAST_PAIRS) -
+				(double)duels_hidden(cells);
+
+			if (fitting >= 1)
+				snprintf(fewer, sizeof fewer,
+					 ", or about %.0f cell%s (--only, fewer --size, "
+					 "--mechanism, --placement, --wait)",
+					 fitting, fitting < 2 ? "" : "s");
+			say_error("--budget: %.3gs is enough for %.0f pairs of each of %zu cell%s "
+				  "and "
+				  "%zu hidden ones, a verdict is planned for %d: give it --budget "
+				  "%.0fs%s",
+				  options->budget_s, fit, cells, cells == 1 ? "" : "s",
+				  c->live->duels.count - cells, LIVE_LEAST_PAIRS, enough, fewer);
 			return false;
 		}
 		say_warning("%d pairs of these %zu cells take %s, longer than the %.3g s that are "

@@ -4,17 +4,6 @@
 load helpers
 load results
 
-# Standard input is one XML document.
-is_xml() {
-	if command -v xmllint >/dev/null; then
-		xmllint --noout -
-	elif command -v python3 >/dev/null; then
-		python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.stdin)'
-	else
-		skip "neither xmllint nor python3 is here to check XML"
-	fi
-}
-
 # Standard input is one HTML page: every element ends where it should, none runs or loads anything.
 is_page() {
 	command -v python3 >/dev/null || skip "no python3 is here to check HTML"
@@ -49,24 +38,6 @@ assert not page.open and {"answer", "cells", "missing", "environment", "method"}
 formats() {
 	echo text json csv md junit html tsv
 	! command -v gnuplot >/dev/null || echo svg png
-}
-
-# Status, and words on standard output.
-says() { # STATUS WORD… : COMMAND…
-	local wanted=$1 words=() word
-	shift
-	while [ "$1" != : ]; do
-		words+=("$1")
-		shift
-	done
-	shift
-	run --separate-stderr "$@"
-	echo "status $status, output: $output, said: $stderr"
-	[ "$status" -eq "$wanted" ]
-	for word in "${words[@]}"; do
-		echo "wanted: $word"
-		[[ "$output" == *"$word"* ]]
-	done
 }
 
 runs() { # NAME SEED [NAME=VALUE…]: NAME1 … NAME5, a side of one boot

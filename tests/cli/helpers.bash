@@ -51,6 +51,35 @@ is_json() {
 	fi
 }
 
+# Standard input is one XML document.
+is_xml() {
+	if command -v xmllint >/dev/null; then
+		xmllint --noout -
+	elif command -v python3 >/dev/null; then
+		python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.stdin)'
+	else
+		skip "neither xmllint nor python3 is here to check XML"
+	fi
+}
+
+# Status, and words on standard output.
+says() { # STATUS WORD… : COMMAND…
+	local wanted=$1 words=() word
+	shift
+	while [ "$1" != : ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	run --separate-stderr "$@"
+	echo "status $status, output: $output, said: $stderr"
+	[ "$status" -eq "$wanted" ]
+	for word in "${words[@]}"; do
+		echo "wanted: $word"
+		[[ "$output" == *"$word"* ]]
+	done
+}
+
 # A result of a moment, to have one.
 measure() { # FILE OPTION…
 	local file=$1
