@@ -130,8 +130,10 @@ static bool read_duels(struct reader *reader, const json_t *object)
 		fine = member_wrong(&reader->spot, "duels", "more than %d", DUELS_MOST);
 	duels->duels = calloc(count + 1, sizeof *duels->duels);
 	reader->next_round = calloc(count + 1, sizeof *reader->next_round);
-	if (fine && (!keys || !duels->duels || !reader->next_round))
-		fine = member_out_of_memory(&reader->spot);
+	if (fine && (!keys || !duels->duels || !reader->next_round)) {
+		member_out_of_memory(&reader->spot);
+		fine = false;
+	}
 	for (size_t i = 0; fine && i < count; i++) {
 		snprintf(reader->spot.where, sizeof reader->spot.where, "duels[%zu].", i);
 		fine = read_duel(reader, json_array_get(list, i), known, n, keys, &duels->duels[i]);

@@ -156,9 +156,10 @@ struct chunk *bouts_deal(struct bouts *b, size_t *count)
 	const struct duels *duels = b->duels;
 	struct card *cards = calloc(duels->count + 1, sizeof *cards);
 	struct chunk *chunks = calloc(duels->count + 1, sizeof *chunks);
-	size_t n = 0;
 
 	if (cards && chunks) {
+		size_t n = 0;
+
 		for (size_t i = 0; i < duels->count; i++)
 			if (!duels->duels[i].closed)
 				cards[n++] = card_of(b, i);
@@ -255,11 +256,14 @@ static double value_of(const struct outcome *outcome)
 static enum visited play(struct bouts *b, const struct cell *const cells[],
 			 const enum compare_side side[], unsigned n, struct outcome outcomes[])
 {
-	const struct registry *registries[BLOCK_MOST_CELLS];
-	bool spinning = cell_spins(cells[0]) && cells[0]->peers > 1 && !cell_shares_cpu(cells[0]);
+	const struct registry *registries[BLOCK_MOST_CELLS] = { NULL };
+	bool spinning = false;
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		registries[i] = b->side[side[i]].registry;
+		spinning = spinning || (cell_spins(cells[i]) && cells[i]->peers > 1 &&
+					!cell_shares_cpu(cells[i]));
+	}
 	const struct block_options options = { .registry = registries[0],
 					       .registries = registries,
 					       .ticks_per_ns = b->ticks_per_ns,

@@ -499,9 +499,9 @@ static int compare_with(const struct compare_request *request, const struct resu
 	int status = EXIT_USAGE;
 
 	if (all) {
-		memcpy(all, files, at * sizeof *all);
+		memcpy(all, files, at * sizeof(const struct result *));
 		all[at] = added;
-		memcpy(all + at + 1, files + at, (n - at) * sizeof *all);
+		memcpy(all + at + 1, files + at, (n - at) * sizeof(const struct result *));
 		with.file_count[side]++;
 		status = compare_results(&with, all, false);
 	} else {

@@ -69,7 +69,7 @@ static const struct plan_cell **sorted_cells(const struct plan *plan)
 	for (size_t i = 0; cells && i < plan->cell_count; i++)
 		cells[i] = &plan->cells[i];
 	if (cells)
-		qsort(cells, plan->cell_count, sizeof *cells, by_key);
+		qsort(cells, plan->cell_count, sizeof(struct plan_cell *), by_key);
 	return cells;
 }
 
@@ -98,9 +98,12 @@ static bool match_cells(struct contest *c)
 	size_t at[] = { 0, 0 };
 	bool fine = cells[0] && cells[1];
 
-	while (fine && (at[0] < plan[0]->cell_count || at[1] < plan[1]->cell_count)) {
+	while (fine) {
 		const struct plan_cell *a = at[0] < plan[0]->cell_count ? cells[0][at[0]] : NULL;
 		const struct plan_cell *b = at[1] < plan[1]->cell_count ? cells[1][at[1]] : NULL;
+
+		if (!a && !b)
+			break;
 		int order = !a ? 1 : !b ? -1 : strcmp(a->key, b->key);
 		const char *key = order <= 0 ? a->key : b->key;
 
@@ -122,7 +125,7 @@ static bool match_cells(struct contest *c)
 /* Identical cells, drawn from those that are compared, of the old and the new side by turns. */
 static bool hide_cells(struct contest *c)
 {
-	size_t cells = c->live->duels.count, hidden = cells ? duels_hidden(cells) : 0;
+	size_t cells = c->bouts.count, hidden = cells ? duels_hidden(cells) : 0;
 
 	for (size_t i = 0; i < hidden; i++) {
 		enum compare_side side = i % 2 ? COMPARE_NEW : COMPARE_OLD;
@@ -143,14 +146,15 @@ static void progress(const struct contest *c)
 	char left[24];
 	double seconds = c->options->budget_s - elapsed(c);
 
-	if (exactly(c) && c->rounds)
-		seconds = elapsed(c) / c->rounds * (c->options->pairs - c->rounds);
-	if (c->planned)
-		say_progress("pair %u of about %u, %zu of %zu cells open, %s left at most",
-			     c->rounds + 1, c->planned, duels_open(&c->live->duels),
-			     c->live->duels.count, say_duration(seconds > 0 ? seconds : 0, left));
-	else
+	if (!c->planned) {
 		say_progress("pair %u, %zu cells", c->rounds + 1, c->live->duels.count);
+		return;
+	}
+	if (exactly(c))
+		seconds = elapsed(c) / c->rounds * (c->options->pairs - c->rounds);
+	say_progress("pair %u of about %u, %zu of %zu cells open, %s left at most", c->rounds + 1,
+		     c->planned, duels_open(&c->live->duels), c->live->duels.count,
+		     say_duration(seconds > 0 ? seconds : 0, left));
 }
 
 enum rounded { ROUND_DONE, ROUND_LATE, ROUND_INTERRUPTED, ROUND_ERROR };
@@ -190,8 +194,9 @@ static enum rounded play_round(struct contest *c)
 		played++;
 	}
 	free(chunks);
+	c->rounds += rounded == ROUND_DONE;
 	if (rounded == ROUND_DONE)
-		c->rounds++, c->bouts.round++;
+		c->bouts.round++;
 	else if (rounded == ROUND_LATE && !c->planned)
 		c->round_seconds = elapsed(c) / (c->rounds + (double)played / (double)count);
 	return rounded;

@@ -187,7 +187,7 @@ int describe(FILE *out)
 	const char *comma = "";
 
 	fprintf(out,
-		"{\"abi\":%u,\"version\":\"%s\",\"page\":{\"version\":%u,\"bytes\":%zu},"
+		"{\"abi\":%u,\"version\":\"%s\",\"page\":{\"version\":%d,\"bytes\":%zu},"
 		"\"compiler\":",
 		TOLL_ABI, TOLL_VERSION, PAGE_VERSION, sizeof(struct page));
 #ifdef __clang__

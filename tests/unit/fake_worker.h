@@ -78,7 +78,7 @@ static inline int fake_worker_make(const char *description)
 		return -1;
 	fprintf(file,
 		"#!/bin/sh\ncase $1 in\n--describe) sed "
-		"'s/@page@/{\"version\":%u,\"bytes\":%zu}/' "
+		"'s/@page@/{\"version\":%d,\"bytes\":%zu}/' "
 		"<<'END'\n%s\nEND\n;;\n--examine)\n%s;;\nesac\n",
 		PAGE_VERSION, sizeof(struct page), description, FAKE_EXAMINE);
 	if (fclose(file) || chmod(fake_worker, 0700))
