@@ -14,6 +14,7 @@
 #include "../bench/say.h"
 
 static const double q = 0.05, level = 0.95, trim = 0.2, power = 0.9;
+static const double chance = 0.99;     /* that identical cells misfire no more often */
 static const double most_failed = 0.2; /* share of a cell's workers on one side */
 
 /* A planned or refused cell of a file. */
@@ -908,15 +909,6 @@ static void set_intervals(struct comparison *comparison)
 	}
 }
 
-size_t compare_misfires(size_t cells)
-{
-	unsigned most = 0;
-
-	while (most < cells && gsl_cdf_binomial_P(most, q, (unsigned)cells) < 0.99)
-		most++;
-	return most;
-}
-
 static void make_all_invalid(struct comparison *comparison)
 {
 	const struct compare_hidden *hidden = &comparison->hidden;
@@ -937,14 +929,16 @@ static void make_all_invalid(struct comparison *comparison)
 bool comparison_conclude(struct comparison *comparison)
 {
 	set_intervals(comparison);
-	comparison->hidden.most = compare_misfires(comparison->hidden.cells);
+	comparison->hidden.most =
+		statistics_binomial_limit((unsigned)comparison->hidden.cells, q, chance);
 	if (comparison->hidden.misfires > comparison->hidden.most)
 		make_all_invalid(comparison);
 	if (!find_detectable(comparison) || !find_shift(comparison))
 		return false;
 	for (size_t i = 0; i < comparison->row_count; i++)
 		comparison->count[comparison->rows[i].verdict.kind]++;
-	qsort(comparison->rows, comparison->row_count, sizeof *comparison->rows, by_weight);
+	if (comparison->row_count)
+		qsort(comparison->rows, comparison->row_count, sizeof *comparison->rows, by_weight);
 	return true;
 }
 

@@ -56,7 +56,8 @@ struct compare_left_out { /* workers of a state that is not compared */
 /* The gate's own check: identical cells under hidden labels, tested at 5 % like the others. */
 struct compare_hidden {
 	size_t cells, pairs;   /* that were tested; of the one with the fewest */
-	size_t misfires, most; /* called different; beyond most the gate is invalid */
+	size_t misfires, most; /* called different; beyond most, the 99 % limit of chance, the gate
+				* is invalid */
 };
 
 struct comparison {
@@ -91,9 +92,6 @@ void comparison_free(struct comparison *comparison);
 /* What is said of all rows together, from the rows: shift, detectable change, counts, order; when
  * the hidden cells misfire every row is made invalid before. false: out of memory. */
 bool comparison_conclude(struct comparison *comparison);
-/* Identical cells of which so many may be called different at 5 % before a gate is invalid: the
- * binomial limit of 99 %. */
-size_t compare_misfires(size_t cells);
 
 struct compare_gate {
 	bool fail_on_slower;

@@ -129,6 +129,21 @@ static void close_if_decided(struct duel *duel)
 	duel->closed = duel->closed || any;
 }
 
+static size_t pairs_of_cells(const struct duels *duels)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < duels->count; i++)
+		if (duels->duels[i].kind == DUEL_CELL)
+			n += duels->duels[i].pair_count;
+	return n;
+}
+
+bool duels_unseen(const struct duels *duels)
+{
+	return pairs_of_cells(duels) > duels->seen;
+}
+
 bool duels_look(struct duels *duels, double level)
 {
 	size_t room = duels->count * STATE_COUNT + 1, n = 0;
@@ -169,6 +184,7 @@ bool duels_look(struct duels *duels, double level)
 		duels->looks++;
 		duels->spent += level;
 		duels->level = level;
+		duels->seen = pairs_of_cells(duels);
 	}
 	return fine;
 }

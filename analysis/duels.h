@@ -40,6 +40,7 @@ struct duels {
 	unsigned looks;
 	double spent; /* of the error rate, by the looks so far */
 	double level; /* of the last look */
+	size_t seen;  /* pairs of cells that are no hidden ones, at the last look */
 };
 
 /* Counts a pair; false when memory runs out. */
@@ -54,15 +55,17 @@ size_t duels_hidden(size_t cells);
  * one family with them at this level of false discoveries. Closes what is decided. false when
  * memory runs out. */
 bool duels_look(struct duels *duels, double level);
+/* Whether a look would see a pair that none has seen. */
+bool duels_unseen(const struct duels *duels);
 /* Cells that are still open. */
 size_t duels_open(const struct duels *duels);
 
 /* Frees what they hold. */
 void duels_clear(struct duels *duels);
 
-/* What the last look said, as a comparison: a row per cell and host state that holds over a tenth
- * of its pairs. The duels must outlive it; free with comparison_free(). NULL when memory runs out.
- */
+/* What the last look said, at all pairs there are, as a comparison: a row per cell and host state
+ * that holds over a tenth of its pairs. The duels must outlive it; free with comparison_free().
+ * NULL when memory runs out. */
 struct comparison *duels_comparison(const struct duels *duels);
 
 #endif

@@ -686,6 +686,12 @@ static bool read_object(struct reader *reader, json_t *object)
 	if (!result->header) {
 		if (kind && !strcmp(kind, "header"))
 			return read_header(reader, object);
+		if (kind && !strcmp(kind, "comparison")) {
+			say_error("%s:%lu: a record of toll compare --live, not a result; toll "
+				  "compare %s shows it",
+				  reader->spot.path, reader->spot.line, reader->spot.path);
+			return false;
+		}
 		say_error("%s:%lu: not a result of toll: its first line is no header",
 			  reader->spot.path, reader->spot.line);
 		return false;

@@ -11,7 +11,13 @@
 #include "member.h"
 #include "objects.h"
 
-enum { SCHEMA = 1, DUELS_MOST = 200000, PAIRS_MOST = 4000000, LOOKS_MOST = 100 };
+enum {
+	SCHEMA = 1,
+	DUELS_MOST = 200000,
+	PAIRS_MOST = 4000000,
+	LOOKS_MOST = 100,
+	ROUNDS_MOST = 1000000000
+};
 static const double LEVEL = 0.05;
 /* ln of a nanosecond to beyond a century, and of any ratio of two such. */
 static const double log_least = -10, log_most = 45, ratio_most = 50;
@@ -26,6 +32,7 @@ double recorded_spendable(double spent)
 struct reader {
 	struct spot spot;
 	struct recorded *recorded;
+	unsigned *next_round; /* of each duel, the earliest: it has one line a round */
 	size_t pairs;
 };
 
@@ -56,60 +63,86 @@ static bool read_sides(struct reader *reader, const json_t *object)
 	return true;
 }
 
+/* *known: an array of *n, to be freed in both cases. */
+static bool read_cells(struct reader *reader, const json_t *object, struct result_cell **known,
+		       size_t *n)
+{
+	json_t *cells;
+
+	if (!member_array(&reader->spot, object, "cells", REQUIRED, &cells))
+		return false;
+	*n = json_array_size(cells);
+	if (*n > DUELS_MOST)
+		return member_wrong(&reader->spot, "cells", "more than %d", DUELS_MOST);
+	*known = calloc(*n + 1, sizeof **known);
+	if (!*known)
+		return member_out_of_memory(&reader->spot);
+	for (size_t i = 0; i < *n; i++) {
+		const json_t *cell = json_array_get(cells, i);
+
+		snprintf(reader->spot.where, sizeof reader->spot.where, "cells[%zu].", i);
+		if (!json_is_object(cell))
+			return member_wrong(&reader->spot, "", "not an object");
+		if (!read_cell(&reader->spot, cell, i, &(*known)[i]))
+			return false;
+	}
+	reader->spot.where[0] = '\0';
+	return true;
+}
+
+/* keys: of the cells that were compared up to here. */
+static bool read_duel(struct reader *reader, const json_t *entry, const struct result_cell known[],
+		      size_t n, json_t *keys, struct duel *duel)
+{
+	json_int_t cell = 0;
+	unsigned kind = 0;
+
+	if (!json_is_object(entry))
+		return member_wrong(&reader->spot, "", "not an object");
+	if (!member_integer(&reader->spot, entry, "cell", REQUIRED, 0, (json_int_t)n - 1, &cell) ||
+	    !member_word(&reader->spot, entry, "kind", REQUIRED, recorded_kinds, DUEL_KINDS,
+			 &kind) ||
+	    !member_boolean(&reader->spot, entry, "alternating", REQUIRED, &duel->alternating))
+		return false;
+	duel->cell = known[cell];
+	duel->kind = kind;
+	if (kind != DUEL_CELL)
+		return true;
+	if (json_object_get(keys, duel->cell.key))
+		return member_wrong(&reader->spot, "cell", "\"%s\" is compared twice",
+				    duel->cell.key);
+	return json_object_set_new(keys, duel->cell.key, json_true()) == 0 ||
+	       member_out_of_memory(&reader->spot);
+}
+
 static bool read_duels(struct reader *reader, const json_t *object)
 {
 	struct duels *duels = &reader->recorded->duels;
-	json_t *cells, *list;
 	struct result_cell *known = NULL;
-	bool fine = false;
+	json_t *list, *keys = json_object();
+	size_t n = 0;
+	bool fine = read_cells(reader, object, &known, &n) &&
+		    member_array(&reader->spot, object, "duels", REQUIRED, &list);
 
-	if (!member_array(&reader->spot, object, "cells", REQUIRED, &cells) ||
-	    !member_array(&reader->spot, object, "duels", REQUIRED, &list))
-		return false;
-	size_t n = json_array_size(cells), count = json_array_size(list);
+	size_t count = fine ? json_array_size(list) : 0;
 
-	if (n > DUELS_MOST || count > DUELS_MOST)
-		return member_wrong(&reader->spot, "duels", "more than %d", DUELS_MOST);
-	known = calloc(n + 1, sizeof *known);
+	if (count > DUELS_MOST)
+		fine = member_wrong(&reader->spot, "duels", "more than %d", DUELS_MOST);
 	duels->duels = calloc(count + 1, sizeof *duels->duels);
-	if (!known || !duels->duels) {
+	reader->next_round = calloc(count + 1, sizeof *reader->next_round);
+	if (fine && (!keys || !duels->duels || !reader->next_round)) {
 		member_out_of_memory(&reader->spot);
-		goto end;
+		fine = false;
 	}
-	for (size_t i = 0; i < n; i++) {
-		snprintf(reader->spot.where, sizeof reader->spot.where, "cells[%zu].", i);
-		if (!json_is_object(json_array_get(cells, i))) {
-			member_wrong(&reader->spot, "", "not an object");
-			goto end;
-		}
-		if (!read_cell(&reader->spot, json_array_get(cells, i), i, &known[i]))
-			goto end;
-	}
-	for (size_t i = 0; i < count; i++) {
-		const json_t *entry = json_array_get(list, i);
-		struct duel *duel = &duels->duels[i];
-		json_int_t cell = 0;
-		unsigned kind = 0;
-
+	for (size_t i = 0; fine && i < count; i++) {
 		snprintf(reader->spot.where, sizeof reader->spot.where, "duels[%zu].", i);
-		if (!json_is_object(entry)) {
-			member_wrong(&reader->spot, "", "not an object");
-			goto end;
-		}
-		if (!member_integer(&reader->spot, entry, "cell", REQUIRED, 0, (json_int_t)n - 1,
-				    &cell) ||
-		    !member_word(&reader->spot, entry, "kind", REQUIRED, recorded_kinds, DUEL_KINDS,
-				 &kind) ||
-		    !member_boolean(&reader->spot, entry, "alternating", REQUIRED,
-				    &duel->alternating))
-			goto end;
-		duel->cell = known[cell];
-		duel->kind = kind;
-		duels->count++;
+		fine = read_duel(reader, json_array_get(list, i), known, n, keys, &duels->duels[i]);
+		duels->count += fine;
 	}
 	reader->spot.where[0] = '\0';
-	fine = true;
-end:
+	if (fine && !json_object_size(keys))
+		fine = member_wrong(&reader->spot, "duels", "none of them compares a cell");
+	json_decref(keys);
 	free(known);
 	return fine;
 }
@@ -140,26 +173,28 @@ static bool read_header(struct reader *reader, json_t *object)
 
 /* --- the other lines -------------------------------------------------------------------------- */
 
+/* Whose line it is, once a round; NULL after say_error(). */
 static struct duel *duel_of(const struct reader *reader, const json_t *object)
 {
-	struct duels *duels = &reader->recorded->duels;
-	json_int_t index = 0;
+	struct recorded *recorded = reader->recorded;
+	json_int_t index = 0, round = 0;
 
 	if (!member_integer(&reader->spot, object, "duel", REQUIRED, 0,
-			    (json_int_t)duels->count - 1, &index))
+			    (json_int_t)recorded->duels.count - 1, &index) ||
+	    !member_integer(&reader->spot, object, "round", REQUIRED, 0, ROUNDS_MOST, &round))
 		return NULL;
-	return &duels->duels[index];
-}
+	unsigned *next = &reader->next_round[index];
 
-static bool read_round(const struct reader *reader, const json_t *object)
-{
-	json_int_t round = 0;
-
-	if (!member_integer(&reader->spot, object, "round", REQUIRED, 0, 1000000000, &round))
-		return false;
-	if ((unsigned long)round >= reader->recorded->rounds)
-		reader->recorded->rounds = (unsigned long)round + 1;
-	return true;
+	if ((unsigned)round < *next) {
+		member_wrong(&reader->spot, "round",
+			     "%lld of this duel, or a later one, is there already; a line twice?",
+			     (long long)round);
+		return NULL;
+	}
+	*next = (unsigned)round + 1;
+	if (*next > recorded->rounds)
+		recorded->rounds = *next;
+	return &recorded->duels.duels[index];
 }
 
 static bool read_pair(struct reader *reader, const json_t *object)
@@ -170,7 +205,7 @@ static bool read_pair(struct reader *reader, const json_t *object)
 	unsigned state = STATE_NONE;
 	json_t *values;
 
-	if (!duel || !read_round(reader, object) ||
+	if (!duel ||
 	    !member_word(&reader->spot, object, "host_state", OPTIONAL, states, STATE_COUNT,
 			 &state) ||
 	    !member_number(&reader->spot, object, "ln_ratio", REQUIRED, -ratio_most, ratio_most,
@@ -187,7 +222,6 @@ static bool read_pair(struct reader *reader, const json_t *object)
 	pair.state = state;
 	if (++reader->pairs > PAIRS_MOST)
 		return member_wrong(&reader->spot, "", "more than %d pairs", PAIRS_MOST);
-	reader->recorded->looked = false;
 	return duel_add(duel, &pair) || member_out_of_memory(&reader->spot);
 }
 
@@ -198,11 +232,9 @@ static bool read_loss(struct reader *reader, const json_t *object)
 	char reason[256] = "";
 	unsigned why = 0;
 
-	if (!duel || !read_round(reader, object) ||
-	    !member_word(&reader->spot, object, "why", REQUIRED, whys, 2, &why) ||
+	if (!duel || !member_word(&reader->spot, object, "why", REQUIRED, whys, 2, &why) ||
 	    !member_text(&reader->spot, object, "reason", OPTIONAL, reason, sizeof reason))
 		return false;
-	reader->recorded->looked = false;
 	if (why == 0) {
 		duel_fail(duel, reason);
 	} else {
@@ -216,15 +248,17 @@ static bool read_look(struct reader *reader, const json_t *object)
 {
 	struct duels *duels = &reader->recorded->duels;
 	double level = 0;
+	json_int_t number = 0;
 
-	if (!member_number(&reader->spot, object, "level", REQUIRED, 0, LEVEL, &level))
+	if (!member_integer(&reader->spot, object, "number", REQUIRED, 1, LOOKS_MOST, &number) ||
+	    !member_number(&reader->spot, object, "level", REQUIRED, 0, LEVEL, &level))
 		return false;
+	if (number != (json_int_t)duels->looks + 1)
+		return member_wrong(&reader->spot, "number", "%lld, after %u look%s; a line twice?",
+				    (long long)number, duels->looks, duels->looks == 1 ? "" : "s");
 	if (duels->spent + level > LEVEL * (1 + 1e-6))
 		return member_wrong(&reader->spot, "level",
 				    "the looks up to here spend more than the 5 %% there are");
-	if (duels->looks == LOOKS_MOST)
-		return member_wrong(&reader->spot, "", "more than %d looks", LOOKS_MOST);
-	reader->recorded->looked = true;
 	return duels_look(duels, level) || member_out_of_memory(&reader->spot);
 }
 
@@ -232,7 +266,6 @@ static bool read_object(void *context, json_t *object)
 {
 	struct reader *reader = context;
 	const char *kind = json_string_value(json_object_get(object, "kind"));
-	double seconds = 0;
 
 	reader->spot.where[0] = '\0';
 	if (!kind)
@@ -248,15 +281,9 @@ static bool read_object(void *context, json_t *object)
 		return read_loss(reader, object);
 	if (strcmp(kind, "look") == 0)
 		return read_look(reader, object);
-	if (strcmp(kind, "end") == 0) {
-		if (!member_number(&reader->spot, object, "seconds", REQUIRED, 0, 1e9, &seconds))
-			return false;
-		reader->recorded->seconds += seconds;
-		return true;
-	}
 	if (strcmp(kind, "comparison") == 0)
 		return member_wrong(&reader->spot, "kind", "a second header; two files joined?");
-	return true; /* of a later toll */
+	return true; /* "end", which says nothing of pairs, or of a later toll */
 }
 
 /* --- the file --------------------------------------------------------------------------------- */
@@ -284,7 +311,10 @@ struct recorded *recorded_read(const char *path)
 		return NULL;
 	}
 	snprintf(recorded->path, sizeof recorded->path, "%s", path);
-	if (!objects_read(&reader.spot, path, read_object, &reader, &recorded->truncated)) {
+	bool read = objects_read(&reader.spot, path, read_object, &reader, &recorded->truncated);
+
+	free(reader.next_round);
+	if (!read) {
 		recorded_free(recorded);
 		return NULL;
 	}
@@ -292,7 +322,8 @@ struct recorded *recorded_read(const char *path)
 		say_warning("%s:%lu: the last line was cut short and is left out", path,
 			    reader.spot.line);
 	/* a session that was killed has not looked at its last pairs */
-	if (!recorded->looked &&
+	recorded->owes_look = duels_unseen(&recorded->duels);
+	if (recorded->owes_look &&
 	    !duels_look(&recorded->duels, recorded_spendable(recorded->duels.spent))) {
 		say_error("out of memory");
 		recorded_free(recorded);

@@ -13,10 +13,10 @@ struct recorded {
 	bool set[COMPARE_SIDES];        /* a command, not a program */
 	uint64_t seed;
 	struct duels duels;
-	bool looked;    /* at all pairs there are */
+	bool owes_look; /* the last one, at pairs that the file has no look at, is not in the file
+			 */
 	bool truncated; /* the last line was cut; it was left out */
-	double seconds; /* of all sessions that came to their end */
-	unsigned long rounds;
+	unsigned rounds;
 };
 
 /* Whether a file's first line says that it is one; false also when it cannot be read. */

@@ -88,6 +88,15 @@ static struct interval around(double estimate, double half, size_t n)
 	return (struct interval){ estimate, estimate - half, estimate + half, n };
 }
 
+unsigned statistics_binomial_limit(unsigned n, double p, double probability)
+{
+	unsigned k = 0;
+
+	while (k < n && gsl_cdf_binomial_P(k, p, n) < probability)
+		k++;
+	return k;
+}
+
 struct interval statistics_t(const double x[], size_t n, double level)
 {
 	if (n < 2)

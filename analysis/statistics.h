@@ -18,6 +18,9 @@ double statistics_median(const double x[], size_t n); /* skips nothing: no NaN a
 double statistics_quantile(const double x[], size_t n, double p); /* type 7 (GSL's) */
 double statistics_mad_sd(const double x[], size_t n); /* 1.4826 × median |x − median| */
 
+/* The least k that a binomial of n and p does not exceed with this probability (0.99). */
+unsigned statistics_binomial_limit(unsigned n, double p, double probability);
+
 /* Student's t interval of the mean, level e.g. 0.95. */
 struct interval statistics_t(const double x[], size_t n, double level);
 /* Half-width of a t interval in standard errors; NaN when freedom < 1. */

@@ -3,7 +3,6 @@
 #include "aa.h"
 
 #include <errno.h>
-#include <gsl/gsl_cdf.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -48,11 +47,7 @@ const char *aa_text(enum aa_verdict verdict)
 
 unsigned aa_limit(unsigned sets)
 {
-	unsigned limit = 0;
-
-	while (limit < sets && gsl_cdf_binomial_P(limit, LEVEL, sets) < 1 - ERRS / AA_CLASSES)
-		limit++;
-	return limit;
+	return statistics_binomial_limit(sets, LEVEL, 1 - ERRS / AA_CLASSES);
 }
 
 /* --- measuring -------------------------------------------------------------------------------- */

@@ -108,7 +108,27 @@ static int read_format(const char *format)
 	return -1;
 }
 
-/* OLD NEW, or OLD… -- NEW…. 0, or -1 after say_error(). */
+/* A record was looked at as it was measured, and says of all its cells what was found then. 0, or
+ * -1 after say_error(). */
+static int check_record(const struct compare_request *request, const char *path)
+{
+	const char *stray = !isnan(request->options.margin) ? "--margin"
+			    : request->options.only         ? "--only"
+			    : request->varies               ? "--varies"
+							    : NULL;
+
+	if (stray)
+		say_error("compare: %s is a record of --live, which was looked at as it was "
+			  "measured; leave out %s",
+			  path, stray);
+	else if (request->more)
+		say_error("compare: %s is a record; it goes on with --live, what it was measured "
+			  "with, and --record %s --more",
+			  path, path);
+	return stray || request->more ? -1 : 0;
+}
+
+/* OLD NEW, OLD… -- NEW…, or one record. 0, or -1 after say_error(). */
 static int read_sides(struct compare_request *request, int argc, char **argv, char **rest)
 {
 	size_t given = (size_t)(argc - optind), behind = 0;
@@ -123,12 +143,18 @@ static int read_sides(struct compare_request *request, int argc, char **argv, ch
 	if (!rest && given == 1 && recorded_is(argv[optind])) {
 		request->files[COMPARE_OLD] = argv + optind;
 		request->file_count[COMPARE_OLD] = 1;
-		return 0;
+		return check_record(request, argv[optind]);
+	}
+	if (!rest && given == 1) {
+		say_error("compare: 1 file, %s, and it is no record of --live; toll compare OLD "
+			  "NEW, or OLD… -- NEW…",
+			  argv[optind]);
+		return -1;
 	}
 	if (!rest && given != 2) {
-		say_error("compare: %zu file%s, and nothing says which are new; put -- before the "
+		say_error("compare: %zu files, and nothing says which are new; put -- before the "
 			  "new ones",
-			  given, given == 1 ? "" : "s");
+			  given);
 		return -1;
 	}
 	request->files[COMPARE_OLD] = argv + optind;
@@ -247,6 +273,10 @@ static int check_live(const struct compare_request *request)
 	}
 	if (!request->set[0] != !request->set[1]) {
 		say_error("compare: --set-old and --set-new go together; give both");
+		return -1;
+	}
+	if (request->live && request->more && request->more_side >= 0) {
+		say_error("compare: --more=SIDE is for files; --live measures both sides");
 		return -1;
 	}
 	if (request->live && request->more && !request->record) {
@@ -469,9 +499,9 @@ static int compare_with(const struct compare_request *request, const struct resu
 	int status = EXIT_USAGE;
 
 	if (all) {
-		memcpy(all, files, at * sizeof *all);
+		memcpy(all, files, at * sizeof(const struct result *));
 		all[at] = added;
-		memcpy(all + at + 1, files + at, (n - at) * sizeof *all);
+		memcpy(all + at + 1, files + at, (n - at) * sizeof(const struct result *));
 		with.file_count[side]++;
 		status = compare_results(&with, all, false);
 	} else {
@@ -583,17 +613,22 @@ static int read_pairs(const struct request *cells, unsigned *pairs)
 	return 0;
 }
 
-static void say_ended(const struct live *live)
+/* A last line for who reads text. */
+static void say_ended(const struct live *live, const struct compare_request *request,
+		      const struct comparison *comparison)
 {
+	const char *format = request->format;
 	char took[24];
 
-	if (say_json)
+	if (say_json || (format && strcmp(format, "text") != 0 && !request->cells.output))
 		return;
 	say_duration(live->seconds, took);
-	if (live->ended == LIVE_DECIDED)
-		printf("every cell is told, after %s\n", took);
-	else if (live->ended == LIVE_INTERRUPTED)
+	if (live->ended == LIVE_INTERRUPTED)
 		printf("interrupted after %s\n", took);
+	else if (live->ended == LIVE_DECIDED && live->seconds > 0)
+		printf(comparison->count[VERDICT_INVALID] ? "no cell is open, after %s\n"
+							  : "every cell is told, after %s\n",
+		       took);
 }
 
 /* plans → pairs and looks → table */
@@ -609,7 +644,7 @@ static int compare_live(const struct compare_request *request)
 	const bool settings = request->set[0];
 	struct live_options options = {
 		.only = request->options.only,
-		.budget_s = means.plan[0]->budget_s > 0 ? means.plan[0]->budget_s : 120,
+		.budget_s = means.plan[0]->budget_s,
 		.budget_given = request_value(&request->cells, "budget") != NULL,
 		.margin = isnan(request->options.margin) ? means.plan[0]->margin
 							 : request->options.margin,
@@ -632,6 +667,9 @@ static int compare_live(const struct compare_request *request)
 	}
 	if (read_pairs(&request->cells, &options.pairs))
 		goto end;
+	/* a fixed count of operations leaves nothing for a budget to decide */
+	if (!options.pairs && means.plan[0]->budget_s <= 0)
+		options.pairs = LIVE_LEAST_PAIRS;
 	status = live_run(&options, &live);
 	if (status)
 		goto end;
@@ -643,10 +681,11 @@ static int compare_live(const struct compare_request *request)
 		live.lone = NULL;
 	}
 	status = show_duels(request, &report, comparison);
-	if (status != EXIT_USAGE)
-		say_ended(&live);
-	if (live.ended == LIVE_INTERRUPTED)
-		status = SIGNALLED + block_signal();
+	if (status != EXIT_USAGE) {
+		say_ended(&live, request, comparison);
+		if (live.ended == LIVE_INTERRUPTED)
+			status = SIGNALLED + block_signal();
+	}
 end:
 	comparison_free(comparison);
 	live_free(&live);

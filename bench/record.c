@@ -3,12 +3,22 @@
 #include "record.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "bout.h"
 #include "commands.h"
 #include "host.h"
 #include "say.h"
+
+double record_rounded(double x)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "%.*g", RESULT_DIGITS, x);
+	return strtod(text, NULL);
+}
 
 static bool append_line(struct record *record, json_t *line)
 {
@@ -31,9 +41,9 @@ static json_t *side_json(const struct live_side *side)
 }
 
 /* Each cell once, and which of them a duel is about. Fills both arrays. */
-static void duels_json(const struct duels *duels, const struct plan_cell *const cells[],
-		       json_t *list, json_t *known)
+static void duels_json(const struct bouts *bouts, json_t *list, json_t *known)
 {
+	const struct duels *duels = bouts->duels;
 	json_t *index = json_object();
 
 	for (size_t i = 0; i < duels->count; i++) {
@@ -41,7 +51,7 @@ static void duels_json(const struct duels *duels, const struct plan_cell *const 
 		json_t *at = json_object_get(index, duel->cell.key);
 
 		if (!at) {
-			json_t *cell = plan_cell_json(cells[i]);
+			json_t *cell = plan_cell_json(bouts->bouts[i].cell[COMPARE_OLD]);
 
 			at = json_integer((json_int_t)json_array_size(known));
 			json_object_set(cell, "id", at);
@@ -55,8 +65,7 @@ static void duels_json(const struct duels *duels, const struct plan_cell *const 
 	json_decref(index);
 }
 
-static json_t *header(const struct live_options *options, const struct duels *duels,
-		      const struct plan_cell *const cells[])
+static json_t *header(const struct live_options *options, const struct bouts *bouts)
 {
 	json_t *list = json_array(), *known = json_array(), *host = host_read(options->place);
 	time_t now = time(NULL);
@@ -65,7 +74,7 @@ static json_t *header(const struct live_options *options, const struct duels *du
 
 	gmtime_r(&now, &tm);
 	strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	duels_json(duels, cells, list, known);
+	duels_json(bouts, list, known);
 	return json_pack(
 		"{s:s,s:i,s:s,s:s,s:I,s:o,s:f,s:o,s:[o,o],s:o,s:o}", "kind", "comparison", "schema",
 		1, "toll", TOLL_VERSION, "created", created, "seed", (json_int_t)options->seed,
@@ -76,13 +85,11 @@ static json_t *header(const struct live_options *options, const struct duels *du
 }
 
 int record_begin(struct record *record, const struct live_options *options,
-		 const struct duels *duels, const struct plan_cell *const cells[])
+		 const struct bouts *bouts)
 {
-	if (!result_create(&record->file, options->record))
+	if (!result_create(&record->file, options->record, RESULT_RECORD))
 		return EXIT_USAGE;
-	return append_line(record, header(options, duels, cells)) && record_sync(record)
-		       ? 0
-		       : EXIT_USAGE;
+	return append_line(record, header(options, bouts)) && record_sync(record) ? 0 : EXIT_USAGE;
 }
 
 /* ---- going on ---- */
@@ -129,7 +136,10 @@ int record_take_up(struct record *record, const struct live_options *options, st
 		    recorded->duels.duels[i].kind != duels->duels[i].kind ||
 		    recorded->duels.duels[i].alternating != duels->duels[i].alternating)
 			return other_cells(options);
-	if (!result_continue(&record->file, options->record) || !result_mend(&record->file))
+	if (!result_continue(&record->file, options->record, RESULT_RECORD) ||
+	    !result_mend(&record->file))
+		return EXIT_USAGE;
+	if (recorded->owes_look && !record_look(record, &recorded->duels))
 		return EXIT_USAGE;
 	duels_clear(duels);
 	*duels = recorded->duels;

@@ -8,15 +8,21 @@
 #include "live.h"
 #include "result.h"
 
+struct bouts;
+
 struct record {
 	struct result_file file;
 };
 
+/* A number as the record will have it: what is tested is what can be read again. */
+double record_rounded(double x);
+
 /* A new file, with its header. An exit status after say_error(), else 0. */
 int record_begin(struct record *record, const struct live_options *options,
-		 const struct duels *duels, const struct plan_cell *const cells[]);
+		 const struct bouts *bouts);
 /* Goes on with a file that holds just these duels, measured on this host: their pairs and looks are
- * put into them. An exit status after say_error() (EXIT_ENVIRONMENT: another host), else 0. */
+ * put into them; a look that recorded_read() had to take is written. An exit status after
+ * say_error() (EXIT_ENVIRONMENT: another host), else 0. */
 int record_take_up(struct record *record, const struct live_options *options, struct duels *duels,
 		   struct recorded *recorded);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "worker/page.h"
 
 enum {
 	ANSWER_MS = 5000,   /* a worker that says nothing for so long hangs */
@@ -363,6 +364,23 @@ static int check_failed(const struct registry *registry, const json_t *failed)
 	return result;
 }
 
+/* Of another build, and so of no use: what it would say at the start of each block, said at once.
+ */
+static int check_page(const struct registry *registry)
+{
+	int version = 0;
+	json_int_t bytes = 0;
+
+	json_unpack(json_object_get(registry->description, "page"), "{s:i, s:I}", "version",
+		    &version, "bytes", &bytes);
+	if (version == PAGE_VERSION && bytes == (json_int_t)sizeof(struct page))
+		return 0;
+	say_error("%s has control page %d of %lld B, toll has %d of %zu B; build both from one "
+		  "source",
+		  registry->worker, version, (long long)bytes, PAGE_VERSION, sizeof(struct page));
+	return -1;
+}
+
 static int check_description(const struct registry *registry)
 {
 	json_error_t error;
@@ -379,7 +397,7 @@ static int check_description(const struct registry *registry)
 			  registry->worker, abi, REGISTRY_ABI);
 		return -1;
 	}
-	if (check_failed(registry, failed))
+	if (check_page(registry) || check_failed(registry, failed))
 		return -1;
 	if (!json_array_size(mechanisms) || !json_array_size(patterns))
 		return malformed(registry, "the answer", "no mechanisms or no patterns");

@@ -13,12 +13,17 @@
 
 #include "say.h"
 
-static bool remember(struct result_file *file, const char *path)
+/* What names the file, and what goes on with it. */
+static const char *const names[] = { "-o", "--record" }, *const resumes[] = { "--resume",
+									      "--more" };
+
+static bool remember(struct result_file *file, const char *path, enum result_kind kind)
 {
-	*file = (struct result_file){ .fd = -1 };
+	*file = (struct result_file){ .kind = kind, .fd = -1 };
 	if (snprintf(file->path, sizeof(file->path), "%s", path) < (int)sizeof(file->path))
 		return true;
-	say_error("-o: the path is longer than %zu characters", sizeof(file->path) - 1);
+	say_error("%s: the path is longer than %zu characters", names[kind],
+		  sizeof(file->path) - 1);
 	return false;
 }
 
@@ -32,19 +37,19 @@ static bool lock(struct result_file *file)
 	return false;
 }
 
-bool result_create(struct result_file *file, const char *path)
+bool result_create(struct result_file *file, const char *path, enum result_kind kind)
 {
-	if (!remember(file, path))
+	if (!remember(file, path, kind))
 		return false;
 	file->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (file->fd >= 0)
 		return lock(file);
 	if (errno == EEXIST)
-		say_error("%s is there already; take it up with --resume, or name another with -o",
-			  path);
+		say_error("%s is there already; take it up with %s, or name another with %s", path,
+			  resumes[kind], names[kind]);
 	else
-		say_error("%s cannot be written: %s; name another place with -o", path,
-			  strerror(errno));
+		say_error("%s cannot be written: %s; name another place with %s", path,
+			  strerror(errno), names[kind]);
 	return false;
 }
 
@@ -69,9 +74,9 @@ static off_t last_line_end(int fd)
 	return at;
 }
 
-bool result_continue(struct result_file *file, const char *path)
+bool result_continue(struct result_file *file, const char *path, enum result_kind kind)
 {
-	if (!remember(file, path))
+	if (!remember(file, path, kind))
 		return false;
 	file->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (file->fd < 0) {
@@ -128,7 +133,8 @@ static char *lines_of(json_t *objects[], size_t n, size_t *bytes)
 	stream = open_memstream(&text, bytes);
 	for (size_t i = 0; i < n; i++) {
 		fine = fine && stream && objects[i] &&
-		       json_dumpf(objects[i], stream, JSON_COMPACT | JSON_REAL_PRECISION(8)) == 0 &&
+		       json_dumpf(objects[i], stream,
+				  JSON_COMPACT | JSON_REAL_PRECISION(RESULT_DIGITS)) == 0 &&
 		       putc('\n', stream) != EOF;
 		json_decref(objects[i]);
 	}
@@ -160,9 +166,9 @@ bool result_append(struct result_file *file, json_t *objects[], size_t n)
 	if (ftruncate(file->fd, file->end) < 0 || lseek(file->fd, file->end, SEEK_SET) < 0)
 		say_error("%s: a cut line could not be taken away: %s", file->path,
 			  strerror(errno));
-	say_error("%s: %s; what was measured before is whole: make room and take the run up with "
-		  "--resume",
-		  file->path, strerror(error));
+	say_error(
+		"%s: %s; what was measured before is whole: make room and take the run up with %s",
+		file->path, strerror(error), resumes[file->kind]);
 	return false;
 }
 

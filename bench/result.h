@@ -8,18 +8,24 @@
 
 #include "block.h"
 
+enum { RESULT_DIGITS = 8 /* that numbers of a line have at most */ };
+
+/* Whose file it is: messages name its options. */
+enum result_kind { RESULT_RUN, RESULT_RECORD };
+
 struct result_file {
 	char path[4096];
+	enum result_kind kind;
 	int fd;
 	off_t end;   /* behind the last whole line */
 	bool failed; /* a line could not be written */
 };
 
 /* Makes a new file; never overwrites. false after say_error(). */
-bool result_create(struct result_file *file, const char *path);
+bool result_create(struct result_file *file, const char *path, enum result_kind kind);
 /* Opens a file to go on, and changes nothing yet: it may be none of toll's. false after
  * say_error(). */
-bool result_continue(struct result_file *file, const char *path);
+bool result_continue(struct result_file *file, const char *path, enum result_kind kind);
 /* Takes away a line cut at its end. false after say_error(). */
 bool result_mend(struct result_file *file);
 /* Appends lines, all or none: what does not fit (disk full) is taken away again, so the file stays

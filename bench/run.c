@@ -553,7 +553,7 @@ static int take_up(struct campaign *c, json_t *host)
 		say_error("--resume: which file? name it with -o FILE");
 		return EXIT_USAGE;
 	}
-	if (!result_continue(&c->file, c->options->output))
+	if (!result_continue(&c->file, c->options->output, RESULT_RUN))
 		return EXIT_USAGE;
 	struct result *old = result_read(c->options->output);
 
@@ -610,7 +610,7 @@ static int begin(struct campaign *c, json_t *host, double cost_ns, double step_n
 		snprintf(path, sizeof(path), "%s", c->options->output);
 	else
 		default_path(path, sizeof(path));
-	if (!result_create(&c->file, path))
+	if (!result_create(&c->file, path, RESULT_RUN))
 		return EXIT_USAGE;
 	if (!append_line(c, header(c, json_incref(host), cost_ns, step_ns)) ||
 	    !result_sync(&c->file)) {

@@ -342,7 +342,7 @@ static void note_gate(struct compare_notes *notes, const struct compare_report *
 	append(text, NOTE_BYTES, " slower");
 	if (report->gate.least > 0)
 		append(text, NOTE_BYTES, " by %.4g %% or more", report->gate.least * 100);
-	if (comparison->hidden.cells < COMPARE_LEAST_HIDDEN)
+	if (comparison->unit != COMPARE_PAIRS && comparison->hidden.cells < COMPARE_LEAST_HIDDEN)
 		append(text, NOTE_BYTES,
 		       "; %zu hidden identical cells where a gate should have %d: replicas = 2 in "
 		       "the configuration adds them",

@@ -186,7 +186,10 @@ int describe(FILE *out)
 {
 	const char *comma = "";
 
-	fprintf(out, "{\"abi\":%u,\"version\":\"%s\",\"compiler\":", TOLL_ABI, TOLL_VERSION);
+	fprintf(out,
+		"{\"abi\":%u,\"version\":\"%s\",\"page\":{\"version\":%d,\"bytes\":%zu},"
+		"\"compiler\":",
+		TOLL_ABI, TOLL_VERSION, PAGE_VERSION, sizeof(struct page));
 #ifdef __clang__
 	text(out, "clang " __clang_version__);
 #else

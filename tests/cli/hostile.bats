@@ -11,7 +11,7 @@ own_folder() {
 }
 
 corpus() {
-	ls "$BATS_TEST_DIRNAME"/../fuzz/corpus/*
+	ls "$BATS_TEST_DIRNAME"/../fuzz/read-corpus/*
 }
 
 # Runs a command and holds it to what every file may expect; $status is left. With sanitizers what
@@ -152,8 +152,8 @@ compares() { # FORMAT
 
 @test "names that are commands and tags are shown as they are, and figures drawn of them" {
 	own_folder
-	toll report -o out "$BATS_TEST_DIRNAME/../fuzz/corpus/names"
-	toll report --format md -o out "$BATS_TEST_DIRNAME/../fuzz/corpus/names"
+	toll report -o out "$BATS_TEST_DIRNAME/../fuzz/read-corpus/names"
+	toll report --format md -o out "$BATS_TEST_DIRNAME/../fuzz/read-corpus/names"
 	grep -q '&lt;script&gt;' out/names.html
 	grep -q 'touch PWNED' out/names.html
 	grep -q '&lt;script>' out/names.md

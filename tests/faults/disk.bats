@@ -13,7 +13,7 @@ on_a_disk_of() {
 	mkdir disk
 	"${alone[@]}" mount -t tmpfs -o size=4k tmpfs disk 2>/dev/null ||
 		skip "mounting is not allowed here"
-	export -f full_disk full_page run_here is_whole is_complete
+	export -f full_disk full_page full_record compare_here run_here is_whole is_complete
 	export TOLL
 	"${alone[@]}" bash -euc "mount -t tmpfs -o size=${kib}k tmpfs disk; cp grid.conf disk; cd disk; $*"
 }
@@ -80,6 +80,37 @@ full_page() {
 	# nothing half written stays
 	ls -A
 	[ "$(ls -A | paste -sd' ')" = "filler grid.conf x.ndjson" ]
+}
+
+compare_here() { # OPTION…
+	local status=0 worker
+	worker=$(dirname "$TOLL")/toll-worker
+	"$TOLL" compare --live "$worker" "$worker" --mechanism pipe --size 64 --pattern pingpong --wait block \
+		--placement same-cpu --margin 0.01% --record r "$@" >../said 2>../complained 3>&- || status=$?
+	echo "status $status:"
+	cat ../complained
+	return $status
+}
+
+full_record() {
+	local status=0
+	compare_here --pairs 9 || status=$?
+	[ $status -eq 4 ]
+	[ "$(wc -l <../complained)" -eq 1 ]
+	grep -q '^toll: r: No space left on device; .*make room.*--more' ../complained
+	jq -es '([.[] | select(.kind == "pair")] | length > 4) and .[0].kind == "comparison"' r
+	cp r ../full
+	# what there is can be shown, and when there is room again it goes on
+	"$TOLL" compare r >../said || [ $? -eq 2 ]
+	mount -o remount,size=16m "$PWD"
+	compare_here --pairs 5 --more || [ $? -eq 2 ]
+	cmp -n "$(stat -c %s ../full)" ../full r
+	jq -es '.[-1].kind == "end" and ([.[] | select(.kind == "pair" and .duel == 0)] | length >= 5)' r
+}
+
+@test "a full disk under a record of pairs: it is whole, and --more goes on" {
+	on_a_disk_of 64 full_record
+	nothing_left
 }
 
 @test "no room for the page: the result stays, nothing half written does" {

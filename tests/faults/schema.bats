@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# schema.bats - reports/schema.md against result files of this toll: every member that it names is there
-# and of its type, and there is none that it does not name.
+# schema.bats - reports/schema.md against result files and records of this toll: every member that it
+# names is there and of its type, and there is none that it does not name.
 
 load helpers
 
@@ -14,6 +14,15 @@ rules() { # FILE
 		/^\| `/ { gsub(/`/, "", $2); gsub(/`/, "", $3); gsub(/"/, "", value)
 			print path "\t" key "\t" value "\t" $2 "\t" $3 }' "$1" |
 		jq -Rn '[inputs | split("\t") | {path: .[0], key: .[1], value: .[2], member: .[3], type: .[4]}]'
+}
+
+# Either part of schema.md: both kinds of file have lines called look, and each its own.
+of_results() { # FILE
+	sed '/^# The record of pairs/,$d' "$1"
+}
+
+of_records() { # FILE
+	sed -n '/^# The record of pairs/,$p' "$1"
 }
 
 wrong() { # SCHEMA FILE…
@@ -40,6 +49,15 @@ setup_file() {
 	wait "$RUN" || true
 	resume --operations $LONG >said
 	mv x.ndjson interrupted.ndjson
+	# records of pairs; the second program cannot measure
+	local worker
+	worker=$(dirname "$TOLL")/toll-worker
+	printf '#!/bin/sh\ncase $1 in --describe | --examine) exec "%s" "$@" ;; esac\nexit 1\n' "$worker" >broken
+	chmod +x broken
+	for other in "$worker" ./broken; do
+		"$TOLL" compare --live "$worker" "$other" --mechanism pipe --size 64 --pattern pingpong --wait block \
+			--placement same-cpu --pairs 5 --record "${other##*/}.record" >said || [ $? -eq 2 ]
+	done
 	# twenty rounds do not fit, and it says so
 	local status=0
 	"$TOLL" run -c grid.conf --size 8,16,32,64,128,256,1K,4K --budget 500ms -o stopped.ndjson >said || status=$?
@@ -51,7 +69,8 @@ setup_file() {
 }
 
 @test "every member of schema.md, and no other, in files of every kind" {
-	wrong "$SCHEMA" "$BATS_FILE_TMPDIR"/*.ndjson >found
+	wrong <(of_results "$SCHEMA") "$BATS_FILE_TMPDIR"/*.ndjson >found
+	wrong <(of_records "$SCHEMA") "$BATS_FILE_TMPDIR"/*.record >>found
 	head -40 found
 	[ ! -s found ]
 }
@@ -59,7 +78,7 @@ setup_file() {
 @test "a member too many, one too few and a wrong type are found" {
 	local rule
 	while read -r said rule; do
-		sed "$rule" "$SCHEMA" >schema.md
+		of_results "$SCHEMA" | sed "$rule" >schema.md
 		wrong schema.md "$BATS_FILE_TMPDIR"/{interrupted,looks}.ndjson >found
 		echo "$rule: $said?"
 		grep -qF "$said" found
@@ -77,12 +96,25 @@ setup_file() {
 		look.spent /^| `spent`/d
 		resume.kind s/^| `kind` | `"resume"`/| `kind` | `"resumed"`/
 	END
+	while read -r said rule; do
+		of_records "$SCHEMA" | sed "$rule" >schema.md
+		wrong schema.md "$BATS_FILE_TMPDIR"/*.record >found
+		echo "$rule: $said?"
+		grep -qF "$said" found
+	done <<-'END'
+		comparison.duels[].alternating /^| `alternating`/d
+		comparison.sides[].set s/^| `set` | boolean/| `set` | integer/
+		pair.ln_ns s/^| `ln_ns` | array of number/| `ln_ns` | number/
+		loss.why s/^| `why` | `"failed"`, `"host state"`/| `why` | `"host state"`/
+		look.open /^| `open`/d
+		end.ended s/`"decided"`, `"pairs"`/`"pears"`/
+	END
 }
 
 @test "no number is negative but logarithms, and none is not finite" {
 	jq -sr '.[] | paths(type == "number" and . < 0) | map(select(type == "string")) | join(".")' \
-		"$BATS_FILE_TMPDIR"/*.ndjson | sort -u >found
+		"$BATS_FILE_TMPDIR"/*.{ndjson,record} | sort -u >found
 	head -40 found
-	[ -z "$(grep -v log_mean found)" ]
-	[ "$(grep -ciE '[:,[]-?(nan|inf)' "$BATS_FILE_TMPDIR"/*.ndjson | grep -vc ':0$')" -eq 0 ]
+	[ -z "$(grep -vE 'log_mean|ln_ratio|ln_ns' found)" ]
+	[ "$(grep -ciE '[:,[]-?(nan|inf)' "$BATS_FILE_TMPDIR"/*.{ndjson,record} | grep -vc ':0$')" -eq 0 ]
 }

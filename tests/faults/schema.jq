@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# schema.jq - holds the lines of result files (slurped) against the tables of reports/schema.md, which
-# come as $rules: [{path, key, value, member, type}]; key and value say when a member is there. Puts out
-# what is wrong, a line each.
+# schema.jq - holds the lines of result files and records (slurped) against the tables of
+# reports/schema.md, which come as $rules: [{path, key, value, member, type}]; key and value say when a
+# member is there. Puts out what is wrong, a line each.
 
 # A type of schema.md: `T or null`, `array of T`, `map of T`, `(T)`, `"one", "of", "these"` or a word.
 def fits($wanted):

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../bench/worker/page.h"
+
 /* clang-format off */
 #define FAKE_MECHANISM(name, waits, slots, self_only, options)                                     \
 	"{\"name\":\"" name "\",\"about\":\"a " name "\",\"from\":\"built in\",\"waits\":[" waits "],"  \
@@ -23,7 +25,9 @@
 	"\"messages\":" messages ",\"edges\":[],\"shape\":\"" shape "\",\"options\":[" options "]}"
 
 /* Members before and behind the mechanisms, so that a test can put a wrong one in their place. */
-#define FAKE_HEAD "{\"abi\":1,\"version\":\"0\",\"compiler\":\"x\",\"clock\":\"tsc\","
+#define FAKE_HEAD_OF(page)                                                                         \
+	"{\"abi\":1,\"version\":\"0\",\"page\":" page ",\"compiler\":\"x\",\"clock\":\"tsc\","
+#define FAKE_HEAD FAKE_HEAD_OF("@page@") /* the true one */
 #define FAKE_MECHANISMS                                                                            \
 	"\"mechanisms\":["                                                                         \
 	FAKE_MECHANISM("futex", "\"block\"", "true", "false", "") ","                              \
@@ -73,9 +77,10 @@ static inline int fake_worker_make(const char *description)
 	if (!file)
 		return -1;
 	fprintf(file,
-		"#!/bin/sh\ncase $1 in\n--describe) cat "
+		"#!/bin/sh\ncase $1 in\n--describe) sed "
+		"'s/@page@/{\"version\":%d,\"bytes\":%zu}/' "
 		"<<'END'\n%s\nEND\n;;\n--examine)\n%s;;\nesac\n",
-		description, FAKE_EXAMINE);
+		PAGE_VERSION, sizeof(struct page), description, FAKE_EXAMINE);
 	if (fclose(file) || chmod(fake_worker, 0700))
 		return -1;
 	return setenv("TOLL_WORKER", fake_worker, 1);

@@ -696,6 +696,13 @@ static void test_descriptions(void **state)
 		{ "{\"abi\":2,\"version\":\"0\",\"compiler\":\"x\",\"clock\":"
 		  "\"tsc\"," FAKE_MECHANISMS "," FAKE_PATTERNS "}",
 		  "has ABI 2, toll has 1" },
+		{ FAKE_HEAD_OF("{\"version\":99,\"bytes\":1}") FAKE_MECHANISMS "," FAKE_PATTERNS
+									       "}",
+		  "has control page 99 of 1 B, toll has " },
+		{ FAKE_HEAD_OF("{\"version\":1,\"bytes\":1}") FAKE_MECHANISMS "," FAKE_PATTERNS "}",
+		  "has control page 1 of 1 B, toll has " },
+		{ FAKE_HEAD_OF("7") FAKE_MECHANISMS "," FAKE_PATTERNS "}",
+		  "has control page 0 of 0 B" },
 		{ FAKE_HEAD "\"mechanisms\":[]," FAKE_PATTERNS "}", "no mechanisms" },
 		{ FAKE_HEAD "\"mechanisms\":[{\"name\":\"x\"}]," FAKE_PATTERNS "}",
 		  "--describe: x: " },

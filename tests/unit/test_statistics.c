@@ -191,6 +191,17 @@ static void test_pair(void **state)
 	near(statistics_pair(many, others, 1000), log(1.03), 1e-12);
 }
 
+static void test_binomial_limit(void **state)
+{
+	(void)state;
+	/* summed up: P(X ≤ 3) is .9841, P(X ≤ 4) .99743, P(X ≤ 5) .99967 of 20 */
+	assert_int_equal(statistics_binomial_limit(20, 0.05, 0.99), 4);
+	assert_int_equal(statistics_binomial_limit(20, 0.05, 0.95), 3);
+	assert_int_equal(statistics_binomial_limit(20, 0.05, 0.9975), 5);
+	assert_int_equal(statistics_binomial_limit(1, 0.05, 0.99), 1);
+	assert_int_equal(statistics_binomial_limit(0, 0.05, 0.99), 0);
+}
+
 static void test_bimodal(void **state)
 {
 	(void)state;
@@ -231,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_zero_variance),
 		cmocka_unit_test(test_trimmed_with_counts),
 		cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_binomial_limit),
 		cmocka_unit_test(test_bimodal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
