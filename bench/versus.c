@@ -320,6 +320,16 @@ static size_t plan_pairs(const struct contest *c, double pair_seconds)
 	return VERSUS_LEAST_PAIRS;
 }
 
+/* How many more the rest of the budget has room for. */
+static size_t pairs_that_fit(const struct contest *c, double elapsed)
+{
+	double rest = (c->options->budget_s - elapsed) / c->versus->pair_seconds;
+
+	if (c->options->budget_s <= 0 || !(rest >= 0.5) || c->attempts >= VERSUS_MOST_PAIRS)
+		return 0;
+	return (size_t)fmin(fmax(1, floor(rest)), VERSUS_MOST_PAIRS - c->attempts);
+}
+
 static void progress(const struct contest *c)
 {
 	char left[24];
@@ -347,12 +357,12 @@ static bool is_decided(const struct versus *versus)
 /* One look, at all that may be spent by it. 1: it was the last; −1: out of memory. */
 static int look(struct versus *versus, double may_spend, bool last, enum versus_ended why_last)
 {
-	versus->alpha = may_spend - versus->spent;
+	versus->alpha = fmax(0, may_spend - versus->spent);
 	versus->looks++;
 	if (!versus_judge(versus, versus->alpha))
 		return -1;
 	if (is_decided(versus)) {
-		versus->spent = may_spend;
+		versus->spent = fmax(versus->spent, may_spend);
 		versus->ended = last ? why_last : VERSUS_DECIDED;
 		return 1;
 	}
@@ -367,7 +377,7 @@ static int look(struct versus *versus, double may_spend, bool last, enum versus_
 			return -1;
 		may_spend = LEVEL;
 	}
-	versus->spent = may_spend;
+	versus->spent = fmax(versus->spent, may_spend);
 	versus->ended = last ? why_last : VERSUS_PRECISE;
 	return last || precise;
 }
@@ -399,6 +409,9 @@ static int contest(struct contest *c)
 			continue;
 		if (!versus->planned && !(versus->planned = plan_pairs(c, versus->pair_seconds)))
 			return -1;
+		/* pairs took less than they had seemed to: there is time for more */
+		if (!fixed && c->attempts >= versus->planned)
+			versus->planned += pairs_that_fit(c, elapsed);
 		unsigned looks = versus->most_looks =
 			versus_looks(versus->planned, fixed, at, may_spend);
 		bool last = c->attempts >= versus->planned;
@@ -412,9 +425,11 @@ static int contest(struct contest *c)
 		if (last || late)
 			return look(versus, LEVEL, true, last ? VERSUS_ALL : VERSUS_BUDGET) < 0 ? -1
 												: 0;
-		for (unsigned k = 0; k < looks && !over; k++)
-			if (at[k] == c->attempts)
-				over = look(versus, may_spend[k], false, VERSUS_ALL);
+		/* each look once, also when more pairs are planned by now than at the look before
+		 */
+		for (unsigned k = versus->looks; k + 1 < looks && !over && at[k] <= c->attempts;
+		     k++)
+			over = look(versus, may_spend[k], false, VERSUS_ALL);
 		if (over)
 			return over < 0 ? -1 : 0;
 	}
