@@ -6,6 +6,8 @@ bats_require_minimum_version 1.5.0
 setup() {
 	local root=$BATS_TEST_DIRNAME/../..
 	TOLL=$(realpath "$root/${BUILD:-build}/toll")
+	WORKER=$(dirname "$TOLL")/toll-worker
+	[ -x "$WORKER" ] || WORKER=$(realpath "$(dirname "$TOLL")/../libexec/toll/toll-worker")
 	export NO_COLOR=1
 	export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state # what toll aa kept here is not this test's
 	unset TOLL_WORKER HWLOC_SYNTHETIC HWLOC_XMLFILE

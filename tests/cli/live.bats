@@ -7,7 +7,6 @@ load helpers
 setup_file() {
 	local BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
 	setup
-	find_worker
 	# one that makes more system calls for each message than the one it stands in for
 	cat >slow.c <<-'END'
 		#include <dlfcn.h>
@@ -28,27 +27,9 @@ setup_file() {
 	cat said
 }
 
-# As in every test: the file's own is overridden by what load brings.
-setup() {
-	local root=$BATS_TEST_DIRNAME/../..
-	TOLL=$(realpath "$root/${BUILD:-build}/toll")
-	export NO_COLOR=1
-	export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
-	unset TOLL_WORKER HWLOC_SYNTHETIC HWLOC_XMLFILE
-	cd "$BATS_TEST_TMPDIR"
-	find_worker
-}
-
 # One cell, quickly measured; the hidden ones are twenty all the same.
 ONE=(--mechanism pipe --size 64 --pattern pingpong --placement same-cpu --wait block)
 TWO=(--mechanism pipe,ring --size 64 --pattern pingpong --placement same-cpu --wait block)
-
-find_worker() {
-	local folder
-	folder=$(dirname "$TOLL")
-	WORKER=$folder/toll-worker
-	[ -x "$WORKER" ] || WORKER=$(realpath "$folder/../libexec/toll/toll-worker")
-}
 
 # A program that is the worker after some words of sh.
 stand_in() { # FILE WORDS
