@@ -251,10 +251,13 @@ format:
 	clang-format -i $(SOURCES) $(HEADERS)
 lint-format:
 	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
-# The analyzer's walk takes most of the time: the product is worth it, tests are not.
+# The analyzer's walk takes most of the time: the product is worth it, tests are not. NODES: how far it
+# goes in a function; make lint NODES=225000, clang's own measure, takes three times as long.
+NODES ?= 40000
+ANALYZER := $(foreach word,-analyzer-config max-nodes=$(NODES),--extra-arg=-Xclang --extra-arg=$(word))
 lint-tidy: $(SOURCES:%.c=$(BUILD)/lint/%.tidy)
 $(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h
-	$(call step,tidy)clang-tidy --quiet $(if $(filter tests/%,$<),--checks=-clang-analyzer-*) $< -- \
+	$(call step,tidy)clang-tidy --quiet $(ANALYZER) $(if $(filter tests/%,$<),--checks=-clang-analyzer-*) $< -- \
 		$(LANGUAGE) $(TOLL_CFLAGS) $(WORKER_CFLAGS)
 	@touch $@
 lint-cppcheck: $(BUILD)/patterns.h

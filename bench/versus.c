@@ -166,7 +166,7 @@ static enum visited visit(struct contest *c, const unsigned side[], unsigned n,
 			  struct outcome outcomes[])
 {
 	const struct cell *cells[2];
-	const struct registry *registries[2];
+	const struct registry *registries[2] = { NULL };
 	bool spinning = false;
 
 	for (unsigned i = 0; i < n; i++) {

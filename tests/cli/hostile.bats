@@ -142,6 +142,7 @@ compares() { # FORMAT
 }
 
 @test "hostile files through toll compare --format svg and png" {
+	[ "${TOLL_CHECK:-long}" = long ] || skip "in make check-long"
 	command -v gnuplot || skip "gnuplot is not here"
 	local here=$PWD
 	compares svg
@@ -210,6 +211,7 @@ workers() { # N: one of each cell
 }
 
 @test "twenty thousand cells are compared in seconds, in every format" {
+	[ "${TOLL_CHECK:-long}" = long ] || skip "in make check-long"
 	local format
 	{ header 20000 'mechanism = "m" i'; workers 20000; } >rows
 	for format in text json csv md junit html tsv; do
