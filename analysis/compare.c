@@ -729,21 +729,52 @@ static double level_left(const struct matcher *matcher)
 	return matcher->options->more ? left / 2 : left;
 }
 
+static bool is_tested(const struct verdict *verdict)
+{
+	return verdict->kind != VERDICT_INVALID && !isnan(verdict->p_difference);
+}
+
+static bool is_told(const struct verdict *verdict)
+{
+	return is_tested(verdict) && verdict->kind != VERDICT_CANT_TELL;
+}
+
+/* What the look before has told of a row; NULL: nothing. */
+static const struct verdict *told_before(const struct matcher *matcher,
+					 const struct compare_row *row)
+{
+	const struct comparison *before = matcher->options->before;
+
+	for (size_t i = 0; before && i < before->row_count; i++) {
+		const struct compare_row *its = &before->rows[i];
+		if (its->state == row->state && is_told(&its->verdict) &&
+		    strcmp(its->cell->key, row->cell->key) == 0)
+			return &its->verdict;
+	}
+	return NULL;
+}
+
 /* All that can be decided is one family: the more cells, the more each has to show. Rows of too few
  * boots have no p-values, and stay as they are. */
-static bool decide(struct comparison *comparison, double at)
+static bool decide(const struct matcher *matcher, double at)
 {
+	struct comparison *comparison = matcher->comparison;
 	struct verdict *family = calloc(comparison->row_count, sizeof *family);
 
 	if (!family)
 		return false;
-	for (size_t i = 0; i < comparison->row_count; i++)
-		family[i] = comparison->rows[i].verdict;
+	for (size_t i = 0; i < comparison->row_count; i++) {
+		const struct verdict *told = told_before(matcher, &comparison->rows[i]);
+		family[i] = told ? *told : comparison->rows[i].verdict;
+	}
 	verdict_decide(family, comparison->row_count, comparison->margin, at);
+	comparison->level = at;
 	comparison->spent = comparison->spent_before;
 	for (size_t i = 0; i < comparison->row_count; i++) {
-		comparison->rows[i].verdict = family[i];
-		if (!isnan(family[i].p_difference)) /* asked */
+		const struct verdict *told = told_before(matcher, &comparison->rows[i]);
+
+		comparison->rows[i].verdict = told ? *told : family[i];
+		if (!told && !isnan(family[i].p_difference)) /* asked */
 			comparison->spent = comparison->spent_before + at;
 	}
 	free(family);
@@ -759,14 +790,14 @@ static double t_quantile(double p, double freedom)
 
 /* The level that one more changed cell would have to meet beside those that were found to differ:
  * Benjamini and Hochberg's line at the next rank. */
-static double next_level(const double p[], size_t n)
+static double next_level(const double p[], size_t n, double level_of_all)
 {
 	size_t found = 0;
 
 	for (size_t k = 1; k <= n; k++)
-		if (p[k - 1] <= q * (double)k / (double)n)
+		if (p[k - 1] <= level_of_all * (double)k / (double)n)
 			found = k;
-	return q * (double)(found < n ? found + 1 : n) / (double)n;
+	return level_of_all * (double)(found < n ? found + 1 : n) / (double)n;
 }
 
 static bool find_detectable(struct comparison *comparison)
@@ -781,7 +812,7 @@ static bool find_detectable(struct comparison *comparison)
 		if (!isnan(comparison->rows[i].verdict.p_difference))
 			sorted[n++] = comparison->rows[i].verdict.p_difference;
 	gsl_sort(sorted, 1, n);
-	double alpha = next_level(sorted, n);
+	double alpha = next_level(sorted, n, comparison->level);
 	n = 0;
 	for (size_t i = 0; i < comparison->row_count; i++) {
 		struct compare_row *row = &comparison->rows[i];
@@ -875,16 +906,6 @@ static bool prepare(struct matcher *matcher)
 	return fine && list_entries(matcher);
 }
 
-static bool is_tested(const struct verdict *verdict)
-{
-	return verdict->kind != VERDICT_INVALID && !isnan(verdict->p_difference);
-}
-
-static bool is_told(const struct verdict *verdict)
-{
-	return is_tested(verdict) && verdict->kind != VERDICT_CANT_TELL;
-}
-
 /* Looks have levels of their own; intervals are those of the whole: 95 %, and of what was told as
  * wide as the false coverage rate of all that were wants it (Benjamini, Yekutieli 2005). */
 static void set_intervals(struct comparison *comparison)
@@ -945,8 +966,7 @@ bool comparison_conclude(struct comparison *comparison)
 static bool conclude(struct matcher *matcher)
 {
 	return compare_boots(matcher) && take_rows(matcher) &&
-	       decide(matcher->comparison, level_left(matcher)) &&
-	       comparison_conclude(matcher->comparison);
+	       decide(matcher, level_left(matcher)) && comparison_conclude(matcher->comparison);
 }
 
 static void matcher_free(struct matcher *matcher)

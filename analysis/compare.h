@@ -18,6 +18,7 @@ enum { COMPARE_LEAST_HIDDEN = 20 };
 struct compare_options {
 	double margin;    /* NaN: that of the files */
 	const char *only; /* a pattern of fnmatch(3) that keys have to match; NULL: all */
+	const struct comparison *before; /* the look before: what it told stays so; NULL: none */
 	bool more; /* spend half of the error rate that is left, not all: it is asked again */
 };
 
@@ -68,6 +69,7 @@ struct comparison {
 	size_t boots[COMPARE_SIDES]; /* units; 0 where they are pairs */
 	struct compare_hidden hidden;
 	unsigned looks;           /* at pairs while they were measured */
+	double level;             /* of the last look's tests, all cells together */
 	double spent;             /* of the error rate, by all looks so far */
 	double spent_before;      /* files: by comparisons that asked for some of them */
 	struct compare_row *rows; /* slower, faster, invalid, can't tell, same; each by size */

@@ -35,6 +35,13 @@ void duel_fail(struct duel *duel, const char *reason)
 		duel->closed = duel->given_up = true;
 }
 
+void duel_drop(struct duel *duel)
+{
+	duel->attempts++;
+	duel->dropped++;
+	duel->failures_in_row = 0;
+}
+
 size_t duels_hidden(size_t cells)
 {
 	size_t share = (cells + 19) / 20;
@@ -129,19 +136,27 @@ static void close_if_decided(struct duel *duel)
 	duel->closed = duel->closed || any;
 }
 
-static size_t pairs_of_cells(const struct duels *duels)
+/* Whether the family has it: what is barred has no place there, and would make it easier for the
+ * others. */
+static bool is_asked(const struct duel *duel, enum host_state state)
 {
-	size_t n = 0;
+	char why[sizeof((struct verdict *)0)->why];
 
-	for (size_t i = 0; i < duels->count; i++)
-		if (duels->duels[i].kind == DUEL_CELL)
-			n += duels->duels[i].pair_count;
-	return n;
+	return duel->kind == DUEL_CELL && is_kept(duel, state) && !is_barred(duel, why, sizeof why);
 }
 
 bool duels_unseen(const struct duels *duels)
 {
-	return pairs_of_cells(duels) > duels->seen;
+	for (size_t i = 0; i < duels->count; i++) {
+		const struct duel *duel = &duels->duels[i];
+
+		if (duel->closed || duel->pair_count <= duel->seen)
+			continue;
+		for (unsigned s = 0; s < STATE_COUNT; s++)
+			if (is_asked(duel, s))
+				return true;
+	}
+	return false;
 }
 
 bool duels_look(struct duels *duels, double level)
@@ -154,8 +169,8 @@ bool duels_look(struct duels *duels, double level)
 	for (size_t i = 0; fine && i < duels->count; i++) {
 		struct duel *duel = &duels->duels[i];
 
-		for (unsigned s = 0; s < STATE_COUNT && duel->kind == DUEL_CELL && fine; s++) {
-			if (!is_kept(duel, s))
+		for (unsigned s = 0; s < STATE_COUNT && fine; s++) {
+			if (!is_asked(duel, s))
 				continue;
 			if (duel->decided[s])
 				family[n] = duel->verdict[s];
@@ -175,16 +190,17 @@ bool duels_look(struct duels *duels, double level)
 		duel->verdict[s] = family[i];
 		duel->decided[s] = is_told(&family[i]);
 	}
-	for (size_t i = 0; fine && i < duels->count; i++)
+	for (size_t i = 0; fine && i < duels->count; i++) {
+		duels->duels[i].seen = duels->duels[i].pair_count;
 		if (duels->duels[i].kind == DUEL_CELL)
 			close_if_decided(&duels->duels[i]);
+	}
 	free(asked);
 	free(family);
 	if (fine) {
 		duels->looks++;
 		duels->spent += level;
 		duels->level = level;
-		duels->seen = pairs_of_cells(duels);
 	}
 	return fine;
 }
@@ -324,6 +340,8 @@ struct comparison *duels_comparison(const struct duels *duels)
 		comparison->margin = comparison->margin_of_files = duels->margin;
 		comparison->looks = duels->looks;
 		comparison->spent = duels->spent;
+		/* all looks together */
+		comparison->level = 1 - LEVEL;
 	}
 	for (size_t i = 0; fine && i < duels->count; i++) {
 		const struct duel *duel = &duels->duels[i];

@@ -26,6 +26,7 @@ struct duel {
 	size_t pair_count;
 	unsigned attempts, dropped, failed; /* dropped: another host state a side */
 	unsigned failures_in_row;
+	size_t seen;       /* pairs, by the last look */
 	char failure[256]; /* the last reason */
 	bool closed;       /* decided in each of its states, or given up: measured no more */
 	bool given_up;
@@ -40,13 +41,15 @@ struct duels {
 	unsigned looks;
 	double spent; /* of the error rate, by the looks so far */
 	double level; /* of the last look */
-	size_t seen;  /* pairs of cells that are no hidden ones, at the last look */
 };
 
 /* Counts a pair; false when memory runs out. */
 bool duel_add(struct duel *duel, const struct duel_pair *pair);
 /* Counts an attempt that gave no pair: after three failures in a row the duel is given up. */
 void duel_fail(struct duel *duel, const char *reason);
+
+/* Counts an attempt within which the host's state changed. */
+void duel_drop(struct duel *duel);
 
 /* How many identical cells a gate of so many cells hides: one in twenty, and at least twenty. */
 size_t duels_hidden(size_t cells);
@@ -55,7 +58,7 @@ size_t duels_hidden(size_t cells);
  * one family with them at this level of false discoveries. Closes what is decided. false when
  * memory runs out. */
 bool duels_look(struct duels *duels, double level);
-/* Whether a look would see a pair that none has seen. */
+/* Whether a look would see, of a cell that is open and can be tested, a pair that none has seen. */
 bool duels_unseen(const struct duels *duels);
 /* Cells that are still open. */
 size_t duels_open(const struct duels *duels);

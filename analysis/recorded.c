@@ -11,13 +11,7 @@
 #include "member.h"
 #include "objects.h"
 
-enum {
-	SCHEMA = 1,
-	DUELS_MOST = 200000,
-	PAIRS_MOST = 4000000,
-	LOOKS_MOST = 100,
-	ROUNDS_MOST = 1000000000
-};
+enum { SCHEMA = 1, DUELS_MOST = 200000, PAIRS_MOST = 4000000, ROUNDS_MOST = 1000000000 };
 static const double LEVEL = 0.05;
 /* ln of a nanosecond to beyond a century, and of any ratio of two such. */
 static const double log_least = -10, log_most = 45, ratio_most = 50;
@@ -238,8 +232,7 @@ static bool read_loss(struct reader *reader, const json_t *object)
 	if (why == 0) {
 		duel_fail(duel, reason);
 	} else {
-		duel->attempts++;
-		duel->dropped++;
+		duel_drop(duel);
 	}
 	return true;
 }
@@ -250,7 +243,8 @@ static bool read_look(struct reader *reader, const json_t *object)
 	double level = 0;
 	json_int_t number = 0;
 
-	if (!member_integer(&reader->spot, object, "number", REQUIRED, 1, LOOKS_MOST, &number) ||
+	if (!member_integer(&reader->spot, object, "number", REQUIRED, 1, RECORDED_LOOKS,
+			    &number) ||
 	    !member_number(&reader->spot, object, "level", REQUIRED, 0, LEVEL, &level))
 		return false;
 	if (number != (json_int_t)duels->looks + 1)

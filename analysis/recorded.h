@@ -6,11 +6,13 @@
 
 #include "duels.h"
 
+enum { RECORDED_LOOKS = 100, RECORDED_NAME = 1024 }; /* that a record may hold */
+
 struct recorded {
 	char path[4096];
 	json_t *header;
-	char name[COMPARE_SIDES][1024]; /* what was compared */
-	bool set[COMPARE_SIDES];        /* a command, not a program */
+	char name[COMPARE_SIDES][RECORDED_NAME]; /* what was compared */
+	bool set[COMPARE_SIDES];                 /* a command, not a program */
 	uint64_t seed;
 	struct duels duels;
 	bool owes_look; /* the last one, at pairs that the file has no look at, is not in the file

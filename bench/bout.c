@@ -186,6 +186,8 @@ static bool apply(struct bouts *b, enum compare_side side)
 	static char shell[] = "sh", option[] = "-c";
 	const char *name = side == COMPARE_OLD ? "--set-old" : "--set-new";
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, defaults;
 	char *command = strdup(b->side[side].set);
 	char *words[] = { shell, option, command, NULL };
 	const int before = block_signal();
@@ -199,8 +201,19 @@ static bool apply(struct bouts *b, enum compare_side side)
 	}
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	int error = posix_spawnp(&pid, shell, &actions, NULL, words, environ);
+	/* toll's own signals are blocked while it measures; Ctrl-C has to end a command that hangs
+	 */
+	sigemptyset(&none);
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	sigaddset(&defaults, SIGXFSZ);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	int error = posix_spawnp(&pid, shell, &actions, &attributes, words, environ);
 
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	free(command);
 	if (error) {
@@ -290,8 +303,7 @@ static bool keep(struct bouts *b, size_t duel, const struct outcome *old,
 	if (pair.state == STATE_NONE)
 		pair.state = other;
 	if (other != STATE_NONE && other != pair.state) {
-		its->attempts++;
-		its->dropped++;
+		duel_drop(its);
 		return !b->record || record_loss(b->record, duel, b->round, NULL);
 	}
 	pair.ratio = record_rounded(

@@ -240,6 +240,14 @@ static int take_own(struct compare_request *request, int option, const char *val
 	}
 }
 
+static bool is_one_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return a && b && !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
 /* What needs --live, or does not go with it. 0, or -1 after say_error(). */
 static int check_live(const struct compare_request *request)
 {
@@ -270,6 +278,16 @@ static int check_live(const struct compare_request *request)
 	}
 	if (request->live && request->more && request->more_side >= 0) {
 		say_error("compare: --more=SIDE is for files; --live measures both sides");
+		return -1;
+	}
+	if (cells->pairs && request_value(cells, "budget")) {
+		say_error("compare: --pairs says how much and --budget how long; give one of them");
+		return -1;
+	}
+	if (request->record && cells->output &&
+	    (strcmp(request->record, cells->output) == 0 ||
+	     is_one_file(request->record, cells->output))) {
+		say_error("compare: --record and -o name one file; the record would be lost");
 		return -1;
 	}
 	if (request->live && request->more && !request->record) {
@@ -331,14 +349,11 @@ static int read_compare(int argc, char **argv, char **rest, struct compare_reque
 /* A report that took the place of a result would be the end of that result. */
 static bool is_input(const struct compare_report *report, const char *path)
 {
-	struct stat output, input;
-
-	for (unsigned side = 0; side < COMPARE_SIDES && !stat(path, &output); side++)
+	for (unsigned side = 0; side < COMPARE_SIDES; side++)
 		for (size_t f = 0; f < report->file_count[side]; f++)
-			if (!stat(report->files[side][f]->path, &input) &&
-			    input.st_dev == output.st_dev && input.st_ino == output.st_ino)
+			if (is_one_file(report->files[side][f]->path, path))
 				return true;
-	return false;
+	return is_one_file(report->record, path);
 }
 
 /* Whole or not at all, as far as a file that others may write to can be. 0, or -1 after
@@ -429,8 +444,9 @@ static int measure_more(const struct compare_request *request, const struct comp
 	return *added ? EXIT_FINE : EXIT_USAGE;
 }
 
-static int compare_with(const struct compare_request *request, const struct result *const files[],
-			struct result *added, enum compare_side side);
+static int compare_with(const struct compare_request *request, const struct comparison *before,
+			const struct result *const files[], struct result *added,
+			enum compare_side side);
 
 /* environment → margins, cells, verdicts → table. more: what it can't tell is measured first. */
 static int compare_results(const struct compare_request *request,
@@ -459,7 +475,7 @@ static int compare_results(const struct compare_request *request,
 		if (status)
 			goto end;
 		if (added) {
-			status = compare_with(request, files, added, side);
+			status = compare_with(request, comparison, files, added, side);
 			goto end;
 		}
 	}
@@ -481,8 +497,9 @@ end:
 }
 
 /* The same with one more file of a side, which it takes. */
-static int compare_with(const struct compare_request *request, const struct result *const files[],
-			struct result *added, enum compare_side side)
+static int compare_with(const struct compare_request *request, const struct comparison *before,
+			const struct result *const files[], struct result *added,
+			enum compare_side side)
 {
 	struct compare_request with = *request;
 	size_t n_old = request->file_count[COMPARE_OLD],
@@ -496,6 +513,7 @@ static int compare_with(const struct compare_request *request, const struct resu
 		all[at] = added;
 		memcpy(all + at + 1, files + at, (n - at) * sizeof(const struct result *));
 		with.file_count[side]++;
+		with.options.before = before;
 		status = compare_results(&with, all, false);
 	} else {
 		say_error("out of memory");
@@ -530,7 +548,8 @@ static int compare_record(const struct compare_request *request)
 
 	if (!recorded)
 		return EXIT_USAGE;
-	struct compare_report report = { .names = { recorded->name[0], recorded->name[1] } };
+	struct compare_report report = { .names = { recorded->name[0], recorded->name[1] },
+					 .record = recorded->path };
 	struct comparison *comparison = duels_comparison(&recorded->duels);
 	int status = show_duels(request, &report, comparison);
 
@@ -647,7 +666,7 @@ static int compare_live(const struct compare_request *request)
 		.record = request->record,
 		.more = request->more,
 	};
-	struct compare_report report = { .comparison = NULL };
+	struct compare_report report = { .record = request->record };
 
 	for (unsigned side = 0; side < COMPARE_SIDES; side++) {
 		const unsigned of = settings ? COMPARE_OLD : side;

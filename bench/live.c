@@ -73,14 +73,42 @@ static const struct plan_cell **sorted_cells(const struct plan *plan)
 	return cells;
 }
 
-static bool add_lone(struct live *live, const char *key, enum compare_side missing,
-		     const struct plan *without)
+static struct compare_lone *append_lone(struct live *live, const char *key,
+					enum compare_side missing)
 {
 	struct compare_lone *lone = GROW_APPEND(live->lone, live->lone_count);
 
+	if (lone)
+		*lone = (struct compare_lone){ .key = key,
+					       .missing = missing,
+					       .why = COMPARE_UNPLANNED };
+	return lone;
+}
+
+/* Times of different things have no ratio. */
+static bool is_another(const struct plan_cell *a, const struct plan_cell *b)
+{
+	return strcmp(a->quantity, b->quantity) != 0 || a->messages != b->messages;
+}
+
+static bool add_another(struct live *live, const char *key)
+{
+	struct compare_lone *lone = append_lone(live, key, COMPARE_NEW);
+
 	if (!lone)
 		return false;
-	*lone = (struct compare_lone){ .key = key, .missing = missing, .why = COMPARE_UNPLANNED };
+	lone->why = COMPARE_REFUSED;
+	lone->reason = "an operation is not the same on both sides (quantity or messages)";
+	return true;
+}
+
+static bool add_lone(struct live *live, const char *key, enum compare_side missing,
+		     const struct plan *without)
+{
+	struct compare_lone *lone = append_lone(live, key, missing);
+
+	if (!lone)
+		return false;
 	for (size_t i = 0; i < without->refused_count; i++)
 		if (strcmp(without->refused[i].key, key) == 0) {
 			lone->why = COMPARE_REFUSED;
@@ -111,6 +139,8 @@ static bool match_cells(struct contest *c)
 		at[1] += order >= 0;
 		if (options->only && fnmatch(options->only, key, 0) != 0)
 			c->live->not_asked++;
+		else if (order == 0 && is_another(a, b))
+			fine = add_another(c->live, key);
 		else if (order == 0)
 			fine = bouts_add(&c->bouts, DUEL_CELL, a, b);
 		else
@@ -246,6 +276,16 @@ static unsigned next_look(const struct contest *c)
 	return at < FIRST_LOOK ? FIRST_LOOK : at;
 }
 
+static size_t hidden(const struct contest *c)
+{
+	const struct duels *duels = &c->live->duels;
+	size_t n = 0;
+
+	for (size_t i = 0; i < duels->count; i++)
+		n += duels->duels[i].kind != DUEL_CELL;
+	return n;
+}
+
 /* Pairs a cell that the budget has room for. false after say_error(). */
 static bool plan_pairs(struct contest *c)
 {
@@ -266,7 +306,7 @@ static bool plan_pairs(struct contest *c)
 			char fewer[128] = "";
 			/* the hidden ones take their share of the time, and are never fewer */
 			double fitting =
-				floor((double)c->live->duels.count * fit / LIVE_LEAST_PAIRS) -
+				floor((double)(cells + hidden(c)) * fit / LIVE_LEAST_PAIRS) -
 				(double)duels_hidden(cells);
 
 			if (fitting >= 1)
@@ -278,8 +318,8 @@ static bool plan_pairs(struct contest *c)
 				  "and "
 				  "%zu hidden ones, a verdict is planned for %d: give it --budget "
 				  "%.0fs%s",
-				  options->budget_s, fit, cells, cells == 1 ? "" : "s",
-				  c->live->duels.count - cells, LIVE_LEAST_PAIRS, enough, fewer);
+				  options->budget_s, fit, cells, cells == 1 ? "" : "s", hidden(c),
+				  LIVE_LEAST_PAIRS, enough, fewer);
 			return false;
 		}
 		say_warning("%d pairs of these %zu cells take %s, longer than the %.3g s that are "

@@ -208,6 +208,8 @@ int more_run(const struct more_options *options, char *path, size_t bytes,
 	config->operations = (unsigned long)json_integer_value(
 		json_object_get(json_object_get(last->header, "plan"), "operations"));
 	config->margin = options->comparison->margin;
+	config->tails =
+		json_is_true(json_object_get(json_object_get(last->header, "plan"), "tails"));
 	plan = plan_make(config, registry, place);
 	if (!plan)
 		goto end;

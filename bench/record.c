@@ -5,7 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bout.h"
 #include "commands.h"
@@ -30,12 +32,17 @@ static bool append_line(struct record *record, json_t *line)
 static json_t *side_json(const struct live_side *side)
 {
 	json_t *plugins = json_array();
+	struct stat program = { .st_size = 0 };
 
 	for (size_t i = 0; i < side->registry->plugin_count; i++)
 		json_array_append_new(plugins, json_string(side->registry->plugins[i]));
-	return json_pack("{s:s,s:b,s:s,s:O,s:O,s:o}", "name", side->name, "set", side->set != NULL,
-			 "worker", side->registry->worker, "abi",
-			 json_object_get(side->registry->description, "abi"), "compiler",
+	/* a build at the same place is told apart by its size and when it was written */
+	stat(side->registry->worker, &program);
+	return json_pack("{s:s,s:b,s:s,s:I,s:I,s:O,s:O,s:o}", "name", side->name, "set",
+			 side->set != NULL, "worker", side->registry->worker, "bytes",
+			 (json_int_t)program.st_size, "changed_ns",
+			 (json_int_t)program.st_mtim.tv_sec * 1000000000 + program.st_mtim.tv_nsec,
+			 "abi", json_object_get(side->registry->description, "abi"), "compiler",
 			 json_object_get(side->registry->description, "compiler"), "plugins",
 			 plugins);
 }
@@ -84,12 +91,35 @@ static json_t *header(const struct live_options *options, const struct bouts *bo
 		side_json(&options->side[COMPARE_NEW]), "cells", known, "duels", list);
 }
 
+/* A record says what it compares, in UTF-8 and so many bytes. */
+static bool check_names(const struct live_options *options)
+{
+	for (unsigned side = 0; side < COMPARE_SIDES; side++) {
+		const char *name = options->side[side].name;
+		json_t *text = json_string(name);
+		bool fine = text && strlen(name) < RECORDED_NAME;
+
+		json_decref(text);
+		if (fine)
+			continue;
+		say_error("--record: %.60s…: a record takes names and commands in UTF-8, up to %d "
+			  "bytes; put a longer command into a script",
+			  name, RECORDED_NAME - 1);
+		return false;
+	}
+	return true;
+}
+
 int record_begin(struct record *record, const struct live_options *options,
 		 const struct bouts *bouts)
 {
-	if (!result_create(&record->file, options->record, RESULT_RECORD))
+	if (!check_names(options) || !result_create(&record->file, options->record, RESULT_RECORD))
 		return EXIT_USAGE;
-	return append_line(record, header(options, bouts)) && record_sync(record) ? 0 : EXIT_USAGE;
+	if (append_line(record, header(options, bouts)) && record_sync(record))
+		return 0;
+	/* nothing measured yet: no husk is left */
+	unlink(options->record);
+	return EXIT_USAGE;
 }
 
 /* ---- going on ---- */
@@ -118,6 +148,27 @@ int record_take_up(struct record *record, const struct live_options *options, st
 		say_error("%s was measured for a margin of %.6g %%; --more keeps it",
 			  options->record, recorded->duels.margin * 100);
 		return EXIT_USAGE;
+	}
+	if (recorded->duels.looks + VERDICT_LOOKS > RECORDED_LOOKS) {
+		say_error(
+			"%s holds %u looks, and little of the error rate is left; begin a new one",
+			options->record, recorded->duels.looks);
+		return EXIT_USAGE;
+	}
+	for (unsigned side = 0; side < COMPARE_SIDES; side++) {
+		json_t *here = side_json(&options->side[side]);
+		bool same = json_equal(
+			here, json_array_get(json_object_get(recorded->header, "sides"), side));
+
+		json_decref(here);
+		if (same && (unsigned long)json_integer_value(json_object_get(
+				    recorded->header, "operations")) == options->operations)
+			continue;
+		say_error("%s was measured with another program, plug-in or --operations as %s; "
+			  "begin "
+			  "a new one",
+			  options->record, options->side[side].name);
+		return EXIT_ENVIRONMENT;
 	}
 	json_t *host = host_read(options->place);
 	bool differs = host_differs(host, json_object_get(recorded->header, "host"), false,

@@ -242,13 +242,18 @@ static void lone_list(FILE *out, const struct comparison *comparison)
 
 static void left_out_list(FILE *out, const struct comparison *comparison)
 {
-	begin_list(out, comparison->left_out_count, "host states that hold no tenth of both sides");
+	const bool pairs = comparison->unit == COMPARE_PAIRS;
+
+	begin_list(out, comparison->left_out_count,
+		   pairs ? "host states of few pairs"
+			 : "host states that hold no tenth of both sides");
 	for (size_t i = 0; i < comparison->left_out_count; i++) {
 		const struct compare_left_out *left = &comparison->left_out[i];
 		fputs("<li><code>", out);
 		text_html(out, left->key);
-		fprintf(out, "</code>: %s, %zu of %zu workers %s</li>\n", compare_sides[left->side],
-			left->workers, left->of, result_state_text(left->state));
+		fprintf(out, "</code>: %s%s%zu of %zu %s %s</li>\n",
+			pairs ? "" : compare_sides[left->side], pairs ? "" : ", ", left->workers,
+			left->of, pairs ? "pairs" : "workers", result_state_text(left->state));
 	}
 	fputs("</ul></details>\n", out);
 }

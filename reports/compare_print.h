@@ -16,6 +16,7 @@ struct compare_report {
 	const struct result *const *files[COMPARE_SIDES];
 	size_t file_count[COMPARE_SIDES]; /* 0: measured just now, and names say what */
 	const char *names[COMPARE_SIDES]; /* a toll-worker program, a command; NULL: files */
+	const char *record;               /* where its pairs are kept; NULL: nowhere */
 	struct compare_gate gate;
 	int status;       /* compare_status() */
 	const char *only; /* NULL: all cells */

@@ -315,12 +315,14 @@ static void note_left_out(struct compare_notes *notes, const struct comparison *
 	if (!workers)
 		return;
 	text = add(notes);
-	append(text, NOTE_BYTES,
-	       "left out: %zu workers in a host state that holds no tenth of both sides, first %s, "
-	       "%s, %zu of %zu workers %s",
-	       workers, comparison->left_out[0].key, compare_sides[comparison->left_out[0].side],
-	       comparison->left_out[0].workers, comparison->left_out[0].of,
-	       result_state_text(comparison->left_out[0].state));
+	append(text, NOTE_BYTES, "left out: %zu %s, first %s, %s%s%zu of %zu %s", workers,
+	       comparison->unit == COMPARE_PAIRS
+		       ? "pairs in a host state that holds no tenth of them, or fewer than 5"
+		       : "workers in a host state that holds no tenth of both sides",
+	       comparison->left_out[0].key,
+	       comparison->unit == COMPARE_PAIRS ? "" : compare_sides[comparison->left_out[0].side],
+	       comparison->unit == COMPARE_PAIRS ? "" : ", ", comparison->left_out[0].workers,
+	       comparison->left_out[0].of, result_state_text(comparison->left_out[0].state));
 }
 
 static void note_gate(struct compare_notes *notes, const struct compare_report *report)
@@ -342,11 +344,16 @@ static void note_gate(struct compare_notes *notes, const struct compare_report *
 	append(text, NOTE_BYTES, " slower");
 	if (report->gate.least > 0)
 		append(text, NOTE_BYTES, " by %.4g %% or more", report->gate.least * 100);
-	if (comparison->unit != COMPARE_PAIRS && comparison->hidden.cells < COMPARE_LEAST_HIDDEN)
+	if (comparison->hidden.cells < COMPARE_LEAST_HIDDEN)
 		append(text, NOTE_BYTES,
-		       "; %zu hidden identical cells where a gate should have %d: replicas = 2 in "
-		       "the configuration adds them",
-		       comparison->hidden.cells, COMPARE_LEAST_HIDDEN);
+		       "; %zu hidden identical cells %s where a gate should have %d: %s",
+		       comparison->hidden.cells,
+		       comparison->unit == COMPARE_PAIRS ? "have pairs enough to be tested"
+							 : "stand in the files",
+		       COMPARE_LEAST_HIDDEN,
+		       comparison->unit == COMPARE_PAIRS
+			       ? "give it more time"
+			       : "replicas = 2 in the configuration adds them");
 }
 
 void compare_note(struct compare_notes *notes, const struct compare_report *report)

@@ -361,7 +361,7 @@ ten_runs() {
 	toll compare --fail-on slower --json old-?.ndjson -- new-?.ndjson >json || [ $? -le 2 ]
 	jq -e '.hidden.cells == 4 and .hidden.pairs >= 20 and .hidden.most == 2' json
 	jq -e '[.cells[].cell] | length == 2 and all(contains("replica") | not)' json
-	jq -e '.notes | any(contains("4 hidden identical cells where a gate should have 20: replicas = 2"))' json
+	jq -e '.notes | any(contains("4 hidden identical cells stand in the files where a gate should have 20: replicas = 2"))' json
 	jq -e '.spent == 0.05' json
 	# both sides are this machine
 	fails_saying toll compare --more old-?.ndjson -- new-?.ndjson : "--more=old or --more=new"

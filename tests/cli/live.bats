@@ -4,6 +4,28 @@
 
 load helpers
 
+# The gate's own check misfires by chance about once in a hundred times, and says so: then it is asked
+# again, from the record as it was.
+toll() {
+	local record='' word before='' try status
+	for word; do
+		[ "$before" != --record ] || record=$word
+		before=$word
+	done
+	rm -f "$BATS_TEST_TMPDIR/.as-it-was"
+	[ ! -f "$record" ] || cp "$record" "$BATS_TEST_TMPDIR/.as-it-was"
+	for try in 1 2 3; do
+		status=0
+		"$TOLL" "$@" >"$BATS_TEST_TMPDIR/.out" 2>"$BATS_TEST_TMPDIR/.err" || status=$?
+		[[ " $* " == *" --live "* ]] && grep -qE "hidden identical cells different|[0-9] invalid" "$BATS_TEST_TMPDIR/.out" || break
+		[ ! -f "$record" ] || rm "$record"
+		[ ! -f "$BATS_TEST_TMPDIR/.as-it-was" ] || cp "$BATS_TEST_TMPDIR/.as-it-was" "$record"
+	done
+	cat "$BATS_TEST_TMPDIR/.err" >&2
+	cat "$BATS_TEST_TMPDIR/.out"
+	return $status
+}
+
 setup_file() {
 	local BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
 	setup
@@ -159,23 +181,23 @@ pairs_of() { # RECORD DUEL
 	# killed in its second round, within a line
 	head -n 34 whole >r
 	printf '{"kind":"pair","duel":0,"rou' >>r
-	another
 	run --separate-stderr toll compare r
 	[ "$status" -eq 2 ]
 	[[ "$stderr" == *"r:35: the last line was cut short"* ]]
-	[[ "$output" == *"1 look, which spent 2.5 %"* ]]
-	sed -i 's|"name":"./slower"|"name":"./another"|' r
-	run --separate-stderr toll compare --live "$WORKER" ./another "${ONE[@]}" --pairs 5 --record r --more
+	[[ "$output" == *"0 looks, which spent 0 %"* ]] # two pairs tell nothing, and cost nothing
+	cd "$BATS_FILE_TMPDIR"
+	run --separate-stderr toll compare --live "$WORKER" ./slower "${ONE[@]}" --pairs 5 --record "$BATS_TEST_TMPDIR/r" --more
 	echo "$status $output $stderr"
-	[[ "$output" == *"2 looks, which spent 3.8 %"* ]]
-	toll compare r --json >a || [ $? -eq 2 ]
-	is_json <a
-	grep -q '"looks": 2' a
-	sed 's/"page_bytes":[0-9]*/"page_bytes":1/' r >other
-	run --separate-stderr toll compare --live "$WORKER" ./another "${ONE[@]}" --pairs 5 --record other --more
+	[[ "$output" == *"1 look, which spent 2.5 %"* ]]
+	sed 's/"page_bytes":[0-9]*/"page_bytes":1/' "$BATS_TEST_TMPDIR/r" >"$BATS_TEST_TMPDIR/other"
+	run --separate-stderr toll compare --live "$WORKER" ./slower "${ONE[@]}" --pairs 5 --record "$BATS_TEST_TMPDIR/other" --more
 	echo "$status $stderr"
 	[ "$status" -eq 3 ]
 	[[ "$stderr" == *"other conditions (page_bytes"* ]]
+	cd "$BATS_TEST_TMPDIR"
+	toll compare r --json >a || [ $? -eq 2 ]
+	is_json <a
+	grep -q '"looks": 1' a
 }
 
 @test "settings: a command before each worker, ABBA, and the old one's at the end" {
@@ -333,4 +355,47 @@ slow_when() { # FLAG: a worker that is slow while that file is there
 	fails_saying toll vs pipe ring --mechanism pipe : "--mechanism" "two toll-worker programs"
 	fails_saying toll vs "$WORKER" ./another --mechanism pip : '"pip"' '"pipe"'
 	fails_saying toll vs /bin/true /bin/true : "true --describe"
+}
+
+@test "Ctrl-C ends a setting's command that hangs" {
+	# as a terminal does: the whole process group gets it
+	start=$SECONDS
+	run --separate-stderr setsid env --default-signal=INT bash -c '
+		trap "" INT
+		(sleep 2; kill -INT 0) &
+		(trap - INT; exec "$0" "$@"); status=$?; wait; exit $status' \
+		"$TOLL" compare --live --set-old true --set-new 'sleep 100' "${ONE[@]}" --pairs 5
+	echo "$status $output $stderr"
+	[ $((SECONDS - start)) -lt 60 ]
+	[ "$status" -eq 130 ]
+}
+
+@test "-o never takes the place of a record" {
+	another
+	cp "$BATS_FILE_TMPDIR"/decided kept 2>/dev/null || cp "$BATS_FILE_TMPDIR"/*/decided kept
+	cp kept before
+	fails_saying toll compare kept -o kept --format html : "kept is one of the results" "another name"
+	fails_saying toll compare --live "$WORKER" ./another "${ONE[@]}" --pairs 5 --record new -o new : "one file"
+	fails_saying toll compare --live "$WORKER" ./another "${ONE[@]}" --pairs 5 --record kept -o ./kept --more : "one file"
+	cmp kept before
+	[ ! -e new ]
+}
+
+@test "--more refuses another build at the same place, and another number of operations" {
+	another
+	toll compare --live "$WORKER" ./another "${ONE[@]}" --pairs 5 --margin 0.01% --record r >said || [ $? -eq 2 ]
+	run --separate-stderr toll compare --live "$WORKER" ./another "${ONE[@]}" --pairs 5 --margin 0.01% --operations 9 --record r --more
+	echo "$status $stderr"
+	[ "$status" -eq 3 ]
+	[[ "$stderr" == *"--operations"*"begin a new one"* ]]
+	sleep 0.01
+	stand_in another ": built again;"
+	run --separate-stderr toll compare --live "$WORKER" ./another "${ONE[@]}" --pairs 5 --margin 0.01% --record r --more
+	echo "$status $stderr"
+	[ "$status" -eq 3 ]
+	[[ "$stderr" == *"another program"*"./another"*"begin a new one"* ]]
+}
+
+@test "an amount and a time do not go together" {
+	fails_saying toll compare --live "$WORKER" "$WORKER" --pairs 5 --budget 9s : "--pairs" "--budget"
 }

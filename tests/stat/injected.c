@@ -53,6 +53,7 @@ static const struct experiment {
 };
 static const unsigned FEW_PAIRS = 10;
 static const double RESOLVED = 0.75;
+enum { FEW_OPEN = 10 };
 
 /* --- duels -------------------------------------------------------------------------------------
  */
@@ -440,7 +441,9 @@ static void judge_resolved(const struct series series[])
 
 	snprintf(goal, sizeof goal, "G9 goal 75 %% resolved by the pairs announced: %u of %u",
 		 least, all.open);
-	say_resolved(met(all.open > 0 && all.resolved >= least), goal, "this machine", &all);
+	/* of fewer none resolved would be no wonder */
+	say_resolved(all.open >= FEW_OPEN ? met(all.resolved >= least) : SEEN, goal, "this machine",
+		     &all);
 }
 
 static void run_kind(struct trial *trial, const struct kind *kind, struct series *series,
@@ -502,8 +505,8 @@ static int count_visit(struct trial *trial, const char *mechanism, const char *c
 	return fine ? 0 : 4;
 }
 
-/* How many getppid() strace sees in such a visit, and how many are to be extra; false: it cannot
- * look here. */
+/* How many getppid() strace sees in such a visit, and how many are to be extra; false: the visit
+ * failed. */
 static bool traced(const char *program, const char *mechanism, unsigned calls, unsigned long *seen,
 		   unsigned long *wanted)
 {
@@ -541,9 +544,11 @@ static void judge_count(const char *program, const char *mechanism, bool one_cpu
 
 	if (one_cpu && kind_of(mechanism)->across)
 		skip(goal, "one CPU only");
+	else if (system("strace -qq -o /dev/null true 2>/dev/null") != 0)
+		skip(goal, "strace cannot trace here");
 	else if (!traced(program, mechanism, 0, &none, &wanted) ||
 		 !traced(program, mechanism, SOME, &some, &wanted))
-		skip(goal, "strace cannot trace here");
+		report(MISSED, goal, mechanism, "none: the visit failed under strace");
 	else
 		report(met(some - none == wanted), goal, mechanism, "%lu of %lu, counted by strace",
 		       some - none, wanted);

@@ -494,14 +494,42 @@ static void free_boots(struct boots *boots, size_t n_old, size_t n_new)
 		result_free(boots->files[COMPARE_NEW][b]);
 }
 
-static struct comparison *compare_boots(const struct boots *boots, size_t n_old, size_t n_new)
+static struct comparison *compare_boots_after(const struct boots *boots, size_t n_old, size_t n_new,
+					      const struct comparison *before)
 {
-	const struct compare_options options = { .margin = NAN };
+	const struct compare_options options = { .margin = NAN, .before = before };
 	int status;
 
 	return compare_of((const struct result *const *)boots->files[COMPARE_OLD], n_old,
 			  (const struct result *const *)boots->files[COMPARE_NEW], n_new, &options,
 			  &status);
+}
+
+static struct comparison *compare_boots(const struct boots *boots, size_t n_old, size_t n_new)
+{
+	return compare_boots_after(boots, n_old, n_new, NULL);
+}
+
+/* A look that may spend nothing tells nothing, but what the look before has told stays. */
+static void test_told_before(void **state)
+{
+	(void)state;
+	struct boots boots;
+
+	make_boots(&boots, 5, 6);
+	struct comparison *before = compare_boots(&boots, 5, 6);
+	assert_int_equal(before->count[VERDICT_CANT_TELL], 0);
+	boots.files[COMPARE_NEW][5]->spent = 0.05;
+	struct comparison *alone = compare_boots(&boots, 5, 6);
+	assert_int_equal(alone->count[VERDICT_CANT_TELL], CELLS);
+	struct comparison *after = compare_boots_after(&boots, 5, 6, before);
+	assert_int_equal(after->count[VERDICT_SLOWER], before->count[VERDICT_SLOWER]);
+	assert_int_equal(after->count[VERDICT_SAME], before->count[VERDICT_SAME]);
+	assert_true(after->spent == 0.05 && after->spent_before == 0.05);
+	comparison_free(after);
+	comparison_free(alone);
+	comparison_free(before);
+	free_boots(&boots, 5, 6);
 }
 
 /* What compare_of() says is what verdict_boots() says of the boots' means. */
@@ -923,15 +951,15 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_environment),   cmocka_unit_test(test_varies_unknown),
-		cmocka_unit_test(test_one_boot),      cmocka_unit_test(test_shifted_run),
-		cmocka_unit_test(test_unsteady_runs), cmocka_unit_test(test_no_variance),
-		cmocka_unit_test(test_states),        cmocka_unit_test(test_boots),
-		cmocka_unit_test(test_few_boots),     cmocka_unit_test(test_unknown_boots),
-		cmocka_unit_test(test_invalid),       cmocka_unit_test(test_lone),
-		cmocka_unit_test(test_margin),        cmocka_unit_test(test_same_run_twice),
-		cmocka_unit_test(test_power),         cmocka_unit_test(test_formats),
-		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_environment),    cmocka_unit_test(test_varies_unknown),
+		cmocka_unit_test(test_told_before),    cmocka_unit_test(test_one_boot),
+		cmocka_unit_test(test_shifted_run),    cmocka_unit_test(test_unsteady_runs),
+		cmocka_unit_test(test_no_variance),    cmocka_unit_test(test_states),
+		cmocka_unit_test(test_boots),          cmocka_unit_test(test_few_boots),
+		cmocka_unit_test(test_unknown_boots),  cmocka_unit_test(test_invalid),
+		cmocka_unit_test(test_lone),           cmocka_unit_test(test_margin),
+		cmocka_unit_test(test_same_run_twice), cmocka_unit_test(test_power),
+		cmocka_unit_test(test_formats),        cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
