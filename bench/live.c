@@ -276,7 +276,7 @@ static unsigned next_look(const struct contest *c)
 	return at < FIRST_LOOK ? FIRST_LOOK : at;
 }
 
-static size_t hidden(const struct contest *c)
+static size_t hidden_duels(const struct contest *c)
 {
 	const struct duels *duels = &c->live->duels;
 	size_t n = 0;
@@ -306,7 +306,7 @@ static bool plan_pairs(struct contest *c)
 			char fewer[128] = "";
 			/* the hidden ones take their share of the time, and are never fewer */
 			double fitting =
-				floor((double)(cells + hidden(c)) * fit / LIVE_LEAST_PAIRS) -
+				floor((double)(cells + hidden_duels(c)) * fit / LIVE_LEAST_PAIRS) -
 				(double)duels_hidden(cells);
 
 			if (fitting >= 1)
@@ -318,8 +318,8 @@ static bool plan_pairs(struct contest *c)
 				  "and "
 				  "%zu hidden ones, a verdict is planned for %d: give it --budget "
 				  "%.0fs%s",
-				  options->budget_s, fit, cells, cells == 1 ? "" : "s", hidden(c),
-				  LIVE_LEAST_PAIRS, enough, fewer);
+				  options->budget_s, fit, cells, cells == 1 ? "" : "s",
+				  hidden_duels(c), LIVE_LEAST_PAIRS, enough, fewer);
 			return false;
 		}
 		say_warning("%d pairs of these %zu cells take %s, longer than the %.3g s that are "

@@ -10,10 +10,6 @@ own_folder() {
 	cd own
 }
 
-corpus() {
-	ls "$BATS_TEST_DIRNAME"/../fuzz/read-corpus/*
-}
-
 # Runs a command and holds it to what every file may expect; $status is left. With sanitizers what
 # they find is another status.
 holds() { # FILE COMMAND…
@@ -50,7 +46,7 @@ nothing_else() { # NAME
 reports() { # FORMAT
 	local file
 	own_folder
-	for file in $(corpus); do
+	for file in "$BATS_TEST_DIRNAME"/../fuzz/read-corpus/*; do
 		rm -rf out
 		holds "$file" toll report --format "$1" -o out "$file"
 		nothing_else "$(basename "$file")"
@@ -65,7 +61,7 @@ reports() { # FORMAT
 @test "hostile files through toll fit" {
 	local file read=0
 	own_folder
-	for file in $(corpus); do
+	for file in "$BATS_TEST_DIRNAME"/../fuzz/read-corpus/*; do
 		holds "$file" toll fit "$file"
 		[ "$status" -ne 0 ] || read=$((read + 1))
 		holds "$file" toll fit --seed 1 - <"$file"
@@ -77,7 +73,7 @@ reports() { # FORMAT
 @test "hostile files through toll fit --json: one JSON value whatever they hold" {
 	local file
 	own_folder
-	for file in $(corpus); do
+	for file in "$BATS_TEST_DIRNAME"/../fuzz/read-corpus/*; do
 		run --separate-stderr toll fit --json "$file"
 		[ "$status" -eq 0 ] || [ "$status" -eq 4 ]
 		is_json <<<"$output"
@@ -107,7 +103,7 @@ compares() { # FORMAT
 	local file compared=0
 	own_folder
 	mkdir out
-	for file in $(corpus); do
+	for file in "$BATS_TEST_DIRNAME"/../fuzz/read-corpus/*; do
 		rm -f out/it
 		run --separate-stderr toll compare --format "$1" -o out/it "$file" "$file"
 		[[ $status =~ ^[0234]$ ]] && [ "$(grep -cv -e '^toll: note: ' -e '^$' <<<"$stderr")" -eq $((status / 4)) ] || {

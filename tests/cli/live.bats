@@ -249,7 +249,7 @@ slow_when() { # FLAG: a worker that is slow while that file is there
 @test "Ctrl-C shows what there is, ends by SIGINT and leaves the machine as the old side has it" {
 	another
 	# a shell makes its background jobs ignore SIGINT, and make check may be one
-	run --separate-stderr env --default-signal=INT timeout --preserve-status -s INT 3 \
+	run --separate-stderr env --default-signal=INT timeout --preserve-status -s INT 8 \
 		"$TOLL" compare --live "$WORKER" ./another "${ONE[@]}" --pairs 9000 --record r
 	echo "$status $output $stderr"
 	[ "$status" -eq 130 ]
