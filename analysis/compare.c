@@ -283,16 +283,6 @@ static struct draft *add_draft(struct matcher *matcher, const struct match *matc
 	return draft;
 }
 
-static void make_invalid(struct verdict *verdict)
-{
-	*verdict = (struct verdict){ .kind = VERDICT_INVALID,
-				     .log_ratio = { NAN, NAN, NAN, 0 },
-				     .error = NAN,
-				     .freedom = NAN,
-				     .p_difference = NAN,
-				     .p_same = NAN };
-}
-
 /* What makes the cell of two files another thing under the same key; NULL: nothing. */
 static const char *mismatch(const struct matcher *matcher, const struct match *match)
 {
@@ -520,7 +510,7 @@ static void compare_cell(struct matcher *matcher, struct match *match)
 		no_common_state(match, why, sizeof why);
 	struct draft *draft = add_draft(matcher, match, STATE_NONE);
 	if (draft) {
-		make_invalid(&draft->row.verdict);
+		draft->row.verdict = verdict_unknown(VERDICT_INVALID, 0);
 		memcpy(draft->row.verdict.why, why, sizeof why);
 		memcpy(draft->row.workers, match->ok, sizeof match->ok);
 	}
@@ -734,11 +724,6 @@ static bool is_tested(const struct verdict *verdict)
 	return verdict->kind != VERDICT_INVALID && !isnan(verdict->p_difference);
 }
 
-static bool is_told(const struct verdict *verdict)
-{
-	return is_tested(verdict) && verdict->kind != VERDICT_CANT_TELL;
-}
-
 /* What the look before has told of a row; NULL: nothing. */
 static const struct verdict *told_before(const struct matcher *matcher,
 					 const struct compare_row *row)
@@ -747,7 +732,7 @@ static const struct verdict *told_before(const struct matcher *matcher,
 
 	for (size_t i = 0; before && i < before->row_count; i++) {
 		const struct compare_row *its = &before->rows[i];
-		if (its->state == row->state && is_told(&its->verdict) &&
+		if (its->state == row->state && verdict_told(&its->verdict) &&
 		    strcmp(its->cell->key, row->cell->key) == 0)
 			return &its->verdict;
 	}
@@ -914,19 +899,14 @@ static void set_intervals(struct comparison *comparison)
 
 	for (size_t i = 0; i < comparison->row_count; i++) {
 		tested += is_tested(&comparison->rows[i].verdict);
-		told += is_told(&comparison->rows[i].verdict);
+		told += verdict_told(&comparison->rows[i].verdict);
 	}
 	for (size_t i = 0; i < comparison->row_count; i++) {
 		struct verdict *verdict = &comparison->rows[i].verdict;
-		double share = is_told(verdict) ? (double)told / (double)tested : 1, half = 0;
+		double share = verdict_told(verdict) ? (double)told / (double)tested : 1;
 
-		if (!is_tested(verdict))
-			continue;
-		if (verdict->error > 0)
-			half = statistics_t_factor(verdict->freedom, 1 - q * share) *
-			       verdict->error;
-		verdict->log_ratio.low = verdict->log_ratio.estimate - half;
-		verdict->log_ratio.high = verdict->log_ratio.estimate + half;
+		if (is_tested(verdict))
+			verdict_interval(verdict, 1 - q * share);
 	}
 }
 
@@ -938,7 +918,7 @@ static void make_all_invalid(struct comparison *comparison)
 		struct verdict *verdict = &comparison->rows[i].verdict;
 		struct interval log_ratio = verdict->log_ratio;
 
-		make_invalid(verdict);
+		*verdict = verdict_unknown(VERDICT_INVALID, 0);
 		verdict->log_ratio = log_ratio;
 		snprintf(verdict->why, sizeof verdict->why,
 			 "the machine called %zu of %zu hidden identical cells different, over the "

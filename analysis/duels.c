@@ -117,11 +117,6 @@ struct asked { /* a verdict of the family, and whose it is */
 	enum host_state state;
 };
 
-static bool is_told(const struct verdict *verdict)
-{
-	return verdict->kind != VERDICT_CANT_TELL && verdict->kind != VERDICT_INVALID;
-}
-
 static void close_if_decided(struct duel *duel)
 {
 	bool any = false;
@@ -188,7 +183,7 @@ bool duels_look(struct duels *duels, double level)
 		if (duel->decided[s])
 			continue;
 		duel->verdict[s] = family[i];
-		duel->decided[s] = is_told(&family[i]);
+		duel->decided[s] = verdict_told(&family[i]);
 	}
 	for (size_t i = 0; fine && i < duels->count; i++) {
 		duels->duels[i].seen = duels->duels[i].pair_count;
@@ -299,12 +294,7 @@ static bool add_rows(struct comparison *comparison, const struct duel *duel)
 	row = add_row(comparison, duel);
 	if (!row)
 		return false;
-	row->verdict = (struct verdict){ .kind = VERDICT_INVALID,
-					 .log_ratio = { NAN, NAN, NAN, 0 },
-					 .error = NAN,
-					 .freedom = NAN,
-					 .p_difference = NAN,
-					 .p_same = NAN };
+	row->verdict = verdict_unknown(VERDICT_INVALID, 0);
 	row->workers[0] = row->workers[1] = row->boots[0] = row->boots[1] = duel->pair_count;
 	if (!barred)
 		snprintf(why, sizeof why, "%zu pairs; a verdict takes %d in one host state",

@@ -31,7 +31,7 @@ const char *verdict_text(enum verdict_kind kind)
 	return "invalid";
 }
 
-static struct verdict unknown(enum verdict_kind kind, size_t n)
+struct verdict verdict_unknown(enum verdict_kind kind, size_t n)
 {
 	return (struct verdict){ .kind = kind,
 				 .log_ratio = { NAN, NAN, NAN, n },
@@ -43,7 +43,7 @@ static struct verdict unknown(enum verdict_kind kind, size_t n)
 
 static void no_memory(struct verdict *verdict)
 {
-	*verdict = unknown(VERDICT_INVALID, verdict->log_ratio.n);
+	*verdict = verdict_unknown(VERDICT_INVALID, verdict->log_ratio.n);
 	snprintf(verdict->why, sizeof verdict->why, "out of memory");
 }
 
@@ -69,7 +69,12 @@ static bool usable(struct verdict *verdict, const double x[], size_t n, const ch
 	return false;
 }
 
-static void interval_at(struct verdict *verdict, double level)
+bool verdict_told(const struct verdict *verdict)
+{
+	return verdict->kind != VERDICT_CANT_TELL && verdict->kind != VERDICT_INVALID;
+}
+
+void verdict_interval(struct verdict *verdict, double level)
 {
 	struct interval *interval = &verdict->log_ratio;
 	double half = verdict->error > 0
@@ -97,7 +102,7 @@ static void weigh(struct verdict *verdict, double estimate, double error, double
 		verdict->p_difference = away > 0 ? 0 : 1;
 		verdict->p_same = inside > 0 ? 0 : 1;
 	}
-	interval_at(verdict, LEVEL);
+	verdict_interval(verdict, LEVEL);
 }
 
 /* Lag-1 correlation, less the bias that the mean taken from the same values gives it (Marriott and
@@ -166,7 +171,7 @@ static double inflation(const double winsorised[], size_t n, double spare[])
 
 void verdict_pairs(struct verdict *verdict, const double log_ratio[], size_t n, double margin)
 {
-	*verdict = unknown(VERDICT_CANT_TELL, n);
+	*verdict = verdict_unknown(VERDICT_CANT_TELL, n);
 	if (!usable(verdict, log_ratio, n, "pairs"))
 		return;
 	double *sorted = malloc(2 * n * sizeof *sorted);
@@ -207,7 +212,7 @@ void verdict_samples(struct verdict *verdict, const double old[], size_t n_old,
 {
 	struct trimmed a, b;
 
-	*verdict = unknown(VERDICT_CANT_TELL, n_old < n_new ? n_old : n_new);
+	*verdict = verdict_unknown(VERDICT_CANT_TELL, n_old < n_new ? n_old : n_new);
 	if (!usable(verdict, old, n_old, "old values") ||
 	    !usable(verdict, fresh, n_new, "new values"))
 		return;
@@ -289,7 +294,7 @@ void verdict_boots(struct verdict verdicts[], size_t cells, const double *const 
 	for (size_t i = 0; i < cells; i++) {
 		struct verdict *verdict = &verdicts[i];
 
-		*verdict = unknown(VERDICT_CANT_TELL, least);
+		*verdict = verdict_unknown(VERDICT_CANT_TELL, least);
 		if (!all_finite(old[i], n_old) || !all_finite(fresh[i], n_new)) {
 			verdict->kind = VERDICT_INVALID;
 			snprintf(verdict->why, sizeof verdict->why,
@@ -452,9 +457,9 @@ void verdict_decide(struct verdict verdicts[], size_t n, double margin, double q
 			continue;
 		if (verdict->kind == VERDICT_CANT_TELL)
 			verdict->more = more_needed(verdict, margin, level_difference, level_same);
-		interval_at(verdict, verdict->kind == VERDICT_CANT_TELL
-					     ? 1 - q
-					     : 1 - share * (double)selected);
+		verdict_interval(verdict, verdict->kind == VERDICT_CANT_TELL
+						  ? 1 - q
+						  : 1 - share * (double)selected);
 	}
 }
 

@@ -51,6 +51,12 @@ void verdict_decide(struct verdict verdicts[], size_t n, double margin, double q
  * with O'Brien and Fleming's shape at equal information; their sum is q. Each is used as a level of
  * its own, so that all looks together stay below q whatever their correlation. */
 double verdict_alpha(unsigned look, double q);
+/* One that holds nothing yet: of so many values, no figure known. */
+struct verdict verdict_unknown(enum verdict_kind kind, size_t n);
+/* same, faster or slower */
+bool verdict_told(const struct verdict *verdict);
+/* Sets the interval's bounds at a level, from error and freedom. */
+void verdict_interval(struct verdict *verdict, double level);
 /* "same", "faster", "slower", "can't tell", "invalid" */
 const char *verdict_text(enum verdict_kind kind);
 

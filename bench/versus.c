@@ -348,12 +348,6 @@ static void progress(const struct contest *c)
 		     say_duration(seconds > 0 ? seconds : 0, left));
 }
 
-static bool is_decided(const struct versus *versus)
-{
-	enum verdict_kind kind = versus->verdict.kind;
-	return kind == VERDICT_SAME || kind == VERDICT_FASTER || kind == VERDICT_SLOWER;
-}
-
 /* One look, at all that may be spent by it. 1: it was the last; −1: out of memory. */
 static int look(struct versus *versus, double may_spend, bool last, enum versus_ended why_last)
 {
@@ -361,7 +355,7 @@ static int look(struct versus *versus, double may_spend, bool last, enum versus_
 	versus->looks++;
 	if (!versus_judge(versus, versus->alpha))
 		return -1;
-	if (is_decided(versus)) {
+	if (verdict_told(&versus->verdict)) {
 		versus->spent = fmax(versus->spent, may_spend);
 		versus->ended = last ? why_last : VERSUS_DECIDED;
 		return 1;
