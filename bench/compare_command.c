@@ -523,8 +523,7 @@ static int compare_with(const struct compare_request *request, const struct comp
 	return status;
 }
 
-/* --- pairs: a record shown again, or measured now ----------------------------------------------
- */
+/* --- pairs: a record shown again, or measured now --------------------------------------------- */
 
 static int show_duels(const struct compare_request *request, struct compare_report *report,
 		      struct comparison *comparison)
@@ -575,12 +574,8 @@ static int live_means_open(struct live_means *means, const struct compare_reques
 	if (config_find(cells->config ? cells->config : "compare", path, sizeof path))
 		return -1;
 	means->config = config_read(path);
-	if (!means->config)
+	if (!means->config || request_lay(cells, means->config))
 		return -1;
-	for (size_t s = 0; s < cells->setting_count; s++)
-		if (config_override(means->config, cells->settings[s].key,
-				    cells->settings[s].value))
-			return -1;
 	means->place = place_open();
 	if (!means->place || !run_on_this_machine(means->place))
 		return -1;
@@ -607,22 +602,6 @@ static void live_means_close(struct live_means *means)
 	}
 	place_close(means->place);
 	config_free(means->config);
-}
-
-static int read_pairs(const struct request *cells, unsigned *pairs)
-{
-	uint64_t number = 0;
-
-	if (!cells->pairs)
-		return 0;
-	if (cell_parse_size(cells->pairs, &number) || number < DUELS_FEWEST_PAIRS ||
-	    number > 1000000) {
-		say_error("--pairs: \"%s\" is no number from %d to 1000000", cells->pairs,
-			  DUELS_FEWEST_PAIRS);
-		return -1;
-	}
-	*pairs = (unsigned)number;
-	return 0;
 }
 
 /* A last line for who reads text. */
@@ -677,7 +656,7 @@ static int compare_live(const struct compare_request *request)
 							 .registry = means.registry[of],
 							 .set = request->set[side] };
 	}
-	if (read_pairs(&request->cells, &options.pairs))
+	if (request_pairs(&request->cells, DUELS_FEWEST_PAIRS, 1000000, &options.pairs))
 		goto end;
 	/* a fixed count of operations leaves nothing for a budget to decide */
 	if (!options.pairs && means.plan[0]->budget_s <= 0)

@@ -387,8 +387,7 @@ static struct plan *plan_side(const struct side *side, const char *text,
 	int failed = !config || config_override(config, "wait", defaults->wait) ||
 		     config_override(config, "placement", defaults->placement);
 
-	for (size_t s = 0; s < given->setting_count && !failed; s++)
-		failed = config_override(config, given->settings[s].key, given->settings[s].value);
+	failed = failed || request_lay(given, config);
 	for (size_t s = 0; s < side->count && !failed; s++)
 		failed = config_override(config, side->setting[s].key, side->setting[s].value);
 	if (!failed && !config->budget_given)
@@ -407,19 +406,6 @@ static struct plan *plan_side(const struct side *side, const char *text,
 	}
 	plan_free(plan);
 	return NULL;
-}
-
-static int read_pairs(const char *text, unsigned *pairs)
-{
-	uint64_t number;
-	if (cell_parse_size(text, &number) || number < VERSUS_FEWEST_PAIRS ||
-	    number > VERSUS_MOST_PAIRS) {
-		say_error("--pairs: \"%s\" is no number from %d to %d", text, VERSUS_FEWEST_PAIRS,
-			  VERSUS_MOST_PAIRS);
-		return -1;
-	}
-	*pairs = (unsigned)number;
-	return 0;
 }
 
 static int verdict_status(const struct versus *versus)
@@ -462,7 +448,7 @@ static int measure_rivals(const struct rivals *rivals, const struct request *giv
 			  y->key, strcmp(y->quantity, "rtt_ns") == 0 ? "round trips" : "messages");
 		return EXIT_USAGE;
 	}
-	if (given->pairs && read_pairs(given->pairs, &options.pairs))
+	if (request_pairs(given, VERSUS_FEWEST_PAIRS, VERSUS_MOST_PAIRS, &options.pairs))
 		return EXIT_USAGE;
 	if (!run_on_this_machine(rivals->place))
 		return EXIT_USAGE;
@@ -606,9 +592,8 @@ static int cmd_aa(int argc, char **argv, char **rest)
 		goto end;
 	}
 	means.config->budget_s = 60;
-	for (size_t s = 0; s < given.setting_count; s++)
-		if (config_override(means.config, given.settings[s].key, given.settings[s].value))
-			goto end;
+	if (request_lay(&given, means.config))
+		goto end;
 	means.place = place_open();
 	if (!means.place)
 		goto end;

@@ -105,9 +105,8 @@ static struct config *config_of_key(const char *key)
 	bool fine = config;
 
 	snprintf(text, sizeof text, "%s", key);
-	fine = fine && !request_add_key(&request, "compare", text);
-	for (size_t s = 0; s < request.setting_count && fine; s++)
-		fine = !config_override(config, request.settings[s].key, request.settings[s].value);
+	fine = fine && !request_add_key(&request, "compare", text) &&
+	       !request_lay(&request, config);
 	if (fine)
 		return config;
 	config_free(config);

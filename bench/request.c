@@ -129,6 +129,29 @@ int request_read(int argc, char **argv, const char *letters, const struct option
 	return 0;
 }
 
+int request_lay(const struct request *request, struct config *config)
+{
+	for (size_t s = 0; s < request->setting_count; s++)
+		if (config_override(config, request->settings[s].key, request->settings[s].value))
+			return -1;
+	return 0;
+}
+
+int request_pairs(const struct request *request, unsigned least, unsigned most, unsigned *pairs)
+{
+	uint64_t number = 0;
+
+	if (!request->pairs)
+		return 0;
+	if (cell_parse_size(request->pairs, &number) || number < least || number > most) {
+		say_error("--pairs: \"%s\" is no number from %u to %u", request->pairs, least,
+			  most);
+		return -1;
+	}
+	*pairs = (unsigned)number;
+	return 0;
+}
+
 const char *request_value(const struct request *request, const char *key)
 {
 	for (size_t s = request->setting_count; s-- > 0;)
@@ -168,17 +191,13 @@ int request_add_key(struct request *request, const char *who, char *text)
 	return 0;
 }
 
-/* --- the plan -----------------------------------------------------------------------------------
- */
+/* --- the plan --------------------------------------------------------------------------------- */
 
 int means_open(struct means *means, struct config *config, const struct request *request)
 {
 	*means = (struct means){ .config = config };
-	if (!config)
+	if (!config || request_lay(request, config))
 		return -1;
-	for (size_t s = 0; s < request->setting_count; s++)
-		if (config_override(config, request->settings[s].key, request->settings[s].value))
-			return -1;
 	means->place = place_open();
 	if (!means->place)
 		return -1;

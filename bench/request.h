@@ -72,6 +72,11 @@ int request_take(struct request *request, int option, const char *name, const ch
 /* All options of a command that has none of its own. 0, or -1 after say_error(). */
 int request_read(int argc, char **argv, const char *letters, const struct option options[],
 		 struct request *request);
+/* Lays the settings over a configuration. 0, or -1 after say_error(). */
+int request_lay(const struct request *request, struct config *config);
+/* --pairs as a number from least to most; what *pairs holds stays where nothing was said. 0, or -1
+ * after say_error(). */
+int request_pairs(const struct request *request, unsigned least, unsigned most, unsigned *pairs);
 /* What --KEY said last; NULL when nothing did. A file's budget may be too small for a plan that the
  * options changed, what --budget says is meant. */
 const char *request_value(const struct request *request, const char *key);
