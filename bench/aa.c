@@ -31,14 +31,6 @@ static const struct kind {
 	{ "same-cpu, blocking, 64 KiB", "64K", "block", "same-cpu", 40 },
 };
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 const char *aa_text(enum aa_verdict verdict)
 {
 	static const char *const texts[] = { "passed", "failed", "can't tell" };
@@ -211,7 +203,7 @@ static int run_class(struct trial *trial, const struct kind *kind, struct aa_cla
 	unsigned before = trial->aa->failures, visits = 0;
 	for (size_t from = 0;; visits++, from = from + room < n ? from + room : 0) {
 		char left[24];
-		double rest = trial->deadline - now_s();
+		double rest = trial->deadline - block_now_s();
 
 		if (rest <= 0 && from == 0)
 			break;
@@ -243,7 +235,7 @@ int aa_run(const struct config *asked, const struct registry *registry, const st
 	   struct aa *aa)
 {
 	struct trial trial = { .registry = registry, .place = place, .asked = asked, .aa = aa };
-	double cost_ns, step_ns, started = now_s();
+	double cost_ns, step_ns, started = block_now_s();
 	int status = 0;
 
 	unsigned measured = 0, enough = 0;
@@ -253,8 +245,8 @@ int aa_run(const struct config *asked, const struct registry *registry, const st
 	block_clock(&trial.ticks_per_ns, &cost_ns, &step_ns);
 	for (size_t k = 0; k < AA_CLASSES && status == 0; k++) {
 		aa->class[k].name = kinds[k].name;
-		trial.deadline =
-			now_s() + (started + asked->budget_s - now_s()) / (double)(AA_CLASSES - k);
+		trial.deadline = block_now_s() + (started + asked->budget_s - block_now_s()) /
+							 (double)(AA_CLASSES - k);
 		status = run_class(&trial, &kinds[k], &aa->class[k]);
 		measured += !*aa->class[k].lacking;
 		enough += aa->class[k].sets >= AA_LEAST_SETS;
@@ -265,7 +257,7 @@ int aa_run(const struct config *asked, const struct registry *registry, const st
 		aa->verdict = AA_PASSED;
 	say_progress(NULL);
 	block_release_signals();
-	aa->seconds = now_s() - started;
+	aa->seconds = block_now_s() - started;
 	return status < 0 ? EXIT_USAGE : status ? 128 + block_signal() : EXIT_FINE;
 }
 

@@ -92,6 +92,11 @@ void block_clock(double *ticks_per_ns, double *cost_ns, double *step_ns)
 	*step_ns = (double)least / *ticks_per_ns;
 }
 
+double block_now_s(void)
+{
+	return (double)toll_clock_ns() / 1e9;
+}
+
 /* ---- signals ---- */
 
 static const int endings[] = { SIGINT, SIGTERM, SIGHUP };
@@ -891,6 +896,37 @@ void outcome_free(struct outcome *outcome)
 	free(outcome->versus_ns);
 	json_decref(outcome->histogram);
 	*outcome = (struct outcome){ 0 };
+}
+
+double outcome_value(const struct outcome *outcome)
+{
+	double *logs = malloc((outcome->turns + 1) * sizeof *logs);
+
+	if (!logs)
+		return NAN;
+	for (size_t i = 0; i < outcome->turns; i++)
+		logs[i] = log(outcome->batch_ns[i]);
+	double value = statistics_median(logs, outcome->turns);
+
+	free(logs);
+	return value;
+}
+
+enum host_state outcome_state(const struct outcome *outcome)
+{
+	if (isnan(outcome->canary_ns))
+		return STATE_NONE;
+	return outcome->canary_ns > BLOCK_FAR_NS ? STATE_FAR : STATE_NEAR;
+}
+
+unsigned block_pair_cycles(const struct cell *const cells[], unsigned n)
+{
+	enum { CYCLES = 40, CYCLES_SPINNING = 100 };
+
+	for (unsigned i = 0; i < n; i++)
+		if (cell_spins(cells[i]) && cells[i]->peers > 1 && !cell_shares_cpu(cells[i]))
+			return CYCLES_SPINNING;
+	return CYCLES;
 }
 
 /* ---- all of it ---- */

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "../analysis/read.h"
 #include "registry.h"
 
 struct block_options {
@@ -69,6 +70,16 @@ struct outcome { /* of one worker; free with outcome_free() */
 int block_run(const struct block_options *options, const struct cell *const cells[],
 	      const char *const versus[], unsigned n, struct outcome outcomes[]);
 void outcome_free(struct outcome *outcome);
+/* A worker's value: the median over turns of ln ns; NaN when memory runs out. */
+double outcome_value(const struct outcome *outcome);
+/* The host's state while it was measured, by its canary. */
+enum host_state outcome_state(const struct outcome *outcome);
+
+/* Turns that a worker of a pair plays: more where one CPU spins for another (the statistics page,
+ * rule 3). */
+unsigned block_pair_cycles(const struct cell *const cells[], unsigned n);
+/* Seconds of CLOCK_MONOTONIC. */
+double block_now_s(void);
 
 /* Catches SIGINT, SIGTERM and SIGHUP from now on, but those that are ignored (nohup); they end the
  * visit under way. */

@@ -16,11 +16,7 @@
 #include "versus.h"
 #include "worker/random.h"
 
-enum {
-	CYCLES = 40,           /* turns of a worker: the statistics page, rule 3 */
-	CYCLES_SPINNING = 100, /* where one CPU spins for another */
-	BLOCK_DUELS = PLAN_BLOCK_CELLS / 2
-};
+enum { BLOCK_DUELS = PLAN_BLOCK_CELLS / 2 };
 static const double TURN_NS = 60e3, VISIT_SECONDS = 1.2;
 
 static bool are_settings(const struct bouts *b)
@@ -241,47 +237,20 @@ bool bouts_restore(struct bouts *b)
 	return !are_settings(b) || b->lost_old || apply(b, COMPARE_OLD);
 }
 
-/* ---- a visit ---- */
-
-static enum host_state state_of(double canary_ns)
-{
-	if (isnan(canary_ns))
-		return STATE_NONE;
-	return canary_ns > BLOCK_FAR_NS ? STATE_FAR : STATE_NEAR;
-}
-
-/* Median over turns of ln ns, as the record has it; NaN when memory runs out. */
-static double value_of(const struct outcome *outcome)
-{
-	double *logs = malloc((outcome->turns + 1) * sizeof *logs);
-
-	if (!logs)
-		return NAN;
-	for (size_t i = 0; i < outcome->turns; i++)
-		logs[i] = log(outcome->batch_ns[i]);
-	double value = record_rounded(statistics_median(logs, outcome->turns));
-
-	free(logs);
-	return value;
-}
-
 /* Workers of one block: cells[i] is played by the program of side[i]. */
 static enum visited play(struct bouts *b, const struct cell *const cells[],
 			 const enum compare_side side[], unsigned n, struct outcome outcomes[])
 {
 	const struct registry *registries[BLOCK_MOST_CELLS] = { NULL };
-	bool spinning = false;
 
 	for (unsigned i = 0; i < n; i++) {
 		registries[i] = b->side[side[i]].registry;
-		spinning = spinning || (cell_spins(cells[i]) && cells[i]->peers > 1 &&
-					!cell_shares_cpu(cells[i]));
 	}
 	const struct block_options options = { .registry = registries[0],
 					       .registries = registries,
 					       .ticks_per_ns = b->ticks_per_ns,
 					       .seed = random_next(&b->random),
-					       .cycles = spinning ? CYCLES_SPINNING : CYCLES,
+					       .cycles = block_pair_cycles(cells, n),
 					       .turn_ns = TURN_NS,
 					       .seconds = VISIT_SECONDS,
 					       .operations = b->operations,
@@ -294,9 +263,10 @@ static enum visited play(struct bouts *b, const struct cell *const cells[],
 static bool keep(struct bouts *b, size_t duel, const struct outcome *old,
 		 const struct outcome *fresh)
 {
-	struct duel_pair pair = { .state = state_of(old->canary_ns),
-				  .value = { value_of(old), value_of(fresh) } };
-	enum host_state other = state_of(fresh->canary_ns);
+	struct duel_pair pair = { .state = outcome_state(old),
+				  .value = { record_rounded(outcome_value(old)),
+					     record_rounded(outcome_value(fresh)) } };
+	enum host_state other = outcome_state(fresh);
 	struct duel *its = &b->duels->duels[duel];
 	size_t turns = old->turns < fresh->turns ? old->turns : fresh->turns;
 

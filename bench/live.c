@@ -36,17 +36,9 @@ struct contest {
 	unsigned timed_from; /* this one the first */
 };
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static double elapsed(const struct contest *c)
 {
-	return now_s() - c->started;
+	return block_now_s() - c->started;
 }
 
 static bool exactly(const struct contest *c)
@@ -205,7 +197,7 @@ static enum rounded play_round(struct contest *c)
 	enum rounded rounded = chunks ? ROUND_DONE : ROUND_ERROR;
 
 	while (rounded == ROUND_DONE && played < count) {
-		double start = now_s();
+		double start = block_now_s();
 
 		if (is_late(c)) {
 			rounded = ROUND_LATE;
@@ -218,7 +210,7 @@ static enum rounded play_round(struct contest *c)
 			rounded = ROUND_ERROR;
 		else if (visited == VISIT_INTERRUPTED)
 			rounded = ROUND_INTERRUPTED;
-		double took = now_s() - start;
+		double took = block_now_s() - start;
 
 		c->visit_seconds += (took - c->visit_seconds) / (c->visit_seconds > 0 ? 8 : 1);
 		played++;
@@ -234,7 +226,7 @@ static enum rounded play_round(struct contest *c)
 
 static void time_from_here(struct contest *c)
 {
-	c->timed_since = now_s();
+	c->timed_since = block_now_s();
 	c->timed_from = c->rounds;
 }
 
@@ -243,7 +235,7 @@ static void time_round(struct contest *c)
 	if (c->rounds == 1)
 		time_from_here(c);
 	else
-		c->round_seconds = (now_s() - c->timed_since) / (c->rounds - c->timed_from);
+		c->round_seconds = (block_now_s() - c->timed_since) / (c->rounds - c->timed_from);
 }
 
 /* ---- looks ---- */
@@ -441,7 +433,7 @@ static int measure(struct contest *c)
 	block_catch_signals();
 	block_clock(&c->bouts.ticks_per_ns, &cost_ns, &step_ns);
 	c->bouts.new_first = random_next(&c->bouts.random) & 1;
-	c->started = now_s();
+	c->started = block_now_s();
 	bool fine = contest(c);
 
 	c->live->seconds = elapsed(c);

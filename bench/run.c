@@ -58,17 +58,9 @@ struct campaign {
 	struct result *old; /* --resume: what the file held, or NULL */
 };
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static double elapsed(const struct campaign *c)
 {
-	return c->before + now_s() - c->started;
+	return c->before + block_now_s() - c->started;
 }
 
 static uint64_t mix(uint64_t a, uint64_t b, uint64_t c)
@@ -162,20 +154,6 @@ static bool cell_add(struct cell_state *state, double value)
 	return true;
 }
 
-static double value_of(const struct outcome *outcome)
-{
-	double *logs = calloc(outcome->turns, sizeof(double));
-
-	if (logs == NULL)
-		return NAN;
-	for (size_t i = 0; i < outcome->turns; i++)
-		logs[i] = log(outcome->batch_ns[i]);
-	double value = statistics_median(logs, outcome->turns);
-
-	free(logs);
-	return value;
-}
-
 /* Appends a visit's lines, all or none, and syncs. 0, or −1 after say_error(). */
 static int keep(struct campaign *c, const struct plan_block *block, unsigned block_index,
 		const unsigned cells[], struct outcome outcomes[], unsigned n)
@@ -197,7 +175,7 @@ static int keep(struct campaign *c, const struct plan_block *block, unsigned blo
 		if (outcomes[i].state == BLOCK_BROKEN)
 			continue;
 		if (outcomes[i].state == BLOCK_OK) {
-			if (!cell_add(state, value_of(&outcomes[i])))
+			if (!cell_add(state, outcome_value(&outcomes[i])))
 				return say_error("out of memory"), -1;
 			state->failures = 0;
 		} else {
@@ -457,12 +435,12 @@ static enum passed pass(struct campaign *c, const struct plan_block blocks[], si
 			continue;
 		}
 		progress(c, i, count);
-		double start = now_s();
+		double start = block_now_s();
 		int status = run_block(c, &blocks[i], i);
 
 		if (status != 0 || block_signal())
 			return status < 0 ? FAILED : INTERRUPTED;
-		remember_seconds(c, &blocks[i], now_s() - start);
+		remember_seconds(c, &blocks[i], block_now_s() - start);
 	}
 	return passed;
 }
@@ -721,7 +699,7 @@ int run_campaign(const struct run_options *options, struct plan *plan,
 			      .registry = registry,
 			      .place = place,
 			      .file = { .fd = -1 },
-			      .started = now_s() };
+			      .started = block_now_s() };
 	double cost_ns, step_ns;
 	int status = EXIT_USAGE;
 

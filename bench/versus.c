@@ -14,20 +14,10 @@
 #include "worker/random.h"
 
 enum {
-	CYCLES = 40,           /* turns of a worker: the statistics page, rule 3 */
-	CYCLES_SPINNING = 100, /* where one CPU spins for another */
-	GIVE_UP = 3,           /* failures in a row */
-	TRIALS = 3             /* pairs that tell how long one takes */
+	GIVE_UP = 3, /* failures in a row */
+	TRIALS = 3   /* pairs that tell how long one takes */
 };
 static const double TURN_NS = 60e3, VISIT_SECONDS = 0.6, LEVEL = 0.05, DROPPED_MOST = 0.2;
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* ---- side by side or not ---- */
 
@@ -149,36 +139,22 @@ struct contest {
 
 enum visited { A_PAIR, NO_PAIR, INTERRUPTED, ERROR };
 
-static enum host_state state_of(double canary_ns)
-{
-	if (isnan(canary_ns))
-		return STATE_NONE;
-	return canary_ns > BLOCK_FAR_NS ? STATE_FAR : STATE_NEAR;
-}
-
-static bool across(const struct cell *cell)
-{
-	return !cell_shares_cpu(cell) && cell->peers > 1;
-}
-
 /* Lets n workers play; side[i] says whose. What they measured goes into outcomes. */
 static enum visited visit(struct contest *c, const unsigned side[], unsigned n,
 			  struct outcome outcomes[])
 {
 	const struct cell *cells[2];
 	const struct registry *registries[2] = { NULL };
-	bool spinning = false;
 
 	for (unsigned i = 0; i < n; i++) {
 		registries[i] = c->registries[side[i]];
 		cells[i] = &c->versus->side[side[i]]->cell;
-		spinning = spinning || (cell_spins(cells[i]) && across(cells[i]));
 	}
 	const struct block_options options = { .registry = registries[0],
 					       .registries = registries,
 					       .ticks_per_ns = c->ticks_per_ns,
 					       .seed = random_next(&c->random),
-					       .cycles = spinning ? CYCLES_SPINNING : CYCLES,
+					       .cycles = block_pair_cycles(cells, n),
 					       .turn_ns = TURN_NS,
 					       .seconds = VISIT_SECONDS,
 					       .operations = c->options->operations,
@@ -201,21 +177,6 @@ static enum visited visit(struct contest *c, const unsigned side[], unsigned n,
 	return status ? NO_PAIR : A_PAIR;
 }
 
-/* Median over turns of ln ns. */
-static double value_of(const struct outcome *outcome)
-{
-	double *logs = malloc(outcome->turns * sizeof *logs);
-
-	if (!logs)
-		return NAN;
-	for (size_t i = 0; i < outcome->turns; i++)
-		logs[i] = log(outcome->batch_ns[i]);
-	double value = statistics_median(logs, outcome->turns);
-
-	free(logs);
-	return value;
-}
-
 static enum visited together(struct contest *c, struct versus_pair *pair)
 {
 	/* who is started and fitted first is drawn as well */
@@ -227,9 +188,9 @@ static enum visited together(struct contest *c, struct versus_pair *pair)
 	if (visited == A_PAIR) {
 		const struct outcome *a = &outcomes[first], *b = &outcomes[1 - first];
 
-		pair->state = state_of(a->canary_ns);
-		pair->value[0] = value_of(a);
-		pair->value[1] = value_of(b);
+		pair->state = outcome_state(a);
+		pair->value[0] = outcome_value(a);
+		pair->value[1] = outcome_value(b);
 		pair->ratio = statistics_pair(a->batch_ns, b->batch_ns,
 					      a->turns < b->turns ? a->turns : b->turns);
 	}
@@ -250,8 +211,8 @@ static enum visited apart(struct contest *c, struct versus_pair *pair)
 		enum visited visited = visit(c, &side, 1, &outcome);
 
 		if (visited == A_PAIR) {
-			state[side] = state_of(outcome.canary_ns);
-			pair->value[side] = value_of(&outcome);
+			state[side] = outcome_state(&outcome);
+			pair->value[side] = outcome_value(&outcome);
 		}
 		outcome_free(&outcome);
 		if (visited != A_PAIR)
@@ -340,7 +301,7 @@ static void progress(const struct contest *c)
 		return;
 	}
 	double seconds = ((double)versus->planned - c->attempts) * versus->pair_seconds,
-	       budget = c->options->budget_s - (now_s() - c->started);
+	       budget = c->options->budget_s - (block_now_s() - c->started);
 
 	if (!c->options->pairs && c->attempts >= VERSUS_LEAST_PAIRS && budget < seconds)
 		seconds = budget;
@@ -388,7 +349,7 @@ static int contest(struct contest *c)
 	for (;;) {
 		progress(c);
 		enum visited visited = attempt(c);
-		double elapsed = now_s() - c->started;
+		double elapsed = block_now_s() - c->started;
 
 		if (visited == ERROR)
 			return -1;
@@ -396,9 +357,9 @@ static int contest(struct contest *c)
 			return look(versus, LEVEL, true, VERSUS_INTERRUPTED) < 0 ? -1 : 0;
 		/* the first pair finds everything cold */
 		if (c->attempts == 1)
-			after_first = now_s();
+			after_first = block_now_s();
 		else
-			versus->pair_seconds = (now_s() - after_first) / (c->attempts - 1);
+			versus->pair_seconds = (block_now_s() - after_first) / (c->attempts - 1);
 		if (!fixed && c->attempts < TRIALS)
 			continue;
 		if (!versus->planned && !(versus->planned = plan_pairs(c, versus->pair_seconds)))
@@ -472,10 +433,10 @@ int versus_run(const struct versus_options *options, const struct plan_cell *a,
 	block_catch_signals();
 	block_clock(&c.ticks_per_ns, &cost_ns, &step_ns);
 	c.b_first = random_next(&c.random) & 1;
-	c.started = now_s();
+	c.started = block_now_s();
 	int status = contest(&c);
 
-	versus->seconds = now_s() - c.started;
+	versus->seconds = block_now_s() - c.started;
 	say_progress(NULL);
 	block_release_signals();
 	if (status)
