@@ -237,6 +237,8 @@ bool bouts_restore(struct bouts *b)
 	return !are_settings(b) || b->lost_old || apply(b, COMPARE_OLD);
 }
 
+/* ---- a visit ---- */
+
 /* Workers of one block: cells[i] is played by the program of side[i]. */
 static enum visited play(struct bouts *b, const struct cell *const cells[],
 			 const enum compare_side side[], unsigned n, struct outcome outcomes[])
