@@ -8,9 +8,9 @@
 
 #include "../bench/cell.h"
 #include "member.h"
+#include "state.h"
 #include "verdict.h"
 
-enum host_state { STATE_NONE, STATE_NEAR, STATE_FAR, STATE_COUNT };
 enum quantity { QUANTITY_RTT, QUANTITY_MESSAGE };
 
 struct result_cell {

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "../analysis/read.h"
+#include "../analysis/state.h"
 #include "registry.h"
 
 struct block_options {
