@@ -222,9 +222,10 @@ pairs_of() { # RECORD DUEL
 }
 
 @test "a setting that makes it slower is found" {
+	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" TOLL_WORKER
+	TOLL_WORKER=$(slow_when flag)
 	says 1 "1 slower" "not side by side: worker by worker, ABBA" : \
-		env ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" TOLL_WORKER="$(slow_when flag)" "$TOLL" \
-		compare --live --set-old 'rm -f flag' --set-new 'touch flag' "${ONE[@]}" --pairs 8 --fail-on slower
+		toll compare --live --set-old 'rm -f flag' --set-new 'touch flag' "${ONE[@]}" --pairs 8 --fail-on slower
 	[ ! -e flag ]
 }
 
@@ -248,8 +249,14 @@ slow_when() { # FLAG: a worker that is slow while that file is there
 
 @test "Ctrl-C shows what there is, ends by SIGINT and leaves the machine as the old side has it" {
 	another
+	# once it has pairs enough for a look, however long they take here
+	(
+		until [ "$(pairs_of r 0)" -ge 6 ] 2>/dev/null; do sleep 0.2; done
+		kill -INT "$(cat pid)"
+	) &
 	# a shell makes its background jobs ignore SIGINT, and make check may be one
-	run --separate-stderr env --default-signal=INT timeout --preserve-status -s INT 8 \
+	# shellcheck disable=SC2016
+	run --separate-stderr env --default-signal=INT sh -c 'echo $$ >pid; exec "$0" "$@"' \
 		"$TOLL" compare --live "$WORKER" ./another "${ONE[@]}" --pairs 9000 --record r
 	echo "$status $output $stderr"
 	[ "$status" -eq 130 ]
