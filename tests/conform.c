@@ -282,7 +282,7 @@ int main(int argc, char **argv)
 {
 	struct request request = { .seed = 1 };
 	struct totals totals = { 0 };
-	char folder[PATH_MAX], plugins[PATH_MAX + 32];
+	char folder[PATH_MAX], plugins[PATH_MAX + 32], worker[PATH_MAX + 32];
 	double cost_ns, step_ns;
 
 	read_options(argc, argv, &request);
@@ -291,6 +291,10 @@ int main(int argc, char **argv)
 		request.jobs = request.wanted.cpu_count;
 	own_folder(folder, sizeof folder);
 	snprintf(plugins, sizeof plugins, "%s/plugins", folder);
+	/* in a chroot this program's own path says nothing any more once it has mounts of its own
+	 */
+	snprintf(worker, sizeof worker, "%s/toll-worker", folder);
+	setenv("TOLL_WORKER", worker, 0);
 
 	struct registry *registry = registry_open(request.plugins, request.plugin_count);
 	if (!registry)

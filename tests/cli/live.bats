@@ -32,13 +32,18 @@ setup_file() {
 	# one that makes more system calls for each message than the one it stands in for
 	cat >slow.c <<-'END'
 		#include <dlfcn.h>
+		#include <stdlib.h>
 		#include <unistd.h>
 		ssize_t write(int fd, const void *data, size_t length)
 		{
 			static ssize_t (*next)(int, const void *, size_t);
-			if (!next)
+			static int calls = 4;
+			if (!next) {
 				next = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
-			for (int i = 0; i < 4; i++)
+				if (getenv("SLOW_CALLS"))
+					calls = atoi(getenv("SLOW_CALLS"));
+			}
+			for (int i = 0; i < calls; i++)
 				(void)getppid();
 			return next(fd, data, length);
 		}
@@ -229,8 +234,9 @@ pairs_of() { # RECORD DUEL
 	[ ! -e flag ]
 }
 
-slow_when() { # FLAG: a worker that is slow while that file is there
-	printf '#!/bin/sh\n[ ! -e "%s" ] || export LD_PRELOAD="%s"\nexec "%s" "$@"\n' \
+# Where they do not stand side by side pairs spread by a tenth and more on a loaded machine.
+slow_when() { # FLAG: a worker that is very slow while that file is there
+	printf '#!/bin/sh\n[ ! -e "%s" ] || export SLOW_CALLS=100 LD_PRELOAD="%s"\nexec "%s" "$@"\n' \
 		"$PWD/$1" "$BATS_FILE_TMPDIR/slow.so" "$WORKER" >switch
 	chmod +x switch
 	echo "$PWD/switch"
