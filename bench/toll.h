@@ -153,6 +153,9 @@ struct toll_mechanism {
 			    unsigned how); /* in: bytes wanted, out: bytes there, unchanged
 					    * when NULL; bytes_only may ask for more */
 	void (*release)(struct toll_end *, unsigned how); /* give its room back */
+
+	const char *raise; /* how to raise what most_bytes() says ("sysctl kernel.msgmax"); NULL:
+			    * nothing does */
 };
 
 /* Value of an option as text, never NULL for one that the mechanism declares. */

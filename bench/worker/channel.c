@@ -157,7 +157,9 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 		return false;
 	}
 	if (wish->size > most) {
-		snprintf(why, bytes, "%s carries at most %zu B", m->name, most);
+		snprintf(why, bytes, "%s carries at most %zu B%s%s%s", m->name, most,
+			 m->raise ? " (to raise it: " : "", m->raise ? m->raise : "",
+			 m->raise ? ")" : "");
 		return false;
 	}
 	if (!channels_make(layout, why, bytes))

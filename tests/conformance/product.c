@@ -245,7 +245,7 @@ static const struct kind {
 	{ "* plays both ends, and the channel does not hold a message of * B", sends_to_itself,
 	  false, false },
 	{ "no huge pages here: *", has_huge_pages, false, true },
-	{ "* carries at most * B", NULL, false, false },
+	{ "* carries at most * B*", NULL, false, false },
 };
 
 static int count_exception(struct exception **list, size_t *count, const char *reason)
