@@ -655,6 +655,7 @@ int64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
 	}
 	if (m->close && opened)
 		m->close(&channel);
+	toll_journal_done(); /* the child's own */
 	for (int i = 0; i < 2; i++) {
 		if (buf[i])
 			munmap((char *)buf[i] - (uintptr_t)buf[i] % PAGE_BYTES,
