@@ -28,15 +28,70 @@ static int own_name(char *name, size_t bytes)
 	return 0;
 }
 
+/* What limits the objects of an IPC namespace, below /proc/sys: a new one has the kernel's
+ * defaults, not what the administrator set. */
+static const char *const limits[] = {
+	"kernel/msgmax",         "kernel/msgmnb",        "kernel/msgmni", "kernel/sem",
+	"kernel/shmmax",         "kernel/shmall",        "kernel/shmmni", "fs/mqueue/msg_max",
+	"fs/mqueue/msgsize_max", "fs/mqueue/queues_max",
+};
+enum { LIMITS = sizeof(limits) / sizeof(*limits), LIMIT_TEXT = 64 };
+
+/* Reads one, as text; "" where this kernel does not have it. */
+static void limit_read(const char *name, char text[LIMIT_TEXT])
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? 0 : read(fd, text, LIMIT_TEXT - 1);
+	text[got > 0 ? got : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool limit_set(const char *name, const char *text)
+{
+	char path[64], now[LIMIT_TEXT];
+	limit_read(name, now);
+	if (strcmp(now, text) == 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool wrote = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	if (fd >= 0)
+		close(fd);
+	return wrote;
+}
+
+/* A new IPC namespace with the limits of the one before; back to that one where they cannot be set,
+ * since what toll has said of them is what it measures. */
+static bool enter_namespace(void)
+{
+	char before[LIMITS][LIMIT_TEXT];
+	int old = open("/proc/self/ns/ipc", O_RDONLY | O_CLOEXEC);
+	bool entered = false;
+	for (unsigned i = 0; i < LIMITS; i++)
+		limit_read(limits[i], before[i]);
+	if (old >= 0 && unshare(CLONE_NEWIPC) == 0) {
+		entered = true;
+		for (unsigned i = 0; i < LIMITS; i++)
+			entered &= limit_set(limits[i], before[i]);
+		if (!entered && setns(old, CLONE_NEWIPC) != 0)
+			entered = true; /* its objects go away with it, whatever its limits */
+	}
+	if (old >= 0)
+		close(old);
+	return entered;
+}
+
 /* Tries once for an IPC namespace of this worker's own, which wants CAP_SYS_ADMIN. All peers are
- * forked or started later and live in it too. The limits in it (msgmnb, msgsize_max, …) are the
- * kernel's defaults, whatever the administrator set outside. */
+ * forked or started later and live in it too. */
 static bool own_ipc_namespace(void)
 {
 	static bool tried, ours;
 	if (!tried) {
 		int error = errno;
-		ours = unshare(CLONE_NEWIPC) == 0;
+		ours = enter_namespace();
 		tried = true;
 		errno = error;
 	}

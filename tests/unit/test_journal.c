@@ -318,6 +318,36 @@ static void test_system_v_of_a_child(void **state)
 		assert_memory_equal(before, after, (size_t)length);
 }
 
+/* In a namespace of the child's own a limit is raised; the one that the journal then makes has it
+ * too. Exit status: 0 it has, 1 it has not, 2 it cannot be tried. */
+static int raised_limit(void)
+{
+	char text[LIMIT_TEXT];
+	if (unshare(CLONE_NEWIPC) != 0 || !limit_set("kernel/msgmax", "12345\n"))
+		return 2;
+	if (toll_journal("sysv-msg", "7013") != 0)
+		return 1;
+	limit_read("kernel/msgmax", text);
+	return strcmp(text, "12345\n") == 0 ? 0 : 1;
+}
+
+static void test_limits_of_a_namespace(void **state)
+{
+	(void)state;
+	int result;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(raised_limit());
+	assert_int_equal(waitpid(child, &result, 0), child);
+	assert_true(WIFEXITED(result));
+	if (WEXITSTATUS(result) == 2) {
+		print_message("skipped: no IPC namespace with other limits may be made here\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(result), 0);
+}
+
 static void test_files(void **state)
 {
 	(void)state;
@@ -706,6 +736,7 @@ int main(void)
 		TEST(test_message_queue),
 		TEST(test_system_v),
 		TEST(test_system_v_of_a_child),
+		TEST(test_limits_of_a_namespace),
 		TEST(test_files),
 		TEST(test_file_through_a_link),
 		TEST(test_what_is_not_removed),
