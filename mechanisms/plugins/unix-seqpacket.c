@@ -111,4 +111,5 @@ TOLL_MECHANISM(seqpacket, .name = "unix-seqpacket",
 	       .most_bytes = seqpacket_most, .bytes = seqpacket_bytes, .open = seqpacket_open,
 	       .attach = seqpacket_attach, .descriptor = seqpacket_descriptor,
 	       .close = seqpacket_close, .reserve = seqpacket_reserve, .commit = seqpacket_commit,
-	       .peek = seqpacket_peek, .release = seqpacket_release)
+	       .peek = seqpacket_peek, .release = seqpacket_release,
+	       .raise = "sysctl net.core.wmem_default")
