@@ -286,6 +286,7 @@ struct toll_pattern {
 	void (*prepare)(struct toll_peer *); /* before the first turn: reads options; may be NULL */
 	bool together;     /* no peer begins a turn before all have ended the one before */
 	bool many_outputs; /* uses peer->out */
+	bool to_all; /* each consumer of an edge gets every message; else any one of them does */
 };
 /* The value of a pattern's option: text, bytes or count, time. For prepare(). */
 TOLL_EXPORT const char *toll_pattern_value(const struct toll_peer *peer, const char *name);

@@ -70,7 +70,8 @@ static struct channel *channel_add(struct layout *layout, uint32_t producers, ui
 }
 
 /* Edges to channels: mirrored edges share a duplex object; an edge with more ends than the
- * mechanism's channel takes becomes a channel a pair. */
+ * mechanism's channel takes becomes a channel a pair, and so does one whose consumers share messages
+ * where each should get all of them, or the other way. */
 static bool channels_make(struct layout *layout, char *why, size_t bytes)
 {
 	const struct toll_mechanism *m = mechanism_of(layout);
@@ -95,7 +96,8 @@ static bool channels_make(struct layout *layout, char *why, size_t bytes)
 		if (made)
 			continue;
 		bool fits = (m->producers == 0 || bits_of(from) <= m->producers) &&
-			    (m->consumers == 0 || bits_of(to) <= m->consumers);
+			    (m->consumers == 0 || bits_of(to) <= m->consumers) &&
+			    (bits_of(to) == 1 || m->to_all == p->to_all);
 
 		if (fits) {
 			channel_add(layout, from, to, false);
@@ -165,6 +167,14 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 	if (!channels_make(layout, why, bytes))
 		return false;
 
+	for (unsigned i = 0; i < layout->channels; i++) {
+		const struct channel *c = &layout->channel[i];
+
+		if (bits_of(c->producers) > proto.producers)
+			proto.producers = bits_of(c->producers);
+		if (bits_of(c->consumers) > proto.consumers)
+			proto.consumers = bits_of(c->consumers);
+	}
 	size_t one = round_up(bytes_of(m, &proto, TOLL_SHARED), TOLL_LINE);
 	const char *wanted = m->in_place ? values_get(&layout->choice.values, "instances") : "1";
 	uint64_t instances = 1;

@@ -480,7 +480,11 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 		snprintf(why, bytes, "a rendezvous (depth 0) with itself never ends");
 		return false;
 	}
-	if (wish->depth >= 0 && p->many_inputs && m->producers != 1 && wish->peers > 2) {
+	bool credit = wish->depth == 0 || (wish->depth > 0 && !m->slots);
+	bool shares = (p->many_inputs && m->producers != 1) ||
+		      (p->to_all && m->to_all && m->consumers != 1);
+
+	if (credit && shares && wish->peers > 2) {
 		snprintf(why, bytes,
 			 "depth is kept between one producer and one consumer; %s shares its "
 			 "channel",

@@ -213,8 +213,11 @@ static bool copies_anyway(const struct question *q)
 
 static bool shares_credit(const struct question *q)
 {
-	return q->cell->depth >= 0 && q->cell->peers > 2 &&
-	       registry_number(q->mechanism->is, "producers") != 1;
+	return q->cell->peers > 2 &&
+	       (q->cell->depth == 0 ||
+		(q->cell->depth > 0 && !registry_flag(q->mechanism->is, "slots"))) &&
+	       (registry_number(q->mechanism->is, "producers") != 1 ||
+		registry_flag(q->mechanism->is, "to_all"));
 }
 
 static bool sends_to_itself(const struct question *q)
