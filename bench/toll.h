@@ -20,9 +20,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
 
 #define TOLL_ABI 1u
 
@@ -312,8 +309,8 @@ static TOLL_HOT uint64_t toll_ticks(void)
 {
 #if defined(__x86_64__)
 	if (TOLL_LIKELY(*toll_clock_here)) {
-		_mm_lfence();
-		return __rdtsc();
+		__asm__ volatile("lfence" ::: "memory");
+		return __builtin_ia32_rdtsc();
 	}
 #elif defined(__aarch64__)
 	if (TOLL_LIKELY(*toll_clock_here)) {
@@ -872,6 +869,17 @@ enum { TOLL_HELD_BYTES = 256 };
 	}
 /* NOLINTEND(bugprone-macro-parentheses) */
 
+/* What the harness never asks for, and the compiler need not make: copies and constant sizes where
+ * the kernel copies anyway, loops of both ways and of one by the other's constant, a wait that the
+ * mechanism does not have. */
+#define TOLL_NEVER_RUNS(m, p, asleep, bytes, flags)                                                \
+	((!toll_mechanism_##m.in_place && (((flags)&TOLL_COPY) || (bytes))) ||                     \
+	 (toll_mechanism_##m.both && !toll_pattern_##p.alternates) ||                              \
+	 (toll_mechanism_##m.self_only && toll_pattern_##p.least_peers > 1) ||                     \
+	 !((asleep) ? (toll_mechanism_##m.waits & (TOLL_BLOCK | TOLL_HYBRID)) ||                   \
+			      toll_mechanism_##m.descriptor                                        \
+		    : toll_mechanism_##m.waits & TOLL_SPINNING))
+
 #define TOLL_INSTANCE_LOOP(m, p, form, asleep, bytes, flags)                                       \
 	static TOLL_LOOP bool toll_run_##m##_##p##_##form(struct toll_peer *peer)                  \
 	{                                                                                          \
@@ -884,10 +892,8 @@ enum { TOLL_HELD_BYTES = 256 };
 		const bool sends = peer->outs > 0 && !toll_pattern_##p.many_outputs;               \
 		const bool receives = peer->ins > 0 && !toll_pattern_##p.many_inputs;              \
                                                                                                    \
-		if (((flags)&TOLL_COPY) && !toll_mechanism_##m.in_place)                           \
-			toll_fail("copy"); /* the harness takes the plain loop: nothing to copy */ \
-		if (toll_mechanism_##m.both && !toll_pattern_##p.alternates)                       \
-			toll_fail("both ways"); /* and here the twin that goes one way */          \
+		if (TOLL_NEVER_RUNS(m, p, asleep, bytes, flags))                                   \
+			toll_fail("this form of the loop");                                        \
 		if ((asleep) || !TOLL_HOLDS(m, p) ||                                               \
 		    (code.steps &&                                                                 \
 		     ((sends && peer->out->stride) || (receives && peer->in->stride))))            \

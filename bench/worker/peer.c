@@ -187,7 +187,7 @@ bool toll_linger(struct toll_port *port)
 
 	if (pace & TOLL_PACE_PAUSE) {
 #if defined(__x86_64__)
-		_mm_pause();
+		__builtin_ia32_pause();
 #elif defined(__aarch64__)
 		__asm__ volatile("isb");
 #endif

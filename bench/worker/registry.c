@@ -528,8 +528,10 @@ bool (*registry_loop(const struct choice *choice, const struct wish *wish))(stru
 			continue;
 		if (instance.size == 0 && loop == NULL)
 			loop = instance.run;
-		/* a constant size writes and reads the whole payload */
-		if (instance.size == wish->size && instance.size != 0 && !wish->header_only)
+		/* a constant size writes and reads the whole payload, where a copy through the
+		 * kernel does not hide what it saves (TOLL_NEVER_RUNS) */
+		if (instance.size == wish->size && instance.size != 0 && !wish->header_only &&
+		    m->in_place)
 			loop = instance.run;
 	}
 	return loop;
