@@ -153,6 +153,8 @@ struct toll_mechanism {
 
 	const char *raise; /* how to raise what most_bytes() says ("sysctl kernel.msgmax"); NULL:
 			    * nothing does */
+	bool reads_room;   /* room comes as something to read: a producer polls its descriptor for
+			    * POLLIN, not POLLOUT (eventfd, signalfd) */
 };
 
 /* Value of an option as text, never NULL for one that the mechanism declares. */

@@ -180,10 +180,16 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 	uint64_t instances = 1;
 
 	if (strcmp(wanted, "auto") == 0)
-		instances = one <= SMALL_CHANNEL ? MOST_INSTANCES : 1;
+		instances = one <= SMALL_CHANNEL && !m->descriptor ? MOST_INSTANCES : 1;
 	else if (!parse_size(wanted, &instances) || instances < 1 || instances > MOST_INSTANCES) {
 		snprintf(why, bytes, "instances takes auto or 1 to %d, not \"%s\"", MOST_INSTANCES,
 			 wanted);
+		return false;
+	}
+	if (instances > 1 && m->descriptor) {
+		snprintf(why, bytes,
+			 "%s: a peer polls one descriptor, so instances takes auto or 1, not %s",
+			 m->name, wanted);
 		return false;
 	}
 	layout->instances = (unsigned)instances;

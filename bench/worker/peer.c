@@ -224,6 +224,8 @@ bool toll_sleep(struct toll_port *port, unsigned *how, uint64_t *since)
 		 * which */
 		if (port->side == TOLL_BOTH && port >= peer->out && port < peer->out + peer->outs)
 			fd.events = POLLOUT;
+		if (mine->layout->choice.unit->mechanism.reads_room)
+			fd.events = POLLIN;
 		poll(&fd, 1, -1);
 	} else {
 		*how = TOLL_SLEEP;

@@ -145,7 +145,8 @@ const struct toll_option *harness_options(void)
 {
 	static const struct toll_option options[] = {
 		{ "instances", "auto", "auto, 1 … 96",
-		  "lines that a small channel rotates over (auto: 96 up to 4 KiB)" },
+		  "lines that a small channel rotates over (auto: 96 up to 4 KiB, 1 where there is "
+		  "a descriptor)" },
 		{ "memory", "anonymous", "anonymous, memfd, huge",
 		  "what the shared memory is made of" },
 		{ 0 },
