@@ -107,7 +107,8 @@ struct toll_mechanism {
 	unsigned abi, size; /* TOLL_MECHANISM fills these in */
 	const char *name, *about;
 	const char *when; /* option values this constant stands for ("layout=slot"): an option that
-			   * changes the loop is a constant of its own; NULL: none */
+			   * changes the loop is a constant of its own, the first the default; what
+			   * it is about may stand in .options; NULL: none */
 	const struct toll_option *options; /* the others */
 	unsigned waits;                    /* bits; poll follows from descriptor */
 	unsigned producers,

@@ -49,7 +49,21 @@ static void options_out(FILE *out, bool *comma, const struct toll_option *option
 		option_out(out, comma, option->name, option->value, option->values, option->about);
 }
 
-/* The option that tells a name's constants apart, put together from their `when`s. */
+/* Whether a mechanism's own options have one of this name. */
+static bool declares(const struct unit *u, const char *name)
+{
+	const struct toll_option *option;
+
+	for (unsigned i = 0; (option = option_at(u->mechanism.options, u->option_bytes, i)) != NULL;
+	     i++) {
+		if (strcmp(option->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The option that tells a name's constants apart, put together from their `when`s, where the
+ * mechanism does not describe it itself. */
 static void when_out(FILE *out, bool *comma, const struct unit *of)
 {
 	char name[32] = "", value[64] = "", values[192] = "";
@@ -62,6 +76,8 @@ static void when_out(FILE *out, bool *comma, const struct unit *of)
 			continue;
 		if (name[0] == '\0') {
 			snprintf(name, sizeof(name), "%.*s", (int)strcspn(when, "="), when);
+			if (declares(of, name))
+				return;
 			snprintf(value, sizeof(value), "%s", strchr(when, '=') + 1);
 		}
 		size_t len = strlen(values);
