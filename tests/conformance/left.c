@@ -158,6 +158,7 @@ struct left_objects left_look(void)
 	char journals[512];
 	snprintf(journals, sizeof(journals), "%s/toll", getenv("XDG_RUNTIME_DIR"));
 	look_folder(&objects, journals, "");
+	look_folder(&objects, getenv("XDG_RUNTIME_DIR"), "toll-");
 	look_folder(&objects, "/dev/shm", "toll-");
 	look_folder(&objects, "/dev/mqueue", "toll-");
 	if (own_tmp)
