@@ -1,131 +1,83 @@
 /* SPDX-License-Identifier: MIT */
-/* pipe.c - pipe(7). Each end has two open descriptions: tries use the non-blocking one, calls that
- * may sleep the other, so that a blocking wait costs one system call a message. */
-#include "toll.h"
+/* pipe.c - pipe(7): a stream of bytes, or with O_DIRECT of packets, each with its boundary. */
+#include "pipe.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
-struct toll_shared {
-	int fd[2];
-};
-
-struct toll_end {
-	int tries, sleeps;
-	size_t done; /* bytes of the message in hand that have been moved */
-	unsigned char *buf;
-};
+#include <limits.h>
 
 static const struct toll_option pipe_options[] = {
-	{ "capacity", "64K", "4K … /proc/sys/fs/pipe-max-size",
-	  "bytes the kernel buffers (F_SETPIPE_SZ)" },
+	{ "mode", "stream", "stream, packet",
+	  "bytes, or messages with their boundaries (O_DIRECT), each in a page of the pipe" },
+	PIPE_CAPACITY,
 	{ 0 },
 };
 
-static size_t pipe_bytes(const struct toll_channel *channel, enum toll_memory memory)
-{
-	return memory == TOLL_SHARED ? sizeof(struct toll_shared) : channel->most;
-}
-
 static int pipe_open(struct toll_channel *channel)
 {
-	uint64_t capacity = toll_value_size(channel, "capacity");
-
 	if (pipe2(channel->shared->fd, O_CLOEXEC) < 0)
 		return -1;
-	if (capacity > INT32_MAX) {
-		errno = EPERM;
+	return pipe_resize(channel, channel->shared->fd[1]);
+}
+
+/* The kernel cuts what is longer into packets of this size, and the boundary is lost. No setting
+ * moves it. */
+static size_t pipe_most_packet(const struct toll_channel *channel)
+{
+	(void)channel;
+	return PIPE_BUF;
+}
+
+static int pipe_attach_packet(struct toll_end *end, const struct toll_channel *channel,
+			      enum toll_side side, unsigned index, void *buf)
+{
+	if (pipe_attach(end, channel, side, index, buf) < 0)
 		return -1;
-	}
-	/* also when it is the default: a user over pipe-user-pages-soft gets a smaller pipe */
-	int got = fcntl(channel->shared->fd[1], F_SETPIPE_SZ, (int)capacity);
-
-	return got < 0 ? -1 : 0;
+	end->most = channel->most;
+	if (side != TOLL_PRODUCER)
+		return 0;
+	/* of each description, since it is the writer's flag: open(2) would refuse it for a pipe */
+	return fcntl(end->sleeps, F_SETFL, O_DIRECT) < 0 ||
+			       fcntl(end->tries, F_SETFL, O_DIRECT | O_NONBLOCK) < 0
+		       ? -1
+		       : 0;
 }
 
-static int pipe_attach(struct toll_end *end, const struct toll_channel *channel,
-		       enum toll_side side, unsigned index, void *buf)
+/* Up to PIPE_BUF bytes go whole or not at all. */
+static TOLL_HOT bool pipe_commit_packet(struct toll_end *end, size_t len, unsigned how)
 {
-	int keep = side == TOLL_PRODUCER ? 1 : 0;
-	char path[32];
+	ssize_t n = write(how & TOLL_SLEEP ? end->sleeps : end->tries, end->buf, len);
 
-	(void)index;
-	end->buf = buf;
-	end->sleeps = channel->shared->fd[keep];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", end->sleeps);
-	end->tries = open(path, (keep ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
-	if (end->tries < 0)
-		return -1;
-	/* with one producer and one consumer the other end is not this process's to hold open */
-	if (!channel->threads)
-		close(channel->shared->fd[!keep]);
-	return 0;
-}
-
-static int pipe_descriptor(const struct toll_end *end, enum toll_side side)
-{
-	(void)side;
-	return end->sleeps;
-}
-
-static void pipe_close(struct toll_channel *channel)
-{
-	close(channel->shared->fd[0]);
-	close(channel->shared->fd[1]);
-}
-
-static TOLL_HOT void *pipe_reserve(struct toll_end *end, size_t len, unsigned how)
-{
-	(void)len, (void)how;
-	return end->buf;
-}
-
-static TOLL_HOT bool pipe_commit(struct toll_end *end, size_t len, unsigned how)
-{
-	int fd = how & TOLL_SLEEP ? end->sleeps : end->tries;
-	ssize_t n = write(fd, end->buf + end->done, len - end->done);
-
-	if (TOLL_UNLIKELY(n < 0)) {
-		if (errno != EAGAIN && errno != EINTR)
+	if (TOLL_UNLIKELY(n != (ssize_t)len)) {
+		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
 			toll_fail("write");
 		return false;
 	}
-	end->done += (size_t)n;
-	if (TOLL_UNLIKELY(end->done < len))
-		return false;
-	end->done = 0;
 	return true;
 }
 
-static TOLL_HOT const void *pipe_peek(struct toll_end *end, size_t *len, unsigned how)
+static TOLL_HOT const void *pipe_peek_packet(struct toll_end *end, size_t *len, unsigned how)
 {
-	if (end->done < *len) {
-		int fd = how & TOLL_SLEEP ? end->sleeps : end->tries;
-		ssize_t n = read(fd, end->buf + end->done, *len - end->done);
+	if (end->done == 0) {
+		ssize_t n = read(how & TOLL_SLEEP ? end->sleeps : end->tries, end->buf, end->most);
 
 		if (TOLL_UNLIKELY(n <= 0)) {
 			if (n < 0 && errno != EAGAIN && errno != EINTR)
 				toll_fail("read");
 			return NULL; /* end of file: the producer died, which the harness knows */
 		}
-		end->done += (size_t)n;
-		if (TOLL_UNLIKELY(end->done < *len))
-			return NULL;
+		end->done = (size_t)n;
 	}
 	*len = end->done;
 	return end->buf;
 }
 
-static TOLL_HOT void pipe_release(struct toll_end *end, unsigned how)
-{
-	(void)how;
-	end->done = 0;
-}
+#define PIPE                                                                                       \
+	.name = "pipe", .about = "pipe(7): the kernel copies bytes in and out",                    \
+	.options = pipe_options, .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1,           \
+	.absent = pipe_absent, .bytes = pipe_bytes, .open = pipe_open,                             \
+	.descriptor = pipe_descriptor, .close = pipe_close, .reserve = pipe_reserve,               \
+	.release = pipe_release
 
-TOLL_MECHANISM(pipe, .name = "pipe", .about = "pipe(7): the kernel copies bytes in and out",
-	       .options = pipe_options, .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1,
-	       .bytes_only = true, .bytes = pipe_bytes, .open = pipe_open, .attach = pipe_attach,
-	       .descriptor = pipe_descriptor, .close = pipe_close, .reserve = pipe_reserve,
-	       .commit = pipe_commit, .peek = pipe_peek, .release = pipe_release)
+TOLL_MECHANISM(pipe, PIPE, .when = "mode=stream", .bytes_only = true, .attach = pipe_attach,
+	       .commit = pipe_commit, .peek = pipe_peek)
+TOLL_MECHANISM(pipe_packet, PIPE, .when = "mode=packet", .most_bytes = pipe_most_packet,
+	       .attach = pipe_attach_packet, .commit = pipe_commit_packet, .peek = pipe_peek_packet)
