@@ -14,6 +14,7 @@
 
 struct toll_shared {
 	int fd[2];
+	int file; /* vmsplice: what take=splice splices into */
 };
 
 struct toll_end {
@@ -21,6 +22,10 @@ struct toll_end {
 	size_t done; /* bytes of the message in hand that have been moved */
 	unsigned char *buf;
 	size_t most; /* packets: the longest there may be */
+	/* vmsplice: where the next message goes, the last place, from one place to the next */
+	size_t at, last, unit;
+	bool gives; /* gift=yes */
+	int file;   /* take=splice */
 };
 
 #define PIPE_CAPACITY                                                                              \
