@@ -96,9 +96,13 @@ static void mechanism_out(FILE *out, const struct unit *u)
 	unsigned waits = m->waits | (m->descriptor ? 1u << TOLL_WAIT_POLL : 0);
 	bool duplex = m->duplex, comma = false;
 
+	/* what not all of a name can do, the worker refuses where it cannot */
 	for (const struct unit *twin = u->next; twin && strcmp(twin->mechanism.name, m->name) == 0;
-	     twin = twin->next)
+	     twin = twin->next) {
 		duplex |= twin->mechanism.duplex;
+		waits |= twin->mechanism.waits |
+			 (twin->mechanism.descriptor ? 1u << TOLL_WAIT_POLL : 0);
+	}
 	fputs("{\"name\":", out);
 	text(out, m->name);
 	fputs(",\"about\":", out);

@@ -231,6 +231,11 @@ static bool has_huge_pages(const struct question *q)
 	return strstr(q->mechanism->options, "memory=huge") != NULL;
 }
 
+static bool polls(const struct question *q)
+{
+	return q->cell->wait == WAIT_POLL;
+}
+
 /* The refusals there may be. Those that follow from the registry must come when they should. */
 static const struct kind {
 	const char *text; /* as fnmatch(3) */
@@ -248,6 +253,7 @@ static const struct kind {
 	{ "* plays both ends, and the channel does not hold a message of * B", sends_to_itself,
 	  false, false },
 	{ "no huge pages here: *", has_huge_pages, false, true },
+	{ "* has no descriptor to poll", polls, false, false },
 	{ "* carries at most * B*", NULL, false, false },
 };
 
