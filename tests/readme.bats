@@ -11,17 +11,14 @@ block() {
 	awk -v n="$1" '/^```c$/ { at++; inside = at == n; next } /^```/ { inside = 0 } inside' README.md
 }
 
-@test "the example of a mechanism is the plug-in that is built" {
-	block 1 | diff - mechanisms/plugins/unix-seqpacket.c
-}
-
 @test "the example of a mechanism builds with the command shown, loads and measures" {
-	flags=$(grep -o '^cc .* -I/usr/local/include/toll -o unix-seqpacket.so unix-seqpacket.c$' README.md |
-		sed "s|-I/usr/local/include/toll|-Ibench -I$build|; s|^cc||; s|-o unix-seqpacket.so unix-seqpacket.c||")
+	flags=$(grep -o '^cc .* -I/usr/local/include/toll -o mine.so mine.c$' README.md |
+		sed "s|-I/usr/local/include/toll|-Ibench -I$build|; s|^cc||; s|-o mine.so mine.c||")
 	[ -n "$flags" ]
-	${CC:-cc} $flags -o "$BATS_TEST_TMPDIR/unix-seqpacket.so" mechanisms/plugins/unix-seqpacket.c
-	run "$build/toll" one unix-seqpacket --pattern pingpong --size 64 --wait block --placement same-cpu \
-		--for 100ms -m "$BATS_TEST_TMPDIR/unix-seqpacket.so"
+	block 1 >"$BATS_TEST_TMPDIR/mine.c"
+	${CC:-cc} $flags -o "$BATS_TEST_TMPDIR/mine.so" "$BATS_TEST_TMPDIR/mine.c"
+	run "$build/toll" one mine --pattern pingpong --size 64 --wait block --placement same-cpu \
+		--for 100ms -m "$BATS_TEST_TMPDIR/mine.so"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *"round trip: median of"* ]]
