@@ -64,7 +64,7 @@ static bool read_wait(const struct spot *spot, const json_t *object, struct cell
 
 	if (!member_text(spot, object, "wait", REQUIRED, wait, sizeof wait))
 		return false;
-	if (cell_wait_parse(wait, &cell->wait, &cell->hybrid_ns))
+	if (cell_wait_parse(wait, &cell->wait, &cell->wait_amount))
 		return member_wrong(spot, "wait", "no wait is called \"%s\"", wait);
 	if (!member_word(spot, object, "wait_class", REQUIRED, classes, 2, &class))
 		return false;

@@ -363,17 +363,23 @@ static int read_size(const struct word *word, struct axes *axes)
 
 static int read_wait(const struct word *word, struct axes *axes)
 {
-	static const char *const names[] = { "spin", "pause", "yield", "block", "poll", "hybrid" };
+	static const char *const names[] = { "spin", "pause",  "yield", "block",
+					     "poll", "hybrid", "epoll" };
 	struct axes_wait *wait = &axes->wait[axes->waits++];
-	if (!cell_wait_parse(word->text, &wait->wait, &wait->hybrid_ns))
+	if (!cell_wait_parse(word->text, &wait->wait, &wait->wait_amount))
 		return 0;
 	if (strncmp(word->text, "hybrid", 6) == 0 && (!word->text[6] || word->text[6] == ':'))
 		return refuse_word(word,
 				   "\"%s\": hybrid takes the time to spin before it sleeps; "
 				   "write hybrid:20us",
 				   word->text);
+	if (strncmp(word->text, "epoll:", 6) == 0)
+		return refuse_word(word,
+				   "\"%s\": epoll takes a number of descriptors that stay idle; "
+				   "write epoll or epoll:100",
+				   word->text);
 	return unknown(word, "wait", word->text, say_nearest(word->text, names, LENGTH(names)),
-		       "there are spin, pause, yield, block, poll and hybrid:20us");
+		       "there are spin, pause, yield, block, poll, hybrid:20us and epoll:100");
 }
 
 static int read_number(const struct word *word, unsigned least, unsigned most, unsigned *number)

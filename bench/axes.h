@@ -29,7 +29,7 @@ struct axes_spot {
 
 struct axes_wait {
 	enum cell_wait wait;
-	uint64_t hybrid_ns;
+	uint64_t wait_amount;
 };
 
 struct axes {

@@ -233,7 +233,10 @@ static void fill_worker(struct block *b, unsigned index, const struct cell *cell
 		 cell->pattern_options[0] ? ":" : "", cell->pattern_options);
 	snprintf(w->versus, sizeof(w->versus), "%s", versus ? versus : "");
 	w->size = cell->size;
-	w->hybrid_ns = cell->hybrid_ns;
+	_Static_assert((int)WAIT_EPOLL == (int)TOLL_WAIT_EPOLL &&
+			       (int)WAIT_COUNT == (int)TOLL_WAIT_COUNT,
+		       "the cell's waits are the worker's");
+	w->wait_amount = cell->wait_amount;
 	w->depth = cell->depth;
 	w->slots = cell->slots;
 	w->wait = cell->wait;

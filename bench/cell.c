@@ -14,6 +14,7 @@
 static const char *const wait_names[WAIT_COUNT] = {
 	[WAIT_SPIN] = "spin",   [WAIT_PAUSE] = "pause", [WAIT_YIELD] = "yield",
 	[WAIT_BLOCK] = "block", [WAIT_POLL] = "poll",   [WAIT_HYBRID] = "hybrid",
+	[WAIT_EPOLL] = "epoll",
 };
 
 struct unit {
@@ -119,32 +120,44 @@ int cell_parse_time_ns(const char *text, uint64_t *ns)
 
 char *cell_wait_text(const struct cell *cell, char *buffer, size_t bytes)
 {
-	if (cell->wait != WAIT_HYBRID) {
-		snprintf(buffer, bytes, "%s", wait_names[cell->wait]);
-		return buffer;
-	}
-	char time[32];
-	snprintf(buffer, bytes, "hybrid:%s",
-		 write_unit(time_units, LENGTH(time_units), cell->hybrid_ns, time, sizeof time));
+	char amount[32] = "";
+
+	if (cell->wait == WAIT_HYBRID)
+		write_unit(time_units, LENGTH(time_units), cell->wait_amount, amount,
+			   sizeof amount);
+	else if (cell->wait == WAIT_EPOLL && cell->wait_amount)
+		snprintf(amount, sizeof amount, "%" PRIu64, cell->wait_amount);
+	snprintf(buffer, bytes, "%s%s%s", wait_names[cell->wait], *amount ? ":" : "", amount);
 	return buffer;
 }
 
-int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *hybrid_ns)
+/* strtoul without its signs and blanks */
+static int parse_number(const char *text, unsigned long most, unsigned long *number)
 {
-	uint64_t ns = 0;
+	if (!isdigit((unsigned char)*text))
+		return -1;
+	char *end;
+	errno = 0;
+	*number = strtoul(text, &end, 10);
+	return *end || errno || *number > most ? -1 : 0;
+}
+
+int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *amount)
+{
+	size_t length = strcspn(text, ":");
+	const char *with = text[length] ? text + length + 1 : NULL;
+
 	for (unsigned w = 0; w < WAIT_COUNT; w++) {
-		size_t length = strlen(wait_names[w]);
-		if (strncmp(text, wait_names[w], length) != 0)
+		uint64_t ns = 0;
+		unsigned long idle = 0;
+		if (strlen(wait_names[w]) != length || strncmp(text, wait_names[w], length) != 0)
 			continue;
-		if (w == WAIT_HYBRID) {
-			if (text[length] != ':' || cell_parse_time_ns(text + length + 1, &ns) ||
-			    ns == 0)
-				return -1;
-		} else if (text[length]) {
+		if (w == WAIT_HYBRID  ? !with || cell_parse_time_ns(with, &ns) || ns == 0
+		    : w == WAIT_EPOLL ? with && (parse_number(with, INT32_MAX, &idle) || idle == 0)
+				      : with != NULL)
 			return -1;
-		}
 		*wait = w;
-		*hybrid_ns = ns;
+		*amount = w == WAIT_HYBRID ? ns : idle;
 		return 0;
 	}
 	return -1;
@@ -273,17 +286,6 @@ static int parse_named(const char *text, char *name, char *options)
 	return 0;
 }
 
-/* strtoul without its signs and blanks */
-static int parse_number(const char *text, unsigned long most, unsigned long *number)
-{
-	if (!isdigit((unsigned char)*text))
-		return -1;
-	char *end;
-	errno = 0;
-	*number = strtoul(text, &end, 10);
-	return *end || errno || *number > most ? -1 : 0;
-}
-
 static int parse_placement(struct cell *cell, char *text)
 {
 	static const char outright[] = "cpus:";
@@ -347,7 +349,7 @@ int cell_parse(struct cell *cell, const char *key_text, const char **why)
 		"its pattern is not NAME or NAME:OPTION=VALUE,…",
 		"its placement is not a name or cpus:A,B",
 		"its size is not a number of bytes above 0 (K, M and G may follow)",
-		"its wait is not spin, pause, yield, block, poll or hybrid:TIME",
+		"its wait is not spin, pause, yield, block, poll, hybrid:TIME, epoll or epoll:N",
 	};
 	char copy[CELL_KEY], *rest = copy;
 
@@ -380,7 +382,7 @@ int cell_parse(struct cell *cell, const char *key_text, const char **why)
 			failed = cell_parse_size(word, &cell->size) || cell->size == 0;
 			break;
 		default:
-			failed = cell_wait_parse(word, &cell->wait, &cell->hybrid_ns);
+			failed = cell_wait_parse(word, &cell->wait, &cell->wait_amount);
 			break;
 		}
 		if (failed) {

@@ -25,6 +25,7 @@ enum cell_wait {
 	WAIT_BLOCK,
 	WAIT_POLL,
 	WAIT_HYBRID,
+	WAIT_EPOLL,
 	WAIT_COUNT
 };
 enum cell_idle { IDLE_NONE, IDLE_AWAKE, IDLE_SLEEP };
@@ -41,13 +42,14 @@ struct cell {
 	uint64_t size;             /* bytes handed to reserve, toll's header included */
 	int depth; /* messages in flight asked for with --depth; -1: the channel's own */
 	enum cell_wait wait;
-	uint64_t hybrid_ns;  /* WAIT_HYBRID: spin this long before sleeping */
-	enum cell_idle idle; /* sleeping waits across CPUs only */
-	bool peers_named;    /* they differ from the pattern's own count, so the key says them */
-	bool copy;           /* in-place mechanisms copy in and out as well */
-	bool touch_all;      /* the whole payload is written and read (default), else the header */
-	bool threads;        /* the peers are threads of one process */
-	unsigned replica;    /* tells identical cells apart (A/A); 0 for the first */
+	uint64_t wait_amount; /* WAIT_HYBRID: ns to spin before sleeping; WAIT_EPOLL: descriptors
+				 beside that never get ready */
+	enum cell_idle idle;  /* sleeping waits across CPUs only */
+	bool peers_named;     /* they differ from the pattern's own count, so the key says them */
+	bool copy;            /* in-place mechanisms copy in and out as well */
+	bool touch_all;       /* the whole payload is written and read (default), else the header */
+	bool threads;         /* the peers are threads of one process */
+	unsigned replica;     /* tells identical cells apart (A/A); 0 for the first */
 
 	/* learnt from toll-worker --examine, and decided by the plan */
 	unsigned slots;  /* depth the channel is opened with */
@@ -71,11 +73,12 @@ char *cell_variant(const struct cell *cell, char *buffer, size_t bytes);
  * 0, or -1 with *why set to what is wrong (static text). */
 int cell_parse(struct cell *cell, const char *key, const char **why);
 
-/* "block", "hybrid:20us" */
+/* "block", "hybrid:20us", "epoll:100" */
 char *cell_wait_text(const struct cell *cell, char *buffer, size_t bytes);
-/* Reads "spin" … "hybrid:20us" into wait and hybrid_ns; 0 or -1. */
-int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *hybrid_ns);
-/* spin, pause and yield spin; block, poll and hybrid sleep. Classes are never ranked together. */
+/* Reads "spin" … "hybrid:20us", "epoll", "epoll:100" into wait and its amount; 0 or -1. */
+int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *amount);
+/* spin, pause and yield spin; block, poll, hybrid and epoll sleep. Classes are never ranked
+ * together. */
 static inline bool cell_spins(const struct cell *cell)
 {
 	return cell->wait <= WAIT_YIELD;

@@ -79,11 +79,11 @@ static int probe(const struct look *look, const json_t *mechanism, struct probed
 	json_array_foreach (json_object_get(mechanism, "waits"), i, wait) {
 		struct cell cell = { .size = 8, .depth = -1, .touch_all = true };
 		/* hybrid comes without its time; any will do */
-		if (cell_wait_parse(json_string_value(wait), &cell.wait, &cell.hybrid_ns)) {
+		if (cell_wait_parse(json_string_value(wait), &cell.wait, &cell.wait_amount)) {
 			if (strcmp(json_string_value(wait), "hybrid") != 0)
 				continue; /* a wait newer than toll */
 			cell.wait = WAIT_HYBRID;
-			cell.hybrid_ns = 20000;
+			cell.wait_amount = 20000;
 		}
 		cell.peers = self_only ? 1 : 2;
 		memcpy(cell.cpus, cpus, sizeof cpus);

@@ -19,7 +19,8 @@ struct maker {
 	const struct registry *registry;
 	const struct place *place;
 	struct plan *plan;
-	json_t *seen; /* a set: what a candidate is, whatever grid it came from */
+	bool knows_epoll; /* toll-worker does: it is newer than the other waits */
+	json_t *seen;     /* a set: what a candidate is, whatever grid it came from */
 	json_t *refused;
 };
 
@@ -184,6 +185,10 @@ static int consider(struct maker *maker, const struct axes_variant *mechanism,
 		return refuse(maker, &cell,
 			      "two peers that spin on one CPU would only wait for the "
 			      "scheduler; yield, or a sleeping wait, may share it");
+	if (cell.wait == WAIT_EPOLL && !maker->knows_epoll)
+		return refuse(
+			maker, &cell,
+			"this toll-worker is of an older build, without epoll; build it anew");
 	if (cell.size > PLAN_BLOCK_BYTES)
 		return refuse(maker, &cell,
 			      "longer than 1 GiB, which is all that a block may hold");
@@ -237,7 +242,7 @@ static int consider_all(struct maker *maker, const struct axes *axes, const char
 		struct cell cell = {
 			.peers = axes->peer_count[at[PEERS]],
 			.wait = axes->wait[at[WAIT]].wait,
-			.hybrid_ns = axes->wait[at[WAIT]].hybrid_ns,
+			.wait_amount = axes->wait[at[WAIT]].wait_amount,
 			.idle = axes->idle[at[IDLE]],
 			.depth = axes->depth[at[DEPTH]],
 			.copy = axes->copy[at[COPY]],
@@ -320,6 +325,20 @@ end:
 	return result;
 }
 
+static bool knows_wait(const struct registry *registry, const char *name)
+{
+	const json_t *mechanism, *wait;
+	size_t m, w;
+
+	json_array_foreach (json_object_get(registry->description, "mechanisms"), m, mechanism) {
+		json_array_foreach (json_object_get(mechanism, "waits"), w, wait) {
+			if (strcmp(json_string_value(wait), name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 static int draw_seed(uint64_t *seed)
 {
 	if (getrandom(seed, sizeof *seed, 0) != sizeof *seed) {
@@ -334,7 +353,8 @@ struct plan *plan_make(const struct config *config, const struct registry *regis
 		       const struct place *place)
 {
 	struct plan *plan = calloc(1, sizeof *plan);
-	struct maker maker = { registry, place, plan, json_object(), json_object() };
+	struct maker maker = { registry,      place,        plan, knows_wait(registry, "epoll"),
+			       json_object(), json_object() };
 	int failed = 0;
 
 	if (!plan || !maker.seen || !maker.refused) {

@@ -11,7 +11,8 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
-static const char *const wait_words[] = { "spin", "pause", "yield", "block", "poll", "hybrid" };
+static const char *const wait_words[] = { "spin", "pause",  "yield", "block",
+					  "poll", "hybrid", "epoll" };
 static const char *const named_words[] = { "peers", "depth", "idle", "copy", "touch", "threads" };
 
 static bool among(const char *word, size_t length, const char *const words[], size_t n)
@@ -163,7 +164,7 @@ static bool may_sleep(const struct side *side, const struct registry *registry)
 	json_array_foreach (json_object_get(mechanism, "waits"), i, wait) {
 		const char *text = json_string_value(wait);
 		if (strcmp(text, "block") == 0 || strcmp(text, "poll") == 0 ||
-		    strcmp(text, "hybrid") == 0)
+		    strcmp(text, "hybrid") == 0 || strcmp(text, "epoll") == 0)
 			return true;
 	}
 	return !mechanism; /* the plan says that there is none */

@@ -59,6 +59,7 @@ enum toll_wait {
 	TOLL_WAIT_BLOCK,  /* the verb's own system call sleeps */
 	TOLL_WAIT_POLL,   /* poll() on the descriptor, then try */
 	TOLL_WAIT_HYBRID, /* spin for a time, then as block */
+	TOLL_WAIT_EPOLL,  /* epoll_wait(), the descriptor and idle ones registered; then try */
 	TOLL_WAIT_COUNT
 };
 #define TOLL_SPIN (1u << TOLL_WAIT_SPIN)
@@ -68,7 +69,7 @@ enum toll_wait {
 #define TOLL_HYBRID (1u << TOLL_WAIT_HYBRID)
 #define TOLL_SPINNING (TOLL_SPIN | TOLL_PAUSE | TOLL_YIELD)
 #define TOLL_ANY_WAIT                                                                              \
-	(TOLL_SPINNING | TOLL_BLOCK | TOLL_HYBRID) /* poll follows from descriptor                 \
+	(TOLL_SPINNING | TOLL_BLOCK | TOLL_HYBRID) /* poll and epoll follow from descriptor        \
 						    */
 
 /* Why toll_reserve, toll_commit, toll_peek and toll_peek_any gave up: port->why. */
@@ -212,7 +213,8 @@ struct toll_port {
 	size_t room;        /* bytes from one instance's end to the next's, and all instances of */
 	unsigned instances; /* them; used between turns */
 	struct toll_port *original; /* this port, or that of which a loop holds a copy */
-	uint64_t spare[7];          /* ports lie in arrays: their size never changes */
+	int epoll;                  /* with the wait of that name: its instance, else −1 */
+	uint64_t spare[6];          /* ports lie in arrays: their size never changes */
 };
 _Static_assert(sizeof(struct toll_port) == 2UL * TOLL_LINE, "frozen with ABI 1");
 

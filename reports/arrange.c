@@ -204,7 +204,7 @@ enum { ROW_NAME = CELL_NAME + CELL_OPTIONS + 64 };
 /* What cells of a sheet that differ in size only have in common. */
 static void row_name(const struct cell *cell, const char *options, char name[ROW_NAME])
 {
-	snprintf(name, ROW_NAME, "%d %" PRIu64 " %u %s:%s", (int)cell->wait, cell->hybrid_ns,
+	snprintf(name, ROW_NAME, "%d %" PRIu64 " %u %s:%s", (int)cell->wait, cell->wait_amount,
 		 cell->replica, cell->mechanism, options);
 }
 
@@ -290,7 +290,7 @@ static void waits_of(const struct result *result, const struct draft *draft, str
 		char wait[48];
 		size_t at = 0;
 		while (at < n && (different[at]->wait != cell->wait ||
-				  different[at]->hybrid_ns != cell->hybrid_ns))
+				  different[at]->wait_amount != cell->wait_amount))
 			at++;
 		if (at < n)
 			continue;

@@ -255,7 +255,7 @@ static size_t sharing_run(const struct arrangement *a, size_t first)
 	while (i < a->sharing_count && a->sharing[i].sheet == a->sharing[first].sheet &&
 	       !strcmp(a->sharing[i].shared->options, a->sharing[first].shared->options) &&
 	       a->sharing[i].shared->wait == a->sharing[first].shared->wait &&
-	       a->sharing[i].shared->hybrid_ns == a->sharing[first].shared->hybrid_ns &&
+	       a->sharing[i].shared->wait_amount == a->sharing[first].shared->wait_amount &&
 	       a->sharing[i].shared->replica == a->sharing[first].shared->replica)
 		i++;
 	return i - first;

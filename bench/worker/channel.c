@@ -70,8 +70,8 @@ static struct channel *channel_add(struct layout *layout, uint32_t producers, ui
 }
 
 /* Edges to channels: mirrored edges share a duplex object; an edge with more ends than the
- * mechanism's channel takes becomes a channel a pair, and so does one whose consumers share messages
- * where each should get all of them, or the other way. */
+ * mechanism's channel takes becomes a channel a pair, and so does one whose consumers share
+ * messages where each should get all of them, or the other way. */
 static bool channels_make(struct layout *layout, char *why, size_t bytes)
 {
 	const struct toll_mechanism *m = mechanism_of(layout);
@@ -193,6 +193,8 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 		return false;
 	}
 	layout->instances = (unsigned)instances;
+	if (!epoll_fits(layout, why, bytes))
+		return false;
 	layout->shared_bytes =
 		round_up(layout->channels * (instances * one + TOLL_LINE) + PAGE_BYTES, PAGE_BYTES);
 	*memory = layout->shared_bytes;
@@ -418,6 +420,7 @@ static bool port_make(struct layout *layout, struct toll_port *port, struct toll
 				    .sleep = wish->wait == TOLL_WAIT_BLOCK ? TOLL_SLEEP : 0,
 				    .side = side,
 				    .descriptor = -1,
+				    .epoll = -1,
 				    .sequences = sequences,
 				    .room = layout->end_stride,
 				    .instances = layout->instances,

@@ -91,17 +91,15 @@ static void when_out(FILE *out, bool *comma, const struct unit *of)
 
 static void mechanism_out(FILE *out, const struct unit *u)
 {
-	static const char *const names[] = { "spin", "pause", "yield", "block", "poll", "hybrid" };
 	const struct toll_mechanism *m = &u->mechanism;
-	unsigned waits = m->waits | (m->descriptor ? 1u << TOLL_WAIT_POLL : 0);
 	bool duplex = m->duplex, comma = false;
+	unsigned waits = waits_of(m);
 
 	/* what not all of a name can do, the worker refuses where it cannot */
 	for (const struct unit *twin = u->next; twin && strcmp(twin->mechanism.name, m->name) == 0;
 	     twin = twin->next) {
 		duplex |= twin->mechanism.duplex;
-		waits |= twin->mechanism.waits |
-			 (twin->mechanism.descriptor ? 1u << TOLL_WAIT_POLL : 0);
+		waits |= waits_of(&twin->mechanism);
 	}
 	fputs("{\"name\":", out);
 	text(out, m->name);
@@ -112,7 +110,7 @@ static void mechanism_out(FILE *out, const struct unit *u)
 	fputs(",\"waits\":[", out);
 	for (unsigned i = 0; i < TOLL_WAIT_COUNT; i++) {
 		if (waits & 1u << i) {
-			fprintf(out, "%s\"%s\"", comma ? "," : "", names[i]);
+			fprintf(out, "%s\"%s\"", comma ? "," : "", wait_names[i]);
 			comma = true;
 		}
 	}
@@ -249,7 +247,6 @@ int describe(FILE *out)
 static bool wish_read(char *line, struct wish *wish, const char **why)
 {
 	char *rest = line, *placement, *size, *wait;
-	static const char *const names[] = { "spin", "pause", "yield", "block", "poll", "hybrid" };
 
 	*wish = (struct wish){ .depth = -1, .peers = 0 };
 	wish->variant = strsep(&rest, "/");
@@ -265,11 +262,18 @@ static bool wish_read(char *line, struct wish *wish, const char **why)
 	unsigned i = 0;
 
 	while (i < TOLL_WAIT_COUNT &&
-	       !(strlen(names[i]) == len && strncmp(names[i], wait, len) == 0))
+	       !(strlen(wait_names[i]) == len && strncmp(wait_names[i], wait, len) == 0))
 		i++;
 	if (i == TOLL_WAIT_COUNT)
 		return false;
 	wish->wait = (enum toll_wait)i;
+	if (i == TOLL_WAIT_EPOLL && wait[len]) {
+		uint64_t idle;
+
+		if (!parse_size(wait + len + 1, &idle) || idle > INT32_MAX)
+			return false;
+		wish->idle_descriptors = (unsigned)idle;
+	}
 	for (char *word; (word = strsep(&rest, "/")) != NULL;) {
 		char *value = strchr(word, '=');
 

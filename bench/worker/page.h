@@ -68,10 +68,11 @@ struct page_worker {
 	/* toll, before the worker is started */
 	char variant[192], pattern[192];
 	char versus[192]; /* a second variant whose loops run over the same ends; "" none */
-	uint64_t size, hybrid_ns;
-	int32_t depth;  /* −1: the channel's own */
-	uint32_t slots; /* 0: the default */
-	uint32_t wait;  /* enum toll_wait */
+	uint64_t size;
+	uint64_t wait_amount; /* hybrid: ns to spin; epoll: idle descriptors */
+	int32_t depth;        /* −1: the channel's own */
+	uint32_t slots;       /* 0: the default */
+	uint32_t wait;        /* enum toll_wait */
 	uint32_t peers;
 	int32_t cpu[PAGE_PEERS]; /* −1: do not bind */
 	uint32_t copy, touch_all, threads, stamped;

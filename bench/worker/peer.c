@@ -107,6 +107,7 @@ static _Noreturn void leave(int status)
 		h->self->lost += h->peer->in[i].lost;
 	if (!h->layout->wish.threads)
 		_exit(status);
+	epoll_close(h);
 	/* the supervisor sleeps in sigwaitinfo(): a thread's end must be said */
 	__atomic_store_n(&h->self->pid, status ? -2 : -1, __ATOMIC_RELEASE);
 	syscall(SYS_tgkill, getpid(), h->supervisor, SIGUSR1);
@@ -227,6 +228,8 @@ bool toll_sleep(struct toll_port *port, unsigned *how, uint64_t *since)
 		if (mine->layout->choice.unit->mechanism.reads_room)
 			fd.events = POLLIN;
 		poll(&fd, 1, -1);
+	} else if (peer->wait == TOLL_WAIT_EPOLL) {
+		epoll_sleep(port);
 	} else {
 		*how = TOLL_SLEEP;
 	}
@@ -250,7 +253,9 @@ bool toll_sleep_any(struct toll_port ports[], unsigned n, uint32_t bell, uint64_
 		return false;
 	if (peer->wait == TOLL_WAIT_HYBRID && !spun(peer, since))
 		return true;
-	if (ports[0].descriptor >= 0) {
+	if (peer->wait == TOLL_WAIT_EPOLL) {
+		epoll_sleep_any(peer);
+	} else if (ports[0].descriptor >= 0) {
 		struct pollfd fds[TOLL_MOST_PEERS];
 
 		for (unsigned i = 0; i < n; i++)
@@ -551,12 +556,14 @@ __attribute__((noinline)) static void live(struct harness *h)
 	h->self->buffer_bytes = offset;
 	if (!barrier(h, &worker->attached, 1))
 		leave(0);
-	if (!layout_meet(h->layout, peer->index, why, sizeof(why)))
+	if (!layout_meet(h->layout, peer->index, why, sizeof(why)) ||
+	    !epoll_open(h, why, sizeof(why)))
 		goto failed;
 	const struct toll_pattern *pattern = &h->layout->choice.binding->pattern;
 
 	peer->ticks_per_ns = page->ticks_per_ns;
-	peer->hybrid_ticks = (uint64_t)((double)worker->hybrid_ns * page->ticks_per_ns);
+	if (peer->wait == TOLL_WAIT_HYBRID)
+		peer->hybrid_ticks = (uint64_t)((double)worker->wait_amount * page->ticks_per_ns);
 	__atomic_fetch_or(&peer->pace,
 			  peer->wait == TOLL_WAIT_PAUSE   ? TOLL_PACE_PAUSE
 			  : peer->wait == TOLL_WAIT_YIELD ? TOLL_PACE_YIELD

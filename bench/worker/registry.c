@@ -330,7 +330,12 @@ static bool when_holds(const struct toll_mechanism *m, const struct toll_values 
 	return false;
 }
 
-static const char *wait_names[] = { "spin", "pause", "yield", "block", "poll", "hybrid" };
+const char *const wait_names[] = { "spin", "pause", "yield", "block", "poll", "hybrid", "epoll" };
+
+unsigned waits_of(const struct toll_mechanism *m)
+{
+	return m->waits | (m->descriptor ? 1u << TOLL_WAIT_POLL | 1u << TOLL_WAIT_EPOLL : 0);
+}
 
 bool registry_choose(const struct wish *wish, struct choice *choice, char *why, size_t bytes)
 {
@@ -447,11 +452,11 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 
 	/* what mechanism and pattern can do */
 	const struct toll_mechanism *m = &best->mechanism;
-	unsigned waits = m->waits | (m->descriptor ? 1u << TOLL_WAIT_POLL : 0);
 
-	if (!(waits & 1u << wish->wait)) {
-		if (wish->wait == TOLL_WAIT_POLL)
-			snprintf(why, bytes, "%s has no descriptor to poll", name);
+	if (!(waits_of(m) & 1u << wish->wait)) {
+		if (wish->wait == TOLL_WAIT_POLL || wish->wait == TOLL_WAIT_EPOLL)
+			snprintf(why, bytes, "%s has no descriptor to %s", name,
+				 wait_names[wish->wait]);
 		else
 			snprintf(why, bytes, "%s cannot wait by %s", name, wait_names[wish->wait]);
 		return false;

@@ -208,6 +208,9 @@ static bool read_wish(const struct page_worker *worker, struct wish *wish)
 			       .depth = worker->depth,
 			       .slots = worker->slots,
 			       .peers = worker->peers,
+			       .idle_descriptors = worker->wait == TOLL_WAIT_EPOLL
+							   ? (unsigned)worker->wait_amount
+							   : 0,
 			       .copy = worker->copy,
 			       .threads = worker->threads,
 			       .stamped = worker->stamped,
@@ -258,6 +261,8 @@ static bool prepare(struct workplace *w, unsigned slot, char *why, size_t bytes)
 	worker->lap = m->slots ? w->layout.slots : 0;
 	if (!layout_open(&w->layout, worker->seed, &worker->line_offset, why, bytes))
 		return false;
+	if (wish.idle_descriptors)
+		epoll_raise_limit();
 	uint64_t seed = worker->seed + 1;
 
 	for (unsigned i = 0; i < wish.peers; i++) {
@@ -273,7 +278,8 @@ static bool prepare(struct workplace *w, unsigned slot, char *why, size_t bytes)
 								   : NULL },
 				       .timer = worker->timer == i,
 				       .supervisor = main_thread(),
-				       .seed = random_next(&seed) };
+				       .seed = random_next(&seed),
+				       .epoll_any = -1 };
 		h->peer->harness = h;
 		h->peer->histogram = w->page->histogram[slot];
 	}

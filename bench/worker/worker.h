@@ -55,6 +55,7 @@ struct wish {
 	uint64_t size;
 	int depth;
 	unsigned slots, peers;
+	unsigned idle_descriptors; /* with TOLL_WAIT_EPOLL */
 	bool copy, threads, stamped;
 	bool header_only; /* touch: none of the payload */
 };
@@ -62,6 +63,10 @@ struct wish {
 bool registry_choose(const struct wish *wish, struct choice *choice, char *why, size_t bytes);
 /* The compiled loop for a wish; NULL when the plug-in lacks it. */
 bool (*registry_loop(const struct choice *choice, const struct wish *wish))(struct toll_peer *);
+
+extern const char *const wait_names[TOLL_WAIT_COUNT];
+/* Bits of all waits that a mechanism offers. */
+unsigned waits_of(const struct toll_mechanism *mechanism);
 
 const char *values_get(const struct toll_values *values, const char *name);
 bool parse_size(const char *text, uint64_t *bytes);
@@ -130,6 +135,10 @@ struct harness { /* peer->harness: its own, and what the supervisor shares */
 	bool timer;
 	int supervisor; /* thread id, for SIGUSR1 when a thread leaves */
 	uint64_t seed;
+	bool epoll;    /* epoll_open() has begun: */
+	int epoll_any; /* the instance of all inputs, −1: none */
+	int *idle;     /* descriptors that never get ready */
+	unsigned idle_count;
 };
 /* Attaches, meets, plays turns until told to leave. Ends the process (or thread) on failure. */
 void peer_live(struct harness *harness);
@@ -138,6 +147,19 @@ void worker_failed(struct page *page, struct page_worker *worker, const char *fo
 	__attribute__((format(printf, 3, 4)));
 void worker_event(const struct page *page);
 void peer_signals(void); /* SIGRTMAX's handler */
+
+/* ---- epoll.c: the wait of that name ---- */
+
+/* Whether this process may have all the descriptors; false with why. After channels are laid out.
+ */
+bool epoll_fits(const struct layout *layout, char *why, size_t bytes);
+void epoll_raise_limit(void); /* of descriptors, as far as it goes; before peers are started */
+/* After layout_meet(). false with why; epoll_close() is due in both cases. */
+bool epoll_open(struct harness *harness, char *why, size_t bytes);
+void epoll_close(struct harness *harness);
+/* Until the port's descriptor is ready, one of the peer's inputs is, or a signal comes. */
+void epoll_sleep(const struct toll_port *port);
+void epoll_sleep_any(const struct toll_peer *peer);
 
 /* ---- supervise.c ---- */
 

@@ -24,3 +24,38 @@ load helpers
 	fails_saying toll run --mechanism unix-seqpacket --placement same-cpu --size 1M \
 		--pattern pingpong --wait block : "$reason"
 }
+
+@test "epoll with more idle descriptors than a process may have: refused, and the limit is named" {
+	set -- --mechanism pipe --pattern pingpong,fanin --placement same-cpu --operations 20 --rounds 1 --size 64
+	toll run "$@" --wait epoll,epoll:2000000000 --dry-run >plan
+	cat plan
+	grep -q '^ .*pipe/pingpong/same-cpu/64/epoll ' plan
+	grep -A1 '^  pipe/pingpong/same-cpu/64/epoll:2000000000$' plan |
+		grep -q "RLIMIT_NOFILE allows $(ulimit -Hn) (to raise it: ulimit -Hn"
+	fails_saying bash -c "ulimit -n 150; $(printf '%q ' "$TOLL" run "$@" --wait epoll:100)" \
+		: "RLIMIT_NOFILE allows 150"
+}
+
+@test "epoll with idle descriptors: the worker raises the soft limit as far as it goes" {
+	[ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge 4096 ] || skip "the hard limit is $(ulimit -Hn)"
+	for peers in process thread; do
+		(
+			ulimit -S -n 256
+			toll run --mechanism pipe --pattern pingpong,fanin --placement same-cpu --operations 20 \
+				--rounds 1 --size 64 --wait epoll:300 --peers $peers -o $peers.ndjson >/dev/null
+		)
+		! grep '"state":"failed"' $peers.ndjson
+		[ "$(grep -c '"state":"ok"' $peers.ndjson)" -eq 2 ]
+	done
+}
+
+@test "a toll-worker of an older build, without epoll: a refusal, and the rest runs" {
+	printf '%s\n' '#!/bin/sh' '[ "$1" = --describe ] || exec "$REAL" "$@"' \
+		'"$REAL" "$@" | sed "s/,\"epoll\"//g"' >older
+	chmod +x older
+	REAL=$WORKER TOLL_WORKER=$PWD/older toll run --mechanism pipe --pattern pingpong --placement same-cpu \
+		--size 64 --operations 20 --rounds 1 --wait poll,epoll,epoll:10 -o x.ndjson >summary
+	cat summary
+	grep -q '2 cells.*of an older build, without epoll; build it anew' summary
+	[ "$(grep -c '"state":"ok"' x.ndjson)" -eq 1 ]
+}

@@ -16,7 +16,7 @@
 static const uint64_t sizes[] = { 64, 1, 7, 8, 9, 56, 4097, 64 << 10, 1 << 20, 4096 };
 enum { FEWER_SIZES = LENGTH(sizes) - 1 /* the last says little that its neighbour does not */ };
 static const int depths[] = { -1, 0, 1, 3 };
-enum { MOST_VARIANTS = 1024, MOST_PATTERNS = 128, SPIN_NS = 2000, DEADLINE_MS = 30 };
+enum { MOST_VARIANTS = 1024, MOST_PATTERNS = 128, SPIN_NS = 2000, DEADLINE_MS = 30, IDLE = 20 };
 #define MOST_MEMORY (256UL << 20)
 
 /* A mechanism or pattern with its options, and for a pattern how many peers. */
@@ -233,7 +233,7 @@ static bool has_huge_pages(const struct question *q)
 
 static bool polls(const struct question *q)
 {
-	return q->cell->wait == WAIT_POLL;
+	return q->cell->wait == WAIT_POLL || q->cell->wait == WAIT_EPOLL;
 }
 
 /* The refusals there may be. Those that follow from the registry must come when they should. */
@@ -253,8 +253,10 @@ static const struct kind {
 	{ "* plays both ends, and the channel does not hold a message of * B", sends_to_itself,
 	  false, false },
 	{ "no huge pages here: *", has_huge_pages, false, true },
-	{ "* has no descriptor to poll", polls, false, false },
+	{ "* has no descriptor to *poll", polls, false, false },
 	{ "* carries at most * B*", NULL, false, false },
+	{ "epoll:* takes * descriptors in one process, *", NULL, false, true },
+	{ "epoll:* takes * watches, *", NULL, false, true },
 };
 
 static int count_exception(struct exception **list, size_t *count, const char *reason)
@@ -391,11 +393,20 @@ static int add_play(struct making *making, struct point point, unsigned turn)
 	return 0;
 }
 
+/* hybrid's time; epoll by turns with descriptors that stay idle, as if that were another wait. */
+static void set_amount(struct point *point, unsigned turn)
+{
+	bool idle = point->cell.wait == WAIT_EPOLL && turn % 2;
+
+	point->cell.wait_amount = point->cell.wait == WAIT_HYBRID ? SPIN_NS : idle ? IDLE : 0;
+	point->value[WAIT] = (unsigned short)(point->cell.wait + idle);
+}
+
 static int multiply(struct making *making)
 {
 	enum { COUNT = WAIT_COUNT };
-	static const char *const waits[COUNT] = { "spin",  "pause", "yield",
-						  "block", "poll",  "hybrid" };
+	static const char *const waits[COUNT] = { "spin", "pause",  "yield", "block",
+						  "poll", "hybrid", "epoll" };
 	const json_t *wait;
 	size_t w;
 
@@ -424,8 +435,6 @@ static int multiply(struct making *making)
 					return -1;
 				}
 				point.cell.wait = (enum cell_wait)index;
-				point.cell.hybrid_ns = index == WAIT_HYBRID ? SPIN_NS : 0;
-				point.value[WAIT] = (unsigned short)index;
 				unsigned few = making->wanted->whole ? LENGTH(sizes) : FEWER_SIZES;
 				unsigned others = few * LENGTH(depths) * 4;
 				for (unsigned n = 0; n < others; n++) {
@@ -442,6 +451,7 @@ static int multiply(struct making *making)
 					point.value[DEPTH] = (unsigned short)depth;
 					point.value[THREADS] = bits & 1;
 					point.value[COPY] = (unsigned short)(bits >> 1);
+					set_amount(&point, (unsigned)(m + p + depth) + bits % 2);
 					if (add_play(making, point,
 						     (unsigned)(m + p + index + size + depth) +
 							     bits % 2 + bits / 2))
@@ -565,7 +575,7 @@ int product_make(const struct wanted *wanted, struct product *product)
 	const unsigned short values[DIMENSIONS] = {
 		[VARIANT] = (unsigned short)making->mechanisms,
 		[PATTERN] = (unsigned short)making->patterns,
-		[WAIT] = WAIT_COUNT,
+		[WAIT] = WAIT_COUNT + 1, /* epoll is two */
 		[CPUS] = 2,
 		[SIZE] = LENGTH(sizes),
 		[DEPTH] = LENGTH(depths),

@@ -190,7 +190,7 @@ static void write_key(json_t *object, json_int_t id)
 	take_text(object, "pattern_options", cell.pattern_options, sizeof cell.pattern_options);
 	take_text(object, "placement", cell.placement, sizeof cell.placement);
 	take_text(object, "wait", wait, sizeof wait);
-	cell_wait_parse(wait, &cell.wait, &cell.hybrid_ns);
+	cell_wait_parse(wait, &cell.wait, &cell.wait_amount);
 	take_text(object, "idle", word, sizeof word);
 	cell.idle = !strcmp(word, "awake") ? IDLE_AWAKE : *word ? IDLE_SLEEP : IDLE_NONE;
 	take_text(object, "touch", word, sizeof word);

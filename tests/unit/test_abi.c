@@ -95,7 +95,8 @@ AT(toll_port, lost, 136)
 AT(toll_port, room, 144)
 AT(toll_port, instances, 152)
 AT(toll_port, original, 160)
-AT(toll_port, spare, 168)
+AT(toll_port, epoll, 168)
+AT(toll_port, spare, 176)
 LEAST(toll_port, 256)
 AT(toll_peer, size, 0)
 AT(toll_peer, index, 4)
@@ -183,6 +184,7 @@ static void test_numbers(void **state)
 	assert_int_equal(TOLL_COPY | TOLL_CREDIT << 4 | TOLL_STAMPED << 8, 0x421);
 	assert_int_equal(TOLL_DEADLINE | TOLL_DEAD << 4 | TOLL_STOP << 8, 0x321);
 	assert_int_equal(TOLL_SPIN | TOLL_PAUSE | TOLL_YIELD | TOLL_BLOCK | TOLL_HYBRID, 0x2f);
+	assert_int_equal(TOLL_WAIT_HYBRID | TOLL_WAIT_EPOLL << 4, 0x65);
 	assert_int_equal(TOLL_PACE_PAUSE | TOLL_PACE_YIELD | TOLL_PACE_LOOK, 7);
 	assert_int_equal(TOLL_PACE_STOP | TOLL_PACE_DEAD, 24);
 }

@@ -25,6 +25,8 @@ static void test_keys_read_back(void **state)
 		"ring/stream/smt/1G/pause",
 		"pipe/fanin/packed/65535/poll/peers=16/idle=awake/copy=on/touch=none/replica=7",
 		"futex/pingpong/same-cpu/1/hybrid:1500ns",
+		"pipe/pingpong/same-cpu/64/epoll",
+		"pipe/fanin/same-cpu/64/epoll:100/peers=4",
 	};
 	for (size_t k = 0; k < LENGTH(keys); k++) {
 		struct cell cell;
@@ -59,7 +61,7 @@ static void test_parts(void **state)
 	assert_int_equal(cell.size, 4096);
 	assert_int_equal(cell.depth, 0);
 	assert_int_equal(cell.wait, WAIT_HYBRID);
-	assert_int_equal(cell.hybrid_ns, 20000);
+	assert_int_equal(cell.wait_amount, 20000);
 	assert_int_equal(cell.idle, IDLE_SLEEP);
 	assert_true(cell.copy);
 	assert_false(cell.touch_all);
@@ -94,6 +96,7 @@ static void test_bad_keys(void **state)
 		"pipe/pingpong/same-cpu/64/sleep",
 		"pipe/pingpong/same-cpu/64/hybrid",
 		"pipe/pingpong/same-cpu/64/hybrid:0us",
+		"pipe/pingpong/same-cpu/64/epoll:0",
 		"pipe/pingpong/same-cpu/64/block/",
 		"pipe/pingpong/same-cpu/64/block/depth=-1",
 		"pipe/pingpong/same-cpu/64/block/depth=4294967296",
@@ -149,7 +152,7 @@ static void test_longest_key_fits(void **state)
 		.size = UINT64_MAX,
 		.depth = INT32_MAX,
 		.wait = WAIT_HYBRID,
-		.hybrid_ns = INT64_MAX,
+		.wait_amount = INT64_MAX,
 		.idle = IDLE_AWAKE,
 		.copy = true,
 		.threads = true,
@@ -318,17 +321,20 @@ static void test_times(void **state)
 static void test_waits(void **state)
 {
 	(void)state;
-	static const char *const words[] = { "spin", "pause",       "yield",         "block",
-					     "poll", "hybrid:20us", "hybrid:1500ns", "hybrid:1s" };
+	static const char *const words[] = { "spin",  "pause",       "yield",           "block",
+					     "poll",  "hybrid:20us", "hybrid:1500ns",   "hybrid:1s",
+					     "epoll", "epoll:1",     "epoll:2147483647" };
 	for (size_t w = 0; w < LENGTH(words); w++) {
 		struct cell cell = { .depth = -1 };
 		char text[64];
-		assert_int_equal(cell_wait_parse(words[w], &cell.wait, &cell.hybrid_ns), 0);
+		assert_int_equal(cell_wait_parse(words[w], &cell.wait, &cell.wait_amount), 0);
 		assert_string_equal(cell_wait_text(&cell, text, sizeof text), words[w]);
 		assert_int_equal(cell_spins(&cell), w < 3);
 	}
-	static const char *const bad[] = { "",        "spinning", "Block",
-					   "hybrid:", "hybrid:5", "block:5us" };
+	static const char *const bad[] = { "",         "spinning",  "Block",    "hybrid:",
+					   "hybrid:5", "block:5us", "epoll:",   "epoll:0",
+					   "epoll:-1", "epoll:+1",  "epoll:1K", "epoll:2147483648",
+					   "epolls" };
 	enum cell_wait wait;
 	uint64_t ns;
 	for (size_t b = 0; b < LENGTH(bad); b++)

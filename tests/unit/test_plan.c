@@ -272,6 +272,13 @@ static void test_refusals(void **state)
 	assert_refused(plan, "pipe/pipeline/spread/64/block/peers=2", "takes 3 to 16 peers");
 	plan_free(plan);
 
+	/* the worker of these tests is older than that wait */
+	plan = plan_of("mechanism pipe;placement same-cpu;wait poll,epoll,epoll:100");
+	ASSERT_KEYS(plan, "pipe/pingpong/same-cpu/64/poll");
+	assert_refused(plan, "pipe/pingpong/same-cpu/64/epoll", "of an older build, without epoll");
+	assert_refused(plan, "pipe/pingpong/same-cpu/64/epoll:100", "of an older build");
+	plan_free(plan);
+
 	plan = plan_of("mechanism ring:memory=giant;placement same-cpu");
 	assert_refused(plan, "ring:memory=giant/pingpong/same-cpu/64/block", "2 GiB");
 	assert_int_equal(plan->cell_count, 0);
@@ -363,6 +370,8 @@ static void test_mistakes(void **state)
 		{ "wait spni", "--wait: no wait called \"spni\", the nearest is \"spin\"" },
 		{ "wait hybrid", "hybrid:20us" },
 		{ "wait hybrid:5", "hybrid:20us" },
+		{ "wait epoll:0", "write epoll or epoll:100" },
+		{ "wait epol", "the nearest is \"epoll\"" },
 		{ "depth -1", "--depth: \"-1\" is no number from 0 to" },
 		{ "depth deep", "--depth: \"deep\"" },
 		{ "idle tired", "--idle: \"tired\" is neither awake nor sleep" },
