@@ -12,6 +12,7 @@
 #include "../bench/say.h"
 #include "answer.h"
 #include "html.h"
+#include "left_out.h"
 #include "looks_text.h"
 
 /* A name inside a link: everything but letters, digits and - _ . ~ as %XX. */
@@ -633,10 +634,13 @@ static void reasons(FILE *out, const char *title, const char *what, const struct
 {
 	if (!count)
 		return;
-	fprintf(out, "<h3>%s</h3>\n<ul>\n", title);
+	fprintf(out,
+		"<h3>%s</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th class=\"n\">%ss</th>"
+		"<th>why</th></tr></thead>\n<tbody>\n",
+		title, what);
 	for (size_t i = 0; i < count; i++) {
 		size_t k;
-		fprintf(out, "<li>%zu %s%s: ", list[i].count, what, list[i].count == 1 ? "" : "s");
+		fprintf(out, "<tr><td class=\"n\">%zu</td><td class=\"text\">", list[i].count);
 		text_html(out, list[i].text);
 		fputs("<br><small>", out);
 		for (k = 0; k < list[i].key_count && k < 4; k++) {
@@ -646,21 +650,26 @@ static void reasons(FILE *out, const char *title, const char *what, const struct
 		}
 		if (list[i].key_count > k)
 			fprintf(out, " and %zu more", list[i].key_count - k);
-		fputs("</small></li>\n", out);
+		fputs("</small></td></tr>\n", out);
 	}
-	fputs("</ul>\n", out);
+	fputs("</tbody>\n</table></div>\n", out);
 }
 
-static void missing(FILE *out, const struct page *page)
+/* false when memory runs out */
+static bool missing(FILE *out, const struct page *page)
 {
 	const struct arrangement *a = page->arrangement;
+	size_t count = 0;
+	struct reason *refused = left_out(a, &count);
 
 	fputs("<section id=\"missing\">\n<h2>Left out, and why</h2>\n", out);
 	if (!a->refused_count && !a->failed_count)
 		fputs("<p>Nothing: every cell of the plan was measured.</p>\n", out);
-	reasons(out, "Cannot run here", "cell", a->refused, a->refused_count);
+	reasons(out, "Cannot run here", "cell", refused, count);
 	reasons(out, "Failed", "worker", a->failed, a->failed_count);
 	fputs("</section>\n", out);
+	left_out_free(refused, count);
+	return refused;
 }
 
 /* ---- host and method ---- */
@@ -797,7 +806,7 @@ int page_html(FILE *out, const struct page *page)
 	tables(out, page);
 	bool fine = models(out, page);
 	crossovers(out, page);
-	missing(out, page);
+	fine &= missing(out, page);
 	host(out, page);
 	method(out, page);
 	fputs("</main>\n</body>\n</html>\n", out);

@@ -6,6 +6,7 @@
 
 #include "../bench/say.h"
 #include "answer.h"
+#include "left_out.h"
 #include "looks_text.h"
 #include "page.h"
 
@@ -110,9 +111,11 @@ int page_markdown(FILE *out, const struct page *page)
 		sheet_markdown(out, &a->sheets[i]);
 	if (a->refused_count || a->failed_count)
 		fputs("\n## Left out, and why\n\n", out);
-	reasons_markdown(out, "cell", a->refused, a->refused_count);
+	struct reason *refused = left_out(a, &n);
+	reasons_markdown(out, "cell", refused, refused ? n : 0);
 	reasons_markdown(out, "failed worker", a->failed, a->failed_count);
-	return ferror(out) ? -1 : 0;
+	left_out_free(refused, refused ? n : 0);
+	return !refused || ferror(out) ? -1 : 0;
 }
 
 /* Full precision; empty where not known. */

@@ -10,6 +10,7 @@
 
 #include "../bench/say.h"
 #include "arrange.h"
+#include "left_out.h"
 #include "looks_text.h"
 #include "table.h"
 
@@ -304,27 +305,69 @@ static void print_sharing(FILE *stream, const struct arrangement *a)
 	table_free(table);
 }
 
+/* Text in lines of so many columns, all but the first indented. Words are never cut. */
+static void put_wrapped(FILE *stream, const char *text, size_t indent, size_t columns)
+{
+	char clean[1024], *rest = text_clean(text, clean, sizeof clean), *word;
+	size_t used = indent;
+
+	while ((word = strsep(&rest, " "))) {
+		size_t width = text_width(word);
+		if (used > indent && used + 1 + width > columns) {
+			fprintf(stream, "\n%*s", (int)indent, "");
+			used = indent;
+		} else if (used > indent) {
+			fputc(' ', stream);
+			used++;
+		}
+		fputs(word, stream);
+		used += width;
+	}
+}
+
+/* One reason to a line, as wide as the terminal; a file has no width, and is searched. */
 static void print_reasons(FILE *stream, const char *title, const char *what,
 			  const struct reason reasons[], size_t count)
 {
+	enum { MOST = 20 };
+	size_t columns = isatty(fileno(stream)) ? columns_of(stream) : SIZE_MAX, rest = 0;
+	int digits = 0, indent = (int)strlen(what);
+	char number[24];
+
 	if (!count)
 		return;
+	for (size_t i = 0; i < count; i++) {
+		int its = snprintf(number, sizeof number, "%zu", reasons[i].count);
+		digits = its > digits ? its : digits;
+	}
+	indent += digits + 6; /* "  17 cells  " */
 	fprintf(stream, "\n%s%s%s\n", say_style(stream, SAY_BOLD), title,
 		say_style(stream, SAY_PLAIN));
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && i < MOST; i++) {
 		const struct reason *reason = &reasons[i];
-		fprintf(stream, "  %zu %s%s: ", reason->count, what, reason->count == 1 ? "" : "s");
-		put(stream, reason->text);
-		fprintf(stream, "\n    %s", say_style(stream, SAY_DIM));
-		size_t k;
-		for (k = 0; k < reason->key_count && k < 2; k++) {
-			fputs(k ? ", " : "", stream);
+		fprintf(stream, "  %*zu %s%s  ", digits, reason->count, what,
+			reason->count == 1 ? " " : "s");
+		put_wrapped(stream, reason->text, (size_t)indent, columns);
+		fprintf(stream, "\n%*s%s", indent, "", say_style(stream, SAY_DIM));
+		size_t k, used = (size_t)indent + text_width(reason->keys[0]);
+		put(stream, reason->keys[0]);
+		for (k = 1; k < reason->key_count && k < 2; k++) {
+			used += 2 + text_width(reason->keys[k]);
+			if (used + strlen(" and 1000 more") > columns)
+				break;
+			fputs(", ", stream);
 			put(stream, reason->keys[k]);
 		}
 		if (reason->key_count > k)
 			fprintf(stream, " and %zu more", reason->key_count - k);
 		fprintf(stream, "%s\n", say_style(stream, SAY_PLAIN));
 	}
+	for (size_t i = MOST; i < count; i++)
+		rest += reasons[i].count;
+	if (rest)
+		fprintf(stream, "  %*zu %s%s  for %zu more reason%s; the page has them\n", digits,
+			rest, what, rest == 1 ? " " : "s", count - MOST,
+			count - MOST == 1 ? "" : "s");
 }
 
 static void legend(FILE *stream, const struct arrangement *a)
@@ -359,7 +402,7 @@ static void legend(FILE *stream, const struct arrangement *a)
 int report_summary(FILE *stream, const struct result *result, const struct level levels[], size_t n)
 {
 	struct arrangement *a = arrange(result, levels, n);
-	size_t columns = columns_of(stream);
+	size_t columns = columns_of(stream), reasons = 0;
 	int status = 0;
 
 	if (!a) {
@@ -381,7 +424,10 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 	if (!a->sheet_count)
 		fputs("\nNothing was measured.\n", stream);
 	print_sharing(stream, a);
-	print_reasons(stream, "Left out", "cell", a->refused, a->refused_count);
+	struct reason *refused = left_out(a, &reasons);
+	status = refused ? status : -1;
+	print_reasons(stream, "Left out", "cell", refused, reasons);
+	left_out_free(refused, reasons);
 	print_reasons(stream, "Failed", "worker", a->failed, a->failed_count);
 	fputc('\n', stream);
 	print_modes(stream, a);

@@ -14,7 +14,7 @@ load helpers
 	grep -q "$reason\$" plan
 	toll run "$@" -o x.ndjson >summary
 	cat summary
-	grep -q "$reason\$" summary
+	grep -qxF "  2 cells  $reason" summary
 	toll report x.ndjson --format md
 	sed 's/\\//g' x.md | grep -qF "$reason"
 	grep -qF "$reason" x.html

@@ -20,6 +20,7 @@
 #include "../../bench/say.h"
 #include "../../reports/arrange.h"
 #include "../../reports/figures.h"
+#include "../../reports/left_out.h"
 #include "../../reports/looks_text.h"
 #include "../../reports/report.h"
 #include "../../reports/table.h"
@@ -379,6 +380,59 @@ static void test_arrangement(void **state)
 	unload(&f);
 }
 
+/* One thing that keeps out many mechanisms is said once. */
+static void test_left_out(void **state)
+{
+	(void)state;
+	struct reason refused[] = {
+		{ "two peers spin", 7, { "pipe/a", "futex/a", "ring/a", "mailbox/a" }, 7 },
+		{ "futex has no descriptor to poll", 3, { "futex/b", "futex/c", "futex/d" }, 3 },
+		{ "ring:layout=slot has no descriptor to poll",
+		  2,
+		  { "ring:layout=slot/b", "ring/c" },
+		  2 },
+		{ "mailbox has no descriptor to poll", 2, { "mailbox/b", "mailbox/c" }, 2 },
+		{ "copy is for others; pipe copies anyway", 1, { "pipe/e" }, 1 },
+		{ "copy is for others; unix-stream copies anyway", 1, { "unix-stream:a=b/e" }, 1 },
+		{ "sysv-sem: sysctl kernel.sem is 0", 1, { "sysv-sem/a" }, 1 },
+		{ "sysv-queue: sysctl kernel.sem is 0", 1, { "sysv-queue/a" }, 1 },
+		{ "unix carries 8 B", 1, { "unix/a" }, 1 },
+		{ "unix-stream carries 8 B", 1, { "unix-stream/a" }, 1 },
+		{ "pipes carry 9 B", 1, { "pipe/a" }, 1 },
+		{ "", 1, { "" }, 1 },
+	};
+	struct arrangement a = { .refused = refused,
+				 .refused_count = sizeof refused / sizeof *refused };
+	static const struct {
+		size_t count, keys;
+		const char *text;
+	} wanted[] = {
+		{ 7, 7, "two peers spin" },
+		{ 5, 5, "futex, mailbox: each has no descriptor to poll" },
+		{ 2, 2, "pipe, unix-stream: copy is for others; each copies anyway" },
+		{ 2, 2, "ring:layout=slot has no descriptor to poll" },
+		{ 2, 2, "sysv-sem, sysv-queue: sysctl kernel.sem is 0" },
+		{ 2, 2, "unix, unix-stream: each carries 8 B" },
+		{ 1, 1, "" },
+		{ 1, 1, "pipes carry 9 B" },
+	};
+	size_t n;
+	struct reason *list = left_out(&a, &n);
+	assert_non_null(list);
+	assert_int_equal(n, sizeof wanted / sizeof *wanted);
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(list[i].text, wanted[i].text);
+		assert_int_equal(list[i].count, wanted[i].count);
+		assert_int_equal(list[i].key_count, wanted[i].keys);
+	}
+	assert_string_equal(list[1].keys[3], "mailbox/b");
+	left_out_free(list, n);
+	a.refused_count = 0;
+	list = left_out(&a, &n);
+	assert_int_equal(n, 0);
+	left_out_free(list, n);
+}
+
 static void test_false_sharing(void **state)
 {
 	(void)state;
@@ -450,8 +504,8 @@ static void test_summary(void **state)
 	assert_non_null(strstr(out, "  pipe         4.00 ±0.6 %     5.00 ±0.6 % ◂ 24.0 ±0.6 % ◂"));
 	assert_non_null(strstr(out, "  unix-stream  7.00 ±0.6 %   failed           -"));
 	assert_non_null(strstr(out, "stream: payload received, GB/s"));
-	assert_non_null(strstr(out, "2 cells: two spinning peers on one CPU\n"));
-	assert_non_null(strstr(out, "24 workers: killed by signal 11\n"));
+	assert_non_null(strstr(out, "\n  2 cells  two spinning peers on one CPU\n"));
+	assert_non_null(strstr(out, "\n  24 workers  killed by signal 11\n"));
 	assert_non_null(strstr(out, "False sharing"));
 	assert_null(strchr(out, '\x1b'));
 	/* aligned: within 100 columns, nothing at line ends */
@@ -627,7 +681,8 @@ static void test_page(void **state)
 	assert_null(strstr(html, "<script"));
 	assert_non_null(strstr(html, "default-src 'none'"));
 	assert_non_null(strstr(html, "futex up to "));
-	assert_non_null(strstr(html, "2 cells: two spinning peers on one CPU"));
+	assert_non_null(strstr(
+		html, "<td class=\"n\">2</td><td class=\"text\">two spinning peers on one CPU"));
 	assert_non_null(strstr(html, "killed by signal 11"));
 	assert_non_null(strstr(html, "2.00 × (2.00 … 2.00)"));
 	if (have_gnuplot()) {
@@ -796,15 +851,25 @@ static void test_full_disk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_width),        cmocka_unit_test(test_clean),
-		cmocka_unit_test(test_escapes),      cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_table),        cmocka_unit_test(test_table_overfull),
-		cmocka_unit_test(test_arrangement),  cmocka_unit_test(test_false_sharing),
-		cmocka_unit_test(test_tie),          cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_looks),        cmocka_unit_test(test_summary_hostile),
-		cmocka_unit_test(test_json),         cmocka_unit_test(test_page),
-		cmocka_unit_test(test_page_hostile), cmocka_unit_test(test_without_gnuplot),
-		cmocka_unit_test(test_csv),          cmocka_unit_test(test_unwritable),
+		cmocka_unit_test(test_width),
+		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_table_overfull),
+		cmocka_unit_test(test_arrangement),
+		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_false_sharing),
+		cmocka_unit_test(test_tie),
+		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_summary_hostile),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_page),
+		cmocka_unit_test(test_page_hostile),
+		cmocka_unit_test(test_without_gnuplot),
+		cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_unwritable),
 		cmocka_unit_test(test_full_disk),
 	};
 
