@@ -45,6 +45,7 @@ static const char help[] =
 	"      --pattern NAME     this one only\n"
 	"  -m, --plugin FILE.so   the mechanisms of a plug-in, and only those\n"
 	"      --only-faults      only whether the checks can fail\n"
+	"      --first            stops at the first failure\n"
 	"      --seed N           of the choice and of the workers' random offsets\n"
 	"      --jobs N           processes at once (default: a CPU each)\n"
 	"      --list             prints the chosen cells and plays none\n"
@@ -59,13 +60,14 @@ enum {
 	MECHANISM,
 	PATTERN_NAME,
 	ONLY_FAULTS,
+	FIRST,
 	SEED,
 	JOBS,
 	LIST
 };
 
 struct request {
-	bool cover, only_faults, list;
+	bool cover, only_faults, first, list;
 	uint64_t seed;
 	unsigned jobs;
 	const char *plugins[REGISTRY_MOST_PLUGINS];
@@ -95,6 +97,7 @@ static void read_options(int argc, char **argv, struct request *request)
 		{ "pattern", required_argument, NULL, PATTERN_NAME },
 		{ "plugin", required_argument, NULL, 'm' },
 		{ "only-faults", no_argument, NULL, ONLY_FAULTS },
+		{ "first", no_argument, NULL, FIRST },
 		{ "seed", required_argument, NULL, SEED },
 		{ "jobs", required_argument, NULL, JOBS },
 		{ "list", no_argument, NULL, LIST },
@@ -128,6 +131,9 @@ static void read_options(int argc, char **argv, struct request *request)
 			break;
 		case ONLY_FAULTS:
 			request->only_faults = true;
+			break;
+		case FIRST:
+			request->first = true;
 			break;
 		case SEED:
 			request->seed = number("seed", optarg);
@@ -299,7 +305,10 @@ int main(int argc, char **argv)
 	struct registry *registry = registry_open(request.plugins, request.plugin_count);
 	if (!registry)
 		return EXIT_USAGE;
-	struct stage stage = { .registry = registry, .seed = request.seed, .sanitizer = SANITIZER };
+	struct stage stage = { .registry = registry,
+			       .seed = request.seed,
+			       .sanitizer = SANITIZER,
+			       .first = request.first };
 	left_isolate();
 	const char *private = make_folder();
 

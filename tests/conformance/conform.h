@@ -12,7 +12,8 @@
 enum act {
 	PLAY, /* left alone: order and content of each message, nothing left behind */
 	HOLD, /* a peer is stopped and goes on: the others meet a full and an empty channel */
-	KILL, /* a peer is killed: the others leave at once, and the reason names it */
+	KILL, /* a peer or the worker is killed: the others leave at once, and the reason names it
+	       */
 	LATE, /* a peer is stopped beyond the pattern's deadline: the reason names who waited */
 	ACTS
 };
@@ -23,7 +24,7 @@ enum dimension { VARIANT, PATTERN, WAIT, CPUS, SIZE, DEPTH, COPY, THREADS, ACT, 
 struct point {
 	struct cell cell;
 	enum act act;
-	unsigned whom; /* the peer that is stopped or killed */
+	unsigned whom; /* the peer that is stopped or killed; cell.peers: their worker */
 	unsigned short value[DIMENSIONS];
 	bool chosen;
 };
@@ -107,6 +108,7 @@ struct stage {
 	uint64_t seed;
 	const char *reports;   /* folder for the sanitizers' reports */
 	const char *sanitizer; /* "address", "thread"; NULL: none */
+	bool first;            /* a failure is enough: what is left need not be played */
 };
 
 /* Plays points that all have one act, the same CPUs and operations; more than one only when they
@@ -114,6 +116,8 @@ struct stage {
  * those that were there before; NULL: not looked at. */
 void scene_play(const struct stage *stage, const struct point *const points[], unsigned count,
 		const struct left_objects *objects, struct verdict verdicts[]);
+/* Whether the worker dies, which then cannot remove what it made. */
+bool scene_kills_worker(const struct point *point);
 /* From now on the sanitizers of workers that this process starts write into a folder, and stop at
  * their first finding. */
 void scene_report_to(const char *folder);

@@ -4,6 +4,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +13,8 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,21 +24,59 @@ enum { GRACE_MS = 2000, LOOK_MS = 2, SHARED_LOOK_MS = 200 };
 
 static bool isolated, own_tmp;
 
+/* What is below /tmp now, but toll's: bound into the new one. A build may stand there. */
+static void bind_all(int old)
+{
+	DIR *directory = fdopendir(old);
+
+	for (struct dirent *entry; directory && (entry = readdir(directory));) {
+		char from[512], to[512];
+		struct stat status;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    strncmp(entry->d_name, "toll-", 5) == 0)
+			continue;
+		snprintf(from, sizeof(from), "/proc/self/fd/%d/%s", old, entry->d_name);
+		snprintf(to, sizeof(to), "/tmp/%s", entry->d_name);
+		if (lstat(from, &status) == 0 && S_ISDIR(status.st_mode) && mkdir(to, 0700) == 0)
+			mount(from, to, NULL, MS_BIND | MS_REC, NULL);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+/* As toll-worker may where it is not root: then it makes no IPC namespace, and what it leaves is to
+ * be seen in this one. */
+static void give_up_administration(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0);
+	if (syscall(SYS_capget, &header, data) != 0)
+		return;
+	data[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	data[0].permitted &= ~(1U << CAP_SYS_ADMIN);
+	data[0].inheritable &= ~(1U << CAP_SYS_ADMIN);
+	syscall(SYS_capset, &header, data);
+}
+
 bool left_isolate(void)
 {
-	char self[512];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[length > 0 ? length : 0] = '\0';
-
 	if (unshare(CLONE_NEWIPC | CLONE_NEWNS) ||
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("toll", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, NULL))
 		return false;
 	mount("toll", "/dev/mqueue", "mqueue", 0, NULL); /* not every kernel has it */
 	isolated = true;
-	/* a build below /tmp is not to be hidden */
-	own_tmp = strncmp(self, "/tmp/", 5) != 0 &&
-		  mount("toll", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, NULL) == 0;
+	int old = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own_tmp =
+		old >= 0 && mount("toll", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") == 0;
+	if (own_tmp)
+		bind_all(old);
+	else if (old >= 0)
+		close(old);
+	give_up_administration();
 	return true;
 }
 
@@ -155,14 +197,16 @@ static void look_system_v(struct left_objects *objects, const char *kind)
 struct left_objects left_look(void)
 {
 	struct left_objects objects = { 0 };
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	char journals[512];
-	snprintf(journals, sizeof(journals), "%s/toll", getenv("XDG_RUNTIME_DIR"));
+	snprintf(journals, sizeof(journals), "%s/toll", runtime);
 	look_folder(&objects, journals, "");
-	look_folder(&objects, getenv("XDG_RUNTIME_DIR"), "toll-");
-	look_folder(&objects, "/dev/shm", "toll-");
-	look_folder(&objects, "/dev/mqueue", "toll-");
+	look_folder(&objects, runtime, "toll-");
+	/* all that is in folders of our own is ours, whatever its name */
+	look_folder(&objects, "/dev/shm", isolated ? "" : "toll-");
+	look_folder(&objects, "/dev/mqueue", isolated ? "" : "toll-");
 	if (own_tmp)
-		look_folder(&objects, "/tmp", "toll-");
+		look_folder(&objects, "/tmp", "");
 	look_system_v(&objects, "shm");
 	look_system_v(&objects, "sem");
 	look_system_v(&objects, "msg");

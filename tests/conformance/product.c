@@ -17,6 +17,7 @@ static const uint64_t sizes[] = { 64, 1, 7, 8, 9, 56, 4097, 64 << 10, 1 << 20, 4
 enum { FEWER_SIZES = LENGTH(sizes) - 1 /* the last says little that its neighbour does not */ };
 static const int depths[] = { -1, 0, 1, 3 };
 enum { MOST_VARIANTS = 1024, MOST_PATTERNS = 128, SPIN_NS = 2000, DEADLINE_MS = 30, IDLE = 20 };
+enum { MOST_WHOM = CELL_MOST_PEERS + 1 }; /* the peers, and their worker */
 #define MOST_MEMORY (256UL << 20)
 
 /* A mechanism or pattern with its options, and for a pattern how many peers. */
@@ -533,7 +534,7 @@ static int add_acts(struct making *making)
 			/* a credit edge waits in one place, however deep it is */
 			if (play.cell.depth > 0 && !making->wanted->whole)
 				continue;
-			for (whom = 0; whom < play.cell.peers; whom++) {
+			for (whom = 0; whom < play.cell.peers + (act == KILL); whom++) {
 				struct point point = play;
 				/* a killed thread takes its process with it, whichever it is */
 				if ((act == KILL && play.cell.threads && whom > 0) ||
@@ -545,7 +546,7 @@ static int add_acts(struct making *making)
 					snprintf(point.cell.pattern_options, CELL_OPTIONS,
 						 "deadline=%dms", DEADLINE_MS);
 				point.value[ACT] =
-					(unsigned short)(1 + (act - HOLD) * CELL_MOST_PEERS + whom);
+					(unsigned short)(1 + (act - HOLD) * MOST_WHOM + whom);
 				struct point *room = new_point(making);
 				if (!room)
 					return out_of_memory();
@@ -581,7 +582,7 @@ int product_make(const struct wanted *wanted, struct product *product)
 		[DEPTH] = LENGTH(depths),
 		[COPY] = 2,
 		[THREADS] = 2,
-		[ACT] = 1 + (ACTS - HOLD) * CELL_MOST_PEERS,
+		[ACT] = 1 + (ACTS - HOLD) * MOST_WHOM,
 	};
 	memcpy(product->values, values, sizeof values);
 	result = 0;
@@ -685,6 +686,8 @@ char *point_name(const struct point *point, char *buffer, size_t bytes)
 	cell_key(&point->cell, key, sizeof key);
 	if (point->act == PLAY)
 		snprintf(buffer, bytes, "%s", key);
+	else if (point->whom == point->cell.peers)
+		snprintf(buffer, bytes, "%s [worker %s]", key, done[point->act]);
 	else
 		snprintf(buffer, bytes, "%s [peer %u %s]", key, point->whom, done[point->act]);
 	return buffer;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "bench/block.h"
+#include "bench/journal.h"
 
 enum {
 	LONG_CYCLES = 400, /* of a cell that is killed as it plays */
@@ -59,28 +60,56 @@ struct disturbance {
 	const struct point *point;
 	pthread_t thread;
 	bool begun;
-	sem_t held;               /* the play may begin */
-	unsigned delay_us;        /* KILL: 0: stopped before it plays; else it plays so long */
-	int pid[CELL_MOST_PEERS]; /* processes or threads */
+	sem_t held;                   /* the play may begin */
+	unsigned delay_us;            /* KILL: 0: stopped before it plays; else it plays so long */
+	int pid[CELL_MOST_PEERS + 1]; /* processes or threads; behind them the worker to kill */
 	unsigned count;
 	char trouble[160];
 	int64_t killed_ms;
 	unsigned long long ran[CELL_MOST_PEERS];
 };
 
-/* 'R', 'S', 'T', 't', 'Z' … of a process or thread; 0 when it is gone. */
-static int state_of(int pid)
+/* What /proc says of a process or thread: its state, 'R', 'S', 'T', 't', 'Z' …, and who started it.
+ * false when it is gone. */
+static bool read_stat(int pid, int *state, int *parent)
 {
 	char path[32], text[512];
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	FILE *file = fopen(path, "re");
 	if (!file)
-		return 0;
+		return false;
 	size_t got = fread(text, 1, sizeof text - 1, file);
 	fclose(file);
 	text[got] = '\0';
-	const char *close = strrchr(text, ')');
-	return close && close[1] == ' ' ? close[2] : '\0';
+	const char *close = strrchr(text, ')'); /* of the name */
+	if (!close || strlen(close) < 5)
+		return false;
+	*state = close[2];
+	*parent = (int)strtol(close + 4, NULL, 10);
+	return true;
+}
+
+/* 0 when it is gone. */
+static int state_of(int pid)
+{
+	int state, parent;
+	return read_stat(pid, &state, &parent) ? state : 0;
+}
+
+static int parent_of(int pid)
+{
+	int state, parent;
+	return read_stat(pid, &state, &parent) ? parent : 0;
+}
+
+static bool is_worker(const struct point *point)
+{
+	return point->whom == point->cell.peers;
+}
+
+bool scene_kills_worker(const struct point *point)
+{
+	return point->act == KILL && (point->cell.threads || is_worker(point));
 }
 
 /* ns on a CPU so far. */
@@ -225,6 +254,8 @@ static void started(const int pids[], size_t count, void *context)
 
 	d->count = count < CELL_MOST_PEERS ? (unsigned)count : CELL_MOST_PEERS;
 	memcpy(d->pid, pids, d->count * sizeof *pids);
+	if (is_worker(d->point))
+		d->pid[d->count] = parent_of(pids[0]);
 	sem_init(&d->held, 0, 0);
 	if (pthread_create(&d->thread, NULL, disturb, d)) {
 		snprintf(d->trouble, sizeof d->trouble, "no thread: %s", strerror(errno));
@@ -271,7 +302,7 @@ static void judge_killed(const struct disturbance *d, const struct outcome *outc
 {
 	char wanted[64];
 
-	if (d->point->cell.threads)
+	if (scene_kills_worker(d->point))
 		snprintf(wanted, sizeof wanted, "its worker died: Killed");
 	else
 		snprintf(wanted, sizeof wanted, "peer %u died: Killed", d->point->whom);
@@ -359,7 +390,7 @@ static const char *report(const char *folder, char *buffer, size_t bytes)
 
 /* --- playing -------------------------------------------------------------------------------- */
 
-static void judge_left(const struct stage *stage, unsigned count,
+static void judge_left(const struct stage *stage, const struct point *point, unsigned count,
 		       const struct left_objects *objects, unsigned descriptors,
 		       struct verdict verdicts[])
 {
@@ -370,6 +401,9 @@ static void judge_left(const struct stage *stage, unsigned count,
 			fail(&verdicts[i], "%sleft behind: process %s",
 			     count > 1 ? "one of its block: " : "", text);
 	}
+	/* a worker that is killed leaves nothing that a sweep does not find */
+	if (objects && scene_kills_worker(point))
+		journal_sweep();
 	if (objects && left_since(objects, text, sizeof text)[0]) {
 		for (unsigned i = 0; i < count; i++)
 			fail(&verdicts[i], "%sleft behind: %s",
@@ -418,12 +452,14 @@ static void play_once(const struct stage *stage, const struct point *const point
 		options.started = started;
 		options.context = &d;
 	}
-	/* half of those who are killed wait in the gate, the others are somewhere in their loop */
+	/* half of those who are killed wait in the gate, the others are somewhere in their loop;
+	 * the gate does not wait for the worker */
 	if (act == KILL &&
-	    (points[0]->value[DEPTH] + points[0]->value[WAIT] + points[0]->whom) % 2 &&
-	    attempt < 3) {
+	    ((points[0]->value[DEPTH] + points[0]->value[WAIT] + points[0]->whom) % 2 ||
+	     is_worker(points[0])) &&
+	    (attempt < 3 || is_worker(points[0]))) {
 		options.cycles = LONG_CYCLES;
-		d.delay_us = 1 + (unsigned)(stage->seed * 7919 % 1500);
+		d.delay_us = attempt < 3 ? 1 + (unsigned)(stage->seed * 7919 % 1500) : 1;
 	}
 	int failed = block_run(&options, cells, NULL, count, outcomes);
 	int64_t ended = now_ms();
@@ -456,6 +492,7 @@ void scene_play(const struct stage *stage, const struct point *const points[], u
 		const struct left_objects *objects, struct verdict verdicts[])
 {
 	unsigned descriptors = left_descriptors();
+	bool enough = false;
 
 	memset(verdicts, 0, count * sizeof *verdicts);
 	for (unsigned attempt = 0; attempt < ATTEMPTS + count; attempt++) {
@@ -464,18 +501,19 @@ void scene_play(const struct stage *stage, const struct point *const points[], u
 		unsigned n = 0;
 
 		for (unsigned i = 0; i < count; i++) {
+			enough |= stage->first && verdicts[i].is == FAILED;
 			if (verdicts[i].is != UNKNOWN)
 				continue;
 			left[n] = points[i];
 			theirs[n++] = &verdicts[i];
 		}
-		if (n == 0)
+		if (n == 0 || enough)
 			break;
 		play_once(stage, left, n, attempt, theirs);
 	}
 	for (unsigned i = 0; i < count; i++) {
-		if (verdicts[i].is == UNKNOWN)
+		if (verdicts[i].is == UNKNOWN && !enough)
 			fail(&verdicts[i], "it never came to an end of its own");
 	}
-	judge_left(stage, count, objects, descriptors, verdicts);
+	judge_left(stage, points[0], count, objects, descriptors, verdicts);
 }

@@ -64,10 +64,12 @@ static unsigned queue_of(const struct point *point)
 
 static const struct product *sorted;
 
-/* Phase first (see phase_of()), then what must agree in a block. */
+/* Those that are left alone, those that are disturbed, those whose worker is killed. */
+enum { DISTURBED = 2, KILLED = 4, PHASES = 6 };
 static unsigned phase_of(const struct point *point)
 {
-	return (point->act == PLAY ? 0 : 2) + wants_all_cpus(point);
+	unsigned phase = point->act == PLAY ? 0 : scene_kills_worker(point) ? KILLED : DISTURBED;
+	return phase + wants_all_cpus(point);
 }
 
 static int compare_blocks(const struct point *a, const struct point *b)
@@ -127,6 +129,11 @@ static void make_batches(struct troupe *troupe)
 }
 
 /* --- one process ---------------------------------------------------------------------------- */
+
+static uint32_t most_failures(const struct stage *stage)
+{
+	return stage->first ? 1 : MOST_FAILURES;
+}
 
 static bool take(struct troupe *troupe, unsigned queue, unsigned phase, size_t *taken)
 {
@@ -193,9 +200,9 @@ static void perform(struct troupe *troupe, unsigned me, unsigned jobs, unsigned 
 					  : (me + n - 1) % SHARED_QUEUE;
 		size_t batch;
 		while (__atomic_load_n(&troupe->board->failures, __ATOMIC_RELAXED) <
-			       MOST_FAILURES &&
+			       most_failures(&stage) &&
 		       take(troupe, queue, phase, &batch))
-			play_batch(troupe, &stage, batch, jobs == 1 && phase < 2 ? objects : NULL);
+			play_batch(troupe, &stage, batch, jobs == 1 ? objects : NULL);
 	}
 }
 
@@ -285,16 +292,19 @@ void troupe_play(const struct stage *stage, const struct product *product, unsig
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (troupe.board == MAP_FAILED)
 		give_up("mmap");
-	for (unsigned phase = 0; phase < 4; phase++) {
+	for (unsigned phase = 0; phase < PHASES; phase++) {
 		play_phase(&troupe, phase, phase % 2 ? 1 : jobs, &before, &printed, totals);
-		/* what ended in order leaves nothing; what was killed leaves nothing that a sweep
-		 * does not find */
-		if (phase > 1 && journal_sweep() < 0)
+		/* a worker leaves nothing, whichever of its peers died; of one that is killed
+		 * nothing is left that a sweep does not find */
+		if (phase >= KILLED && journal_sweep() < 0)
 			totals->failed++;
 		if (phase > 0 && left_since(&before, text, sizeof text)[0]) {
 			say_progress(NULL);
 			printf("FAILED left behind%s: %s; --jobs 1 says by which cell\n",
-			       phase > 1 ? " after cells whose peers were killed, and a sweep" : "",
+			       phase >= KILLED ? " by workers that were killed, after a sweep"
+			       : phase >= DISTURBED
+				       ? " by cells whose peers were disturbed or killed"
+				       : "",
 			       text);
 			totals->failed++;
 		}
@@ -308,7 +318,8 @@ void troupe_play(const struct stage *stage, const struct product *product, unsig
 	}
 	if (unknown) {
 		printf("FAILED %zu cells were not played: %s\n", unknown,
-		       printed == MOST_FAILURES ? "too much failed before" : "their process died");
+		       printed >= most_failures(stage) ? "too much failed before"
+						       : "their process died");
 		totals->failed += unknown;
 	}
 	left_free(&before);
