@@ -619,7 +619,7 @@ void layout_rotate(struct toll_peer *peer)
 	}
 }
 
-int64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
+int64_t layout_capacity(const struct layout *layout, int64_t most, char *why, size_t bytes)
 {
 	const struct toll_mechanism *m = mechanism_of(layout);
 	struct toll_channel channel = channel_proto(layout);
@@ -656,7 +656,7 @@ int64_t layout_capacity(const struct layout *layout, char *why, size_t bytes)
 	} else {
 		/* a verb may say "not yet" for no reason: full is three times in a row */
 		count = 0;
-		for (unsigned refused = 0; refused < 3 && count < 1 << 22;) {
+		for (unsigned refused = 0; refused < 3 && count < most;) {
 			void *room = m->reserve(out, channel.most, 0);
 
 			if (room == NULL) {

@@ -300,7 +300,7 @@ static bool fits(const struct layout *layout, char *why, size_t bytes)
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(layout_capacity(layout, why, bytes) == 0);
+		_exit(layout_capacity(layout, 1, why, bytes) == 0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
 		snprintf(why, bytes, "measuring the capacity: %s", strerror(errno));

@@ -180,7 +180,8 @@ static bool measure_capacity(struct workplace *w, char *why, size_t bytes)
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a channel that hangs while it is filled */
-		int64_t capacity = layout_capacity(&w->layout, w->worker->reason, PAGE_TEXT);
+		int64_t capacity =
+			layout_capacity(&w->layout, 1 << 22, w->worker->reason, PAGE_TEXT);
 
 		/* not even one message at once: it goes through in parts */
 		w->worker->capacity = capacity > 0 ? (uint64_t)capacity : 1;

@@ -119,9 +119,9 @@ bool layout_attach(struct layout *layout, unsigned peer, bool touch_all, uint64_
 bool layout_meet(struct layout *layout, unsigned peer, char *why, size_t bytes);
 /* Between turns: each port takes its next instance. */
 void layout_rotate(struct toll_peer *peer);
-/* Messages a channel of this mechanism holds, by filling one of its own; 0: not even one at once;
- * −1 with why. What it opens stays open: for a child. */
-int64_t layout_capacity(const struct layout *layout, char *why, size_t bytes);
+/* Messages a channel of this mechanism holds, by filling one of its own, up to most; 0: not even
+ * one at once; −1 with why. What it opens stays open: for a child. */
+int64_t layout_capacity(const struct layout *layout, int64_t most, char *why, size_t bytes);
 
 /* ---- peer.c: a peer's life ---- */
 
