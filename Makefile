@@ -37,7 +37,8 @@ buildable = $(foreach file,$(1),$(if $(call needs,$(file)),\
 FOUND := $(wildcard mechanisms/*.c mechanisms/plugins/*.c)
 WANTING := $(if $(FOUND),$(shell grep -l 'needs: ' $(FOUND)))
 LEFT_OUT := $(filter-out $(call buildable,$(WANTING)),$(WANTING))
-MECHANISMS := $(filter-out $(LEFT_OUT),$(wildcard mechanisms/*.c))
+# Those of one name register in this order: ring.c, which has the default, before ring-bytes.c.
+MECHANISMS := $(filter-out $(LEFT_OUT),$(addsuffix .c,$(sort $(basename $(wildcard mechanisms/*.c)))))
 PLUGINS := $(filter-out $(LEFT_OUT),$(wildcard mechanisms/plugins/*.c))
 WANTED := $(sort $(foreach file,$(filter-out $(LEFT_OUT),$(WANTING)),$(call needs,$(file))))
 PATTERNS := $(sort $(wildcard bench/patterns/*.h))
@@ -143,7 +144,7 @@ $(BUILD)/plugins/%.so: tests/plugins/%.c $(BUILD)/flags $(BUILD)/patterns.h
 $(BUILD)/plugins/ring-plugin.c: mechanisms/ring.c
 	@mkdir -p $(@D); sed 's/\.name = "ring"/.name = "ring-plugin"/' $< > $@
 $(BUILD)/plugins/ring-plugin.so: $(BUILD)/plugins/ring-plugin.c $(BUILD)/flags $(BUILD)/patterns.h
-	$(call step,plug-in)$(PLUGIN)
+	$(call step,plug-in)$(call straight,$(WORKER_CFLAGS) -Imechanisms -fPIC -shared)
 
 # Changed copies of mechanisms, which conformance has to find out (tests/mutants/run).
 $(BUILD)/mutants/%.so: $(BUILD)/mutants/%.c $(BUILD)/flags $(BUILD)/patterns.h

@@ -27,9 +27,10 @@
  * fails: RETURNED_BEFORE_READ
  * fails: QUARTER=3
  *
+ * models mechanisms/ring.h
+ *	ring_sleep 3853162137 ring_wake 3723212093
  * models mechanisms/ring.c
- *	ring_sleep 3853162137 ring_wake 3723212093 ring_reserve 2346998613
- *	ring_commit 849392068 ring_peek 791006047 ring_return 2765359163
+ *	ring_reserve 2346998613 ring_commit 849392068 ring_peek 791006047 ring_return 2765359163
  */
 #ifndef DEPTH
 #define DEPTH 2
