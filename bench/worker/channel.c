@@ -31,6 +31,12 @@ static const struct toll_mechanism *mechanism_of(const struct layout *layout)
 	return &layout->choice.unit->mechanism;
 }
 
+static const char *memory_kind(const struct layout *layout)
+{
+	return mechanism_of(layout)->in_place ? values_get(&layout->choice.values, "memory")
+					      : "anonymous";
+}
+
 static struct toll_channel channel_proto(const struct layout *layout)
 {
 	const struct wish *wish = &layout->wish;
@@ -195,57 +201,63 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 	layout->instances = (unsigned)instances;
 	if (!epoll_fits(layout, why, bytes))
 		return false;
-	layout->shared_bytes =
-		round_up(layout->channels * (instances * one + TOLL_LINE) + PAGE_BYTES, PAGE_BYTES);
-	*memory = layout->shared_bytes;
-	if (m->in_place && strcmp(values_get(&layout->choice.values, "memory"), "huge") == 0) {
-		layout->shared_bytes = *memory = round_up(layout->shared_bytes, 2 << 20);
-		void *trial = mmap(NULL, layout->shared_bytes, PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	const char *kind = memory_kind(layout);
+	size_t page = memory_page(kind), channel = instances * one + TOLL_LINE;
 
-		if (trial == MAP_FAILED) {
-			snprintf(why, bytes, "no huge pages here: %s (sysctl vm.nr_hugepages)",
-				 strerror(errno));
+	if (m->in_place &&
+	    !memory_home_plan(values_get(&layout->choice.values, "home"), why, bytes))
+		return false;
+	/* where there is only one node, all homes are the same place */
+	layout->apart =
+		m->in_place && memory_nodes() > 1 ? round_up(channel + PAGE_BYTES, page) : 0;
+	layout->shared_bytes = layout->apart
+				       ? layout->channels * layout->apart
+				       : round_up(layout->channels * channel + PAGE_BYTES, page);
+	*memory = layout->shared_bytes;
+	return memory_plan(kind, layout->shared_bytes, why, bytes);
+}
+
+/* Each channel's pages, on the node of its own home. */
+static bool place(const struct layout *layout, const int32_t cpu[], char *why, size_t bytes)
+{
+	const struct toll_values *values = &layout->choice.values;
+
+	for (unsigned i = 0; layout->apart && i < layout->channels; i++) {
+		const struct channel *c = &layout->channel[i];
+		const char *home = values_get(values, "home");
+		int node = memory_node(home, cpu[__builtin_ctz(c->producers)],
+				       cpu[__builtin_ctz(c->consumers)]);
+
+		/* a container may forbid it: then only who asked for a home is refused */
+		if (node >= 0 &&
+		    memory_place(layout->shared + i * layout->apart, layout->apart, node) < 0 &&
+		    values_given(values, "home")) {
+			snprintf(why, bytes, "home=%s: binding memory to NUMA node %d: %s", home,
+				 node, strerror(errno));
 			return false;
 		}
-		munmap(trial, layout->shared_bytes);
 	}
-	return true;
+	if (memory_touch(layout->shared, layout->shared_bytes) == 0)
+		return true;
+	snprintf(why, bytes, "%zu B of shared memory: %s", layout->shared_bytes, strerror(errno));
+	return false;
 }
 
-static char *map_shared(const struct layout *layout)
-{
-	const struct toll_mechanism *m = mechanism_of(layout);
-	const char *kind = m->in_place ? values_get(&layout->choice.values, "memory") : "anonymous";
-	int flags = MAP_SHARED | MAP_POPULATE, fd = -1;
-
-	if (strcmp(kind, "memfd") == 0) {
-		fd = memfd_create("toll-channel", MFD_CLOEXEC);
-		if (fd < 0 || ftruncate(fd, (off_t)layout->shared_bytes) < 0)
-			return MAP_FAILED;
-	} else {
-		flags |= MAP_ANONYMOUS | (strcmp(kind, "huge") == 0 ? MAP_HUGETLB : 0);
-	}
-	char *at = mmap(NULL, layout->shared_bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
-
-	if (fd >= 0)
-		close(fd);
-	return at;
-}
-
-bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, char *why,
-		 size_t bytes)
+bool layout_open(struct layout *layout, const int32_t cpu[], uint64_t seed, uint32_t *line_offset,
+		 char *why, size_t bytes)
 {
 	const struct toll_mechanism *m = mechanism_of(layout);
 	unsigned peers = layout->wish.peers, ports = 0, ends = 0;
 
-	layout->shared = map_shared(layout);
+	layout->shared = memory_map(memory_kind(layout), layout->shared_bytes);
 	if (layout->shared == MAP_FAILED) {
 		snprintf(why, bytes, "mapping %zu B of shared memory: %s", layout->shared_bytes,
 			 strerror(errno));
 		layout->shared = NULL;
 		return false;
 	}
+	if (!place(layout, cpu, why, bytes))
+		return false;
 	for (unsigned i = 0; i < layout->channels; i++) {
 		const struct channel *c = &layout->channel[i];
 		unsigned sides = bits_of(c->producers) + bits_of(c->consumers);
@@ -279,6 +291,9 @@ bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, ch
 	for (unsigned i = 0; i < layout->channels; i++) {
 		struct channel *c = &layout->channel[i];
 
+		if (layout->apart)
+			at = layout->shared + i * layout->apart +
+			     (size_t)*line_offset / TOLL_LINE * TOLL_LINE;
 		c->instances = layout->instances;
 		c->credit_edge = layout->wish.depth == 0 || (layout->wish.depth > 0 && !m->slots);
 		for (unsigned k = 0; k < c->instances; k++) {

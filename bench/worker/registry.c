@@ -147,8 +147,10 @@ const struct toll_option *harness_options(void)
 		{ "instances", "auto", "auto, 1 … 96",
 		  "lines that a small channel rotates over (auto: 96 up to 4 KiB, 1 where there is "
 		  "a descriptor)" },
-		{ "memory", "anonymous", "anonymous, memfd, huge",
+		{ "memory", "anonymous", "anonymous, memfd, posix-shm, sysv-shm, huge, huge-1G",
 		  "what the shared memory is made of" },
+		{ "home", "producer", "producer, consumer, 0 … 1023",
+		  "the NUMA node its pages lie on: of an end's CPU, or by number" },
 		{ 0 },
 	};
 
@@ -207,6 +209,15 @@ const char *values_get(const struct toll_values *values, const char *name)
 			return values->value[i].value;
 	}
 	return NULL;
+}
+
+bool values_given(const struct toll_values *values, const char *name)
+{
+	for (unsigned i = 0; i < values->count; i++) {
+		if (strcmp(values->value[i].name, name) == 0)
+			return values->value[i].given;
+	}
+	return false;
 }
 
 static bool values_add(struct toll_values *values, const char *name, const char *value)

@@ -260,7 +260,7 @@ static bool prepare(struct workplace *w, unsigned slot, char *why, size_t bytes)
 	worker->messages = p->messages;
 	worker->bytes = (p->bytes ? p->bytes(wish.size) : (double)wish.size) * p->messages;
 	worker->lap = m->slots ? w->layout.slots : 0;
-	if (!layout_open(&w->layout, worker->seed, &worker->line_offset, why, bytes))
+	if (!layout_open(&w->layout, worker->cpu, worker->seed, &worker->line_offset, why, bytes))
 		return false;
 	if (wish.idle_descriptors)
 		epoll_raise_limit();

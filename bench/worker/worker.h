@@ -38,7 +38,8 @@ struct unit { /* a registered constant, in this program's shape */
 struct unit *units(void); /* in order of registration, by name */
 /* The i-th option, NULL behind the last. */
 const struct toll_option *option_at(const struct toll_option *options, size_t stride, unsigned i);
-const struct toll_option *harness_options(void); /* instances=, memory=: of in-place mechanisms */
+const struct toll_option *
+harness_options(void); /* instances=, memory=, home=: of in-place mechanisms */
 
 /* Loads a plug-in; false with the reason in why. */
 bool registry_load(const char *path, char *why, size_t bytes);
@@ -69,6 +70,7 @@ extern const char *const wait_names[TOLL_WAIT_COUNT];
 unsigned waits_of(const struct toll_mechanism *mechanism);
 
 const char *values_get(const struct toll_values *values, const char *name);
+bool values_given(const struct toll_values *values, const char *name); /* rather than by default */
 bool parse_size(const char *text, uint64_t *bytes);
 bool parse_ns(const char *text, uint64_t *ns);
 
@@ -104,14 +106,16 @@ struct layout { /* all a worker maps */
 	size_t ends_bytes;
 	unsigned slots, instances;
 	size_t end_stride;
+	size_t apart; /* bytes from channel to channel, each on pages of its own; 0: on the same */
 };
 
 /* What depends on mechanism and pattern alone: true, or false with why. Fills slots, memory. */
 bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory, char *why,
 		 size_t bytes);
-/* Maps memory, opens channels. false with why; then layout_close() still has to be called. */
-bool layout_open(struct layout *layout, uint64_t seed, uint32_t *line_offset, char *why,
-		 size_t bytes);
+/* Maps memory, opens channels; cpu: of each peer, −1: not bound. false with why; then
+ * layout_close() still has to be called. */
+bool layout_open(struct layout *layout, const int32_t cpu[], uint64_t seed, uint32_t *line_offset,
+		 char *why, size_t bytes);
 void layout_close(struct layout *layout);
 /* In the peer: attaches its ends, builds its ports. false with why. private memory stays mapped. */
 bool layout_attach(struct layout *layout, unsigned peer, bool touch_all, uint64_t seed,
@@ -122,6 +126,21 @@ void layout_rotate(struct toll_peer *peer);
 /* Messages a channel of this mechanism holds, by filling one of its own, up to most; 0: not even
  * one at once; −1 with why. What it opens stays open: for a child. */
 int64_t layout_capacity(const struct layout *layout, int64_t most, char *why, size_t bytes);
+
+/* ---- memory.c: what channels' memory is made of, and where it lies ---- */
+
+size_t memory_page(const char *kind); /* kind: memory=; bytes of a page of it */
+/* Whether there is so much of it, whole pages; false with why. */
+bool memory_plan(const char *kind, size_t bytes, char *why, size_t room);
+/* Mapped, zero, no page touched yet; MAP_FAILED with errno. munmap() ends it, whatever its kind. */
+char *memory_map(const char *kind, size_t bytes);
+int memory_touch(char *at, size_t bytes); /* brings in its pages. 0, or −1 with errno */
+unsigned memory_nodes(void);              /* NUMA nodes that have memory */
+bool memory_home_plan(const char *home, char *why, size_t room); /* home=; false with why */
+/* The node that home= names for a channel between these CPUs; −1: none, they are not bound. */
+int memory_node(const char *home, int producer_cpu, int consumer_cpu);
+/* Where the pages will come from, before they are touched. 0, or −1 with errno. */
+int memory_place(char *at, size_t bytes, int node);
 
 /* ---- peer.c: a peer's life ---- */
 

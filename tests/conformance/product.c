@@ -227,9 +227,9 @@ static bool sends_to_itself(const struct question *q)
 	       !registry_flag(q->mechanism->is, "slots");
 }
 
-static bool has_huge_pages(const struct question *q)
+static bool has_memory(const struct question *q)
 {
-	return strstr(q->mechanism->options, "memory=huge") != NULL;
+	return strncmp(q->mechanism->options, "memory=", strlen("memory=")) == 0;
 }
 
 static bool polls(const struct question *q)
@@ -253,7 +253,8 @@ static const struct kind {
 	{ "depth is kept between one producer and one consumer; *", shares_credit, false, false },
 	{ "* plays both ends, and the channel does not hold a message of * B", sends_to_itself,
 	  false, false },
-	{ "no huge pages here: *", has_huge_pages, false, true },
+	{ "no huge pages here: *", has_memory, false, true },
+	{ "no * shared memory here: *", has_memory, false, true },
 	{ "* has no descriptor to *poll", polls, false, false },
 	{ "* carries at most * B*", NULL, false, false },
 	{ "epoll:* takes * descriptors in one process, *", NULL, false, true },
