@@ -19,6 +19,7 @@ struct toll_shared {
 	char apart1[TOLL_LINE - (sizeof(pthread_mutex_t) + 8) % TOLL_LINE];
 	struct mutex_cond_line {
 		pthread_cond_t cond;
+		/* cppcheck-suppress unusedStructMember */
 		char apart[TOLL_LINE - sizeof(pthread_cond_t)];
 	} changed[2]; /* the count that producer, consumer waits for */
 	unsigned char slots[];

@@ -167,7 +167,10 @@ static TOLL_HOT bool signal_take(const struct toll_end *end, union sigval *value
 			toll_fail(fd ? "read" : "sigtimedwait");
 		return false;
 	}
-	value->sival_ptr = fd ? (void *)(uintptr_t)read_info.ssi_ptr : info.si_value.sival_ptr;
+	if (fd)
+		memcpy(value, &read_info.ssi_ptr, sizeof(*value)); /* 64 bits that hold a pointer */
+	else
+		*value = info.si_value;
 	*length = (size_t)(fd ? read_info.ssi_errno : info.si_errno);
 	return true;
 }

@@ -127,10 +127,12 @@ static inline size_t unix_packet_most(const struct toll_channel *channel, int ty
 
 	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fd) < 0)
 		return SIZE_MAX; /* open() will say why */
-	size_t fits = 1, most = SIZE_MAX;
+	size_t most = SIZE_MAX;
 
 	if (socket_buffer(channel, fd[0]) == 0 &&
 	    getsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &bytes, &len) == 0) {
+		size_t fits = 1;
+
 		most = (size_t)bytes - 32;
 		for (size_t trial = most; fits < most; trial = fits + (most - fits + 1) / 2) {
 			ssize_t sent = send(fd[0], NULL, trial, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -98,7 +98,8 @@ static int vmsplice_open(struct toll_channel *channel)
 static int vmsplice_attach(struct toll_end *end, const struct toll_channel *channel,
 			   enum toll_side side, unsigned index, void *buf)
 {
-	void *pages = (void *)vmsplice_round((uintptr_t)buf, vmsplice_page());
+	size_t before = vmsplice_round((uintptr_t)buf, vmsplice_page()) - (uintptr_t)buf;
+	void *pages = (unsigned char *)buf + before;
 
 	end->file = channel->shared->file;
 	end->gives = vmsplice_gives(channel);

@@ -138,7 +138,7 @@ struct reason *left_out(const struct arrangement *a, size_t *count)
 		sum->count += reason->count;
 	}
 	for (size_t i = 0; i < n && !failed; i++) {
-		list[i].text = text_of(&wordings[i]);
+		list[i].text = list[i].made = text_of(&wordings[i]);
 		failed = !list[i].text;
 	}
 	json_decref(places);
@@ -155,6 +155,6 @@ struct reason *left_out(const struct arrangement *a, size_t *count)
 void left_out_free(struct reason *list, size_t count)
 {
 	for (size_t i = 0; list && i < count; i++)
-		free((char *)(uintptr_t)list[i].text); /* made here, const for all others */
+		free(list[i].made);
 	free(list);
 }

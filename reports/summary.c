@@ -426,7 +426,7 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 	print_sharing(stream, a);
 	struct reason *refused = left_out(a, &reasons);
 	status = refused ? status : -1;
-	print_reasons(stream, "Left out", "cell", refused, reasons);
+	print_reasons(stream, "Left out", "cell", refused, refused ? reasons : 0);
 	left_out_free(refused, reasons);
 	print_reasons(stream, "Failed", "worker", a->failed, a->failed_count);
 	fputc('\n', stream);

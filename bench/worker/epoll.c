@@ -63,7 +63,8 @@ bool epoll_fits(const struct layout *layout, char *why, size_t bytes)
 		snprintf(why, bytes,
 			 "epoll:%llu takes %llu watches, a user may have %llu (to raise it: sysctl "
 			 "fs.epoll.max_user_watches)",
-			 (unsigned long long)idle, (unsigned long long)(instances * (idle + 1)),
+			 (unsigned long long)idle,
+			 (unsigned long long)instances * ((unsigned long long)idle + 1),
 			 (unsigned long long)allowed);
 		return false;
 	}

@@ -84,7 +84,7 @@ static bool read_stat(int pid, int *state, int *parent)
 	const char *close = strrchr(text, ')'); /* of the name */
 	if (!close || strlen(close) < 5)
 		return false;
-	*state = close[2];
+	*state = (unsigned char)close[2];
 	*parent = (int)strtol(close + 4, NULL, 10);
 	return true;
 }
