@@ -89,7 +89,7 @@ static int signal_attach(struct toll_end *end, const struct toll_channel *channe
 	end->mine = (struct signal_side){ getpid(), (pid_t)syscall(SYS_gettid),
 					  signal_number(&end->set) };
 	channel->shared->side[end->index] = end->mine;
-	end->polls = channel->wait == TOLL_WAIT_POLL;
+	end->polls = channel->wait == TOLL_WAIT_POLL || channel->wait == TOLL_WAIT_EPOLL;
 	/* both ways none is given back but by an answer */
 	end->free = side == TOLL_BOTH ? UINT64_MAX : channel->depth;
 	end->quarter = side == TOLL_BOTH ? UINT32_MAX : channel->depth < 4 ? 1 : channel->depth / 4;
@@ -132,7 +132,7 @@ static TOLL_HOT bool signal_send(const struct toll_end *end, union sigval value,
 	if (TOLL_LIKELY(syscall(SYS_rt_tgsigqueueinfo, end->other.process, end->other.thread,
 				end->other.number, &info) == 0))
 		return true;
-	/* that room comes again would not be seen by poll() */
+	/* that room comes again would be seen by neither poll() nor epoll_wait() */
 	if ((errno != EAGAIN || end->polls) && errno != ESRCH)
 		toll_fail("rt_tgsigqueueinfo (ulimit -i bounds the queue)");
 	if (how & TOLL_SLEEP) /* nothing says when there is room */
