@@ -196,8 +196,8 @@ $(BUILD)/stat-%: tests/stat/%.c $(BUILD)/toll.a $(BUILD)/flags
 	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a $(TOLL_LIBS)
 
 .SECONDARY: $(SLOWED:%=$(BUILD)/slowed/%.c)
-$(BUILD)/slowed/%-slowed.c: mechanisms/%.c $(wildcard mechanisms/*.h tests/stat/*.awk)
-	$(call step,slow)awk -f tests/stat/inlined.awk $< | awk -f tests/stat/slowed.awk > $@
+$(BUILD)/slowed/%-slowed.c: mechanisms/%.c tests/inlined.awk tests/stat/slowed.awk $(wildcard mechanisms/*.h)
+	$(call step,slow)awk -f tests/inlined.awk $< | awk -f tests/stat/slowed.awk > $@
 $(BUILD)/slowed/%.so: $(BUILD)/slowed/%.c $(BUILD)/flags $(BUILD)/patterns.h
 	$(call step,plug-in)$(call straight,$(WORKER_CFLAGS) -Imechanisms -Itests/stat -fPIC -shared)
 

@@ -84,7 +84,7 @@ for mutant in pointer caller; do
 		}
 		/^static TOLL_HOT/ { hot = 1 }
 		/^{/ && hot && !done { print "\t" mutant "();"; done = 1 }
-		END { exit !done }' mechanisms/pipe.c >"$build/mutant/$mutant.c" &&
+		END { exit !done }' <(awk -f tests/inlined.awk mechanisms/pipe.c) >"$build/mutant/$mutant.c" &&
 		"${MAKE:-make}" --no-print-directory -s BUILD="$build" ${CC:+"CC=$CC"} "$build/mutant/$mutant.o"
 	judge "a mutant of pipe.c with an indirect call ($mutant) is found" caught "$build/mutant/$mutant.o"
 done
