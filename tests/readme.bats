@@ -29,7 +29,7 @@ block() {
 	mkdir "$tree"
 	cp -r bench analysis reports configs Makefile .ci "$tree"
 	mkdir "$tree/mechanisms"
-	cp mechanisms/pipe.c "$tree/mechanisms"
+	cp mechanisms/pipe.[ch] "$tree/mechanisms"
 	block 2 >"$tree/bench/patterns/burst.h"
 	make -C "$tree" BUILD=build build/toll build/toll-worker >"$BATS_TEST_TMPDIR/log" 2>&1 || {
 		cat "$BATS_TEST_TMPDIR/log"
