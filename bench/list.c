@@ -51,6 +51,8 @@ static int print_table(struct table *table)
 {
 	int failed = !table || table_print(stdout, table, 2);
 	table_free(table);
+	if (ferror(stdout))
+		return 0; /* main() says it */
 	if (failed)
 		say_error("out of memory");
 	return failed ? -1 : 0;
@@ -146,16 +148,45 @@ static int print_probe(const struct look *look, const json_t *mechanism, struct 
 	return n < 0 ? -1 : 0;
 }
 
-static void add_options(struct table *table, const json_t *options)
+/* Whether one that was listed before has just this option: it is not explained again. */
+static bool explained(const json_t *listed, const json_t *before, const json_t *option)
 {
-	size_t i;
+	size_t l, o;
+	const json_t *earlier, *its;
+	json_array_foreach (listed, l, earlier) {
+		if (earlier == before)
+			return false;
+		json_array_foreach (json_object_get(earlier, "options"), o, its) {
+			if (json_equal(its, option))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void add_options(struct table *table, const json_t *listed, const json_t *of)
+{
+	char above[256] = "";
+	size_t i, used = 0;
 	const json_t *option;
-	json_array_foreach (options, i, option) {
+	json_array_foreach (json_object_get(of, "options"), i, option) {
+		const char *name = registry_text(option, "name"),
+			   *value = registry_text(option, "value");
+		if (explained(listed, of, option) && used < sizeof above) {
+			int n = snprintf(above + used, sizeof above - used, "%s%s=%s",
+					 used ? ", " : "", name, value);
+			used += n > 0 ? (size_t)n : 0;
+			continue;
+		}
 		table_row(table);
 		table_cell(table, SAY_PLAIN, "%s", "");
-		table_cell(table, SAY_DIM, "%s=%s (of %s): %s", registry_text(option, "name"),
-			   registry_text(option, "value"), registry_text(option, "values"),
-			   registry_text(option, "about"));
+		table_cell(table, SAY_DIM, "%s=%s (of %s): %s", name, value,
+			   registry_text(option, "values"), registry_text(option, "about"));
+	}
+	if (used) {
+		table_row(table);
+		table_cell(table, SAY_PLAIN, "%s", "");
+		table_cell(table, SAY_DIM, "as above: %s", above);
 	}
 }
 
@@ -204,7 +235,7 @@ static int list_mechanisms(const struct look *look)
 			table_cell(table, SAY_PLAIN, "%s", "");
 			table_cell(table, SAY_DIM, "from %s", registry_text(mechanism, "from"));
 		}
-		add_options(table, json_object_get(mechanism, "options"));
+		add_options(table, mechanisms, mechanism);
 		if (look->probe && print_probe(look, mechanism, table)) {
 			table_free(table);
 			return -1;
@@ -242,7 +273,7 @@ static int list_patterns(const struct look *look)
 		table_cell(table, SAY_PLAIN, "%s", "");
 		table_cell(table, SAY_DIM, "%s; gives %s", range,
 			   registry_text(pattern, "quantity"));
-		add_options(table, json_object_get(pattern, "options"));
+		add_options(table, patterns, pattern);
 	}
 	title("patterns", "what the peers do: --pattern NAME or NAME:OPTION=VALUE,…");
 	return print_table(table);

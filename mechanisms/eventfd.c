@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 struct toll_shared {
-	int fd[2];    /* written by the producer (both ways: by side 0), by the other */
-	uint32_t way; /* stored before each write(), see eventfd_tell() */
-	char apart[TOLL_LINE - 12];
+	int fd[2];       /* written by the producer (both ways: by side 0), by the other */
+	uint32_t way[2]; /* stored before each write() to the same, see eventfd_tell() */
+	char apart[TOLL_LINE - 16];
 	unsigned char slots[];
 };
 
@@ -24,7 +24,8 @@ struct eventfd_slot {
 struct toll_end {
 	struct toll_shared *shared;
 	int reads, writes;
-	bool blocks; /* a read() may sleep */
+	unsigned from; /* of the two descriptors, the one that this end writes */
+	bool blocks;   /* a read() may sleep */
 	unsigned char *slot, *first, *limit;
 	size_t stride;
 	uint64_t free, there; /* slots that may be filled; messages that may be taken */
@@ -92,6 +93,7 @@ static int eventfd_attach(struct toll_end *end, const struct toll_channel *chann
 
 	(void)buf;
 	end->shared = channel->shared;
+	end->from = from;
 	end->writes = channel->shared->fd[from];
 	end->reads = channel->shared->fd[!from];
 	end->blocks = eventfd_blocks(channel);
@@ -121,10 +123,10 @@ static void eventfd_close(struct toll_channel *channel)
 }
 
 /* The kernel's lock in write() and read() orders what lies around them. The language does not know
- * that: for it stands the word, release before the one and acquire after the other. */
+ * that: for it stands a word for each way, release before the one and acquire after the other. */
 static TOLL_HOT void eventfd_tell(const struct toll_end *end, uint64_t count)
 {
-	__atomic_store_n(&end->shared->way, (uint32_t)count, __ATOMIC_RELEASE);
+	__atomic_store_n(&end->shared->way[end->from], (uint32_t)count, __ATOMIC_RELEASE);
 	if (TOLL_UNLIKELY(write(end->writes, &count, sizeof(count)) < 0))
 		toll_fail("write");
 }
@@ -141,7 +143,7 @@ static TOLL_HOT bool eventfd_hear(const struct toll_end *end, uint64_t *more, un
 			toll_fail("read");
 		return false;
 	}
-	(void)__atomic_load_n(&end->shared->way, __ATOMIC_ACQUIRE);
+	(void)__atomic_load_n(&end->shared->way[!end->from], __ATOMIC_ACQUIRE);
 	*more += count;
 	return true;
 }

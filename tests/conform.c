@@ -41,6 +41,7 @@ static const char help[] =
 	"      --cover            a choice that has each pair of two dimensions' values once at "
 	"least\n"
 	"      --threads-only     peers are threads (for ThreadSanitizer, which sees one process)\n"
+	"      --in-place         mechanisms in shared memory only\n"
 	"      --mechanism NAME   this one only\n"
 	"      --pattern NAME     this one only\n"
 	"  -m, --plugin FILE.so   the mechanisms of a plug-in, and only those\n"
@@ -57,6 +58,7 @@ enum {
 	FULL,
 	LONG,
 	THREADS_ONLY,
+	IN_PLACE,
 	MECHANISM,
 	PATTERN_NAME,
 	ONLY_FAULTS,
@@ -93,6 +95,7 @@ static void read_options(int argc, char **argv, struct request *request)
 		{ "full", no_argument, NULL, FULL },
 		{ "long", no_argument, NULL, LONG },
 		{ "threads-only", no_argument, NULL, THREADS_ONLY },
+		{ "in-place", no_argument, NULL, IN_PLACE },
 		{ "mechanism", required_argument, NULL, MECHANISM },
 		{ "pattern", required_argument, NULL, PATTERN_NAME },
 		{ "plugin", required_argument, NULL, 'm' },
@@ -117,6 +120,9 @@ static void read_options(int argc, char **argv, struct request *request)
 			break;
 		case THREADS_ONLY:
 			request->wanted.threads_only = true;
+			break;
+		case IN_PLACE:
+			request->wanted.in_place = true;
 			break;
 		case MECHANISM:
 			request->wanted.mechanism = optarg;

@@ -51,7 +51,7 @@ struct product {
 struct wanted {
 	const struct registry *registry;
 	const char *mechanism, *pattern; /* only these; NULL: all */
-	bool plugins_only, threads_only;
+	bool plugins_only, threads_only, in_place;
 	bool brief; /* the choice, without the faults that take seconds to show */
 	bool whole; /* on one CPU and on several where both are possible, not by turns; the ends of
 		       ranges too */

@@ -120,6 +120,7 @@ static int list_mechanisms(const struct wanted *wanted, struct variant list[], s
 					 .like = { .is = mechanism } };
 		const char *name = registry_text(mechanism, "name");
 		if ((wanted->mechanism && strcmp(name, wanted->mechanism) != 0) ||
+		    (wanted->in_place && !json_is_true(json_object_get(mechanism, "in_place"))) ||
 		    (wanted->plugins_only &&
 		     strcmp(registry_text(mechanism, "from"), "built in") == 0))
 			continue;
