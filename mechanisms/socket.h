@@ -105,15 +105,19 @@ static inline int socket_loopback(int fd, struct sockaddr_in *address)
 static inline const char *socket_loopback_absent(int type)
 {
 	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	int trial = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in address;
 	const char *why = NULL;
 
-	if (fd < 0)
-		return "this kernel has no IPv4 sockets";
-	if (socket_loopback(fd, &address) < 0)
-		why = errno == EADDRNOTAVAIL ? "127.0.0.1 is not here: lo is down in this network "
-					       "namespace (ip link set lo up)"
-					     : "no port of 127.0.0.1 is to be had";
+	/* connecting a datagram socket looks up the way and sends nothing */
+	if (fd < 0 || trial < 0)
+		why = "this kernel has no IPv4 sockets";
+	else if (socket_loopback(fd, &address) < 0)
+		why = "no port of 127.0.0.1 is to be had";
+	else if (connect(trial, (struct sockaddr *)&address, sizeof(address)) < 0)
+		why = "there is no way to 127.0.0.1: lo is down in this network namespace (ip "
+		      "link set lo up)";
+	close(trial);
 	close(fd);
 	return why;
 }

@@ -5,7 +5,13 @@
  * net.unix.max_dgram_qlen messages and one. */
 #include "unix-socket.h"
 
-static const struct toll_option unix_dgram_options[] = { UNIX_OPTIONS, { 0 } };
+static const struct toll_option unix_dgram_options[] = {
+	{ "connected", "both", "both, producer",
+	  "both to each other, or the producer alone: then sysctl net.unix.max_dgram_qlen bounds "
+	  "the queue" },
+	UNIX_OPTIONS,
+	{ 0 },
+};
 
 static const char *unix_dgram_absent(const struct toll_channel *channel)
 {
