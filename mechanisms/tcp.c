@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* tcp.c - a TCP connection over loopback (tcp(7)); it serves both ways. */
+#include "socket.h"
+
+#include <linux/errqueue.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+
+/* 32K hold what a pipe of 64K holds. The kernel's own tuning goes up to 4 MB on loopback, which are
+ * 62,000 messages of 64 B, and ten times as many for a turn of stream. */
+static const struct toll_option tcp_options[] = {
+	{ "buffer", "32K", "4K … /proc/sys/net/core/wmem_max",
+	  "bytes of SO_SNDBUF and SO_RCVBUF (with zerocopy=yes of the first alone); 0: as the "
+	  "kernel tunes them, up to sysctl net.ipv4.tcp_wmem and tcp_rmem" },
+	{ "nodelay", "yes", "yes, no", "send small messages at once (TCP_NODELAY)" },
+	{ "busy-poll", "0", "0, 1 … 1000000",
+	  "µs that a read polls the device's queue (SO_BUSY_POLL); loopback has none, so it "
+	  "should not matter" },
+	{ "zerocopy", "no", "no, yes",
+	  "send from the message's own pages (MSG_ZEROCOPY); loopback copies them all the same" },
+	{ 0 },
+};
+
+/* The kernel counts a page for each small message that was sent from a page: a receiver's buffer of
+ * 64K then closes the window and opens it 200 ms later (4.6 ms a message in a stream of 64 B). */
+static int tcp_buffer(const struct toll_channel *channel, int fd)
+{
+	if (strcmp(toll_value(channel, "zerocopy"), "yes") == 0)
+		return socket_buffer_one(fd, toll_value_size(channel, "buffer"), SO_SNDBUF,
+					 SO_SNDBUFFORCE);
+	return socket_buffer(channel, fd);
+}
+
+/* What is asked of both ends once they are connected. */
+static int tcp_settle(const struct toll_channel *channel, int fd)
+{
+	int nodelay = strcmp(toll_value(channel, "nodelay"), "yes") == 0;
+	uint64_t busy_poll = toll_value_size(channel, "busy-poll");
+	int us = (int)busy_poll;
+	/* the last close() resets: else thousands of ports would stay in TIME_WAIT for a minute */
+	struct linger reset = { .l_onoff = 1 };
+
+	if (busy_poll > INT32_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (us > 0 && setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &us, sizeof(us)) < 0)
+		return -1;
+	return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay)) < 0
+		       ? -1
+		       : setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
+static const char *tcp_absent(const struct toll_channel *channel)
+{
+	const char *why = socket_loopback_absent(SOCK_STREAM);
+
+	if (why == NULL)
+		why = socket_buffer_absent(channel, AF_INET, SOCK_STREAM);
+	if (why != NULL)
+		return why;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && tcp_settle(channel, fd) < 0)
+		why = errno == EPERM ? "busy-poll= is for CAP_NET_ADMIN, or up to sysctl "
+				       "net.core.busy_read"
+				     : "the kernel takes no such busy-poll=";
+	close(fd);
+	return why;
+}
+
+/* While the port listens anyone here may connect: goes on until the connection is that from our
+ * own socket's address. */
+static int tcp_accept(int listener, int client)
+{
+	struct sockaddr_in mine = { 0 }, theirs = { 0 };
+	socklen_t len = sizeof(mine);
+	int fd;
+
+	if (getsockname(client, (struct sockaddr *)&mine, &len) < 0)
+		return -1;
+	while ((fd = accept4(listener, (struct sockaddr *)&theirs, &len, SOCK_CLOEXEC)) >= 0) {
+		if (theirs.sin_port == mine.sin_port &&
+		    theirs.sin_addr.s_addr == mine.sin_addr.s_addr)
+			break;
+		close(fd);
+	}
+	return fd;
+}
+
+static int tcp_open(struct toll_channel *channel)
+{
+	int *fd = channel->shared->fd, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address;
+
+	fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd[1] = -1;
+	/* buffers before the connection, which agrees on the window; who accepts inherits them */
+	if (listener >= 0 && fd[0] >= 0 && tcp_buffer(channel, listener) == 0 &&
+	    tcp_buffer(channel, fd[0]) == 0 && socket_loopback(listener, &address) == 0 &&
+	    listen(listener, 1) == 0 &&
+	    connect(fd[0], (struct sockaddr *)&address, sizeof(address)) == 0)
+		fd[1] = tcp_accept(listener, fd[0]);
+	int error = errno;
+
+	close(listener);
+	errno = error;
+	return fd[1] < 0 || tcp_settle(channel, fd[0]) < 0 ? -1 : tcp_settle(channel, fd[1]);
+}
+
+TOLL_MECHANISM(tcp, .name = "tcp", .about = "a TCP connection over loopback", .when = "zerocopy=no",
+	       .options = tcp_options, .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1,
+	       .bytes_only = true, .duplex = true, .absent = tcp_absent, .bytes = socket_bytes,
+	       .open = tcp_open, .attach = socket_attach, .descriptor = socket_descriptor,
+	       .close = socket_close, .reserve = socket_reserve, .commit = socket_stream_commit,
+	       .peek = socket_stream_peek, .release = socket_release)
+
+/* ---- zerocopy=yes ---- */
+
+/* The kernel sends from the message's own pages until it says on the error queue that it is done
+ * with them (Documentation/networking/msg_zerocopy.rst), so messages take turns in several
+ * buffers. It numbers the calls of send() and tells ranges of them. */
+
+enum { ZEROCOPY_MOST = 64, ZEROCOPY_LEAST = 4, ZEROCOPY_BYTES = 1 << 20 };
+
+struct zerocopy {
+	uint32_t calls, open; /* calls of send() that took bytes; those not yet done with */
+	unsigned slots, at;   /* buffers, and the one in hand */
+	unsigned sleeps;      /* bits of how: it may sleep until the kernel is done */
+	unsigned char *buffers;
+	struct {
+		uint32_t first, calls, open; /* the calls of its message */
+	} slot[ZEROCOPY_MOST];
+};
+
+static unsigned zerocopy_slots(const struct toll_channel *channel)
+{
+	size_t slots = ZEROCOPY_BYTES / channel->most;
+
+	return slots < ZEROCOPY_LEAST  ? ZEROCOPY_LEAST
+	       : slots > ZEROCOPY_MOST ? ZEROCOPY_MOST
+				       : (unsigned)slots;
+}
+
+static size_t zerocopy_bytes(const struct toll_channel *channel, enum toll_memory memory)
+{
+	return memory == TOLL_SHARED
+		       ? sizeof(struct toll_shared)
+		       : sizeof(struct zerocopy) + (zerocopy_slots(channel) + 1) * channel->most;
+}
+
+static const char *zerocopy_absent(const struct toll_channel *channel)
+{
+	const char *why = tcp_absent(channel);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	if (why == NULL && setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) < 0)
+		why = "this kernel has no SO_ZEROCOPY for TCP (4.14 has)";
+	close(fd);
+	return why;
+}
+
+static int zerocopy_open(struct toll_channel *channel)
+{
+	int on = 1;
+
+	if (tcp_open(channel) < 0)
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		if (setsockopt(channel->shared->fd[i], SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) <
+		    0)
+			return -1;
+	}
+	return 0;
+}
+
+static int zerocopy_attach(struct toll_end *end, const struct toll_channel *channel,
+			   enum toll_side side, unsigned index, void *buf)
+{
+	struct zerocopy *own = buf; /* at a line's start */
+
+	socket_attach(end, channel, side, index, own + 1);
+	end->own = own;
+	end->in = (unsigned char *)(own + 1);
+	end->out = own->buffers = end->in + channel->most;
+	own->slots = zerocopy_slots(channel);
+	/* for room the harness polls; poll() and epoll for room return at once when there is some,
+	 * whether or not a buffer is free */
+	own->sleeps = channel->wait == TOLL_WAIT_POLL || channel->wait == TOLL_WAIT_EPOLL
+			      ? TOLL_WAKE
+			      : TOLL_SLEEP;
+	return 0;
+}
+
+/* Calls lo to hi, or more, are done with: numbers go round. */
+static inline void zerocopy_done(struct zerocopy *own, uint32_t lo, uint32_t hi)
+{
+	for (unsigned i = 0; i < own->slots; i++) {
+		int32_t from = (int32_t)(lo - own->slot[i].first),
+			to = (int32_t)(hi - own->slot[i].first),
+			last = (int32_t)own->slot[i].calls - 1;
+
+		if (own->slot[i].open == 0 || from > last || to < 0)
+			continue;
+		uint32_t done = (uint32_t)((to < last ? to : last) - (from > 0 ? from : 0) + 1);
+
+		own->slot[i].open -= done;
+		own->open -= done;
+	}
+}
+
+/* Reads what the error queue holds; it never sleeps. */
+__attribute__((noinline)) static void zerocopy_reap(const struct toll_end *end)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(struct sock_extended_err) +
+				     sizeof(struct sockaddr_in))];
+	} control;
+
+	for (;;) {
+		struct msghdr message = { .msg_control = &control,
+					  .msg_controllen = sizeof(control) };
+
+		if (recvmsg(end->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
+			if (!socket_not_yet())
+				toll_fail("recvmsg(MSG_ERRQUEUE)");
+			return;
+		}
+		const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+		struct sock_extended_err said = { 0 };
+
+		if (header != NULL && header->cmsg_level == SOL_IP &&
+		    header->cmsg_type == IP_RECVERR)
+			memcpy(&said, CMSG_DATA(header), sizeof(said));
+		/* ee_code is SO_EE_CODE_ZEROCOPY_COPIED: loopback copies for the receiver */
+		if (said.ee_origin == SO_EE_ORIGIN_ZEROCOPY)
+			zerocopy_done(end->own, said.ee_info, said.ee_data);
+	}
+}
+
+/* Waits, where it may, until the kernel says something on the error queue. */
+__attribute__((noinline)) static void zerocopy_wait(const struct toll_end *end, unsigned how)
+{
+	const struct zerocopy *own = end->own;
+	struct pollfd fd = { .fd = end->fd };
+
+	zerocopy_reap(end);
+	if (own->slot[own->at].open == 0 || !(how & own->sleeps))
+		return;
+	poll(&fd, 1, -1);
+	zerocopy_reap(end);
+}
+
+static TOLL_HOT void *zerocopy_reserve(struct toll_end *end, size_t len, unsigned how)
+{
+	const struct zerocopy *own = end->own;
+
+	(void)len;
+	if (TOLL_UNLIKELY(end->sent == 0 && own->slot[own->at].open > 0)) {
+		zerocopy_wait(end, how);
+		if (own->slot[own->at].open > 0)
+			return NULL;
+	}
+	return end->out;
+}
+
+static TOLL_HOT bool zerocopy_commit(struct toll_end *end, size_t len, unsigned how)
+{
+	struct zerocopy *own = end->own;
+	ssize_t n = send(end->fd, end->out + end->sent, len - end->sent,
+			 MSG_ZEROCOPY | MSG_NOSIGNAL | (how & TOLL_SLEEP ? 0 : MSG_DONTWAIT));
+
+	if (TOLL_UNLIKELY(n < 0)) {
+		/* no more notes (sysctl net.core.optmem_max) or pinned pages (RLIMIT_MEMLOCK) at a
+		 * time: some may go now */
+		if (errno == ENOBUFS && own->open > 0)
+			zerocopy_reap(end);
+		else if (!socket_not_yet())
+			toll_fail("send(MSG_ZEROCOPY)");
+		return false;
+	}
+	if (end->sent == 0) {
+		own->slot[own->at].first = own->calls;
+		own->slot[own->at].calls = 0;
+	}
+	own->calls++;
+	own->open++;
+	own->slot[own->at].calls++;
+	own->slot[own->at].open++;
+	end->sent += (size_t)n;
+	if (TOLL_UNLIKELY(end->sent < len))
+		return false;
+	end->sent = 0;
+	own->at = own->at + 1 < own->slots ? own->at + 1 : 0;
+	end->out = own->buffers + own->at * end->most;
+	return true;
+}
+
+static TOLL_HOT const void *zerocopy_peek(struct toll_end *end, size_t *len, unsigned how)
+{
+	const void *message = socket_stream_peek(end, len, how);
+
+	/* poll() for bytes returns at once while the error queue holds something */
+	if (TOLL_UNLIKELY(message == NULL) && (how & ((struct zerocopy *)end->own)->sleeps))
+		zerocopy_reap(end);
+	return message;
+}
+
+TOLL_MECHANISM(tcp_zerocopy, .name = "tcp", .about = "a TCP connection over loopback",
+	       .when = "zerocopy=yes", .options = tcp_options, .waits = TOLL_ANY_WAIT,
+	       .producers = 1, .consumers = 1, .bytes_only = true, .duplex = true,
+	       .absent = zerocopy_absent, .bytes = zerocopy_bytes, .open = zerocopy_open,
+	       .attach = zerocopy_attach, .descriptor = socket_descriptor, .close = socket_close,
+	       .reserve = zerocopy_reserve, .commit = zerocopy_commit, .peek = zerocopy_peek,
+	       .release = socket_release)
