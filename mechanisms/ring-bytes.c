@@ -54,6 +54,7 @@ static size_t bytes_most(const struct toll_channel *channel)
 {
 	uint64_t records = ((1ULL << 31) / 4 * 3 - 2) / (channel->depth + 1ULL);
 
+	/* cppcheck-suppress knownConditionTrueFalse ; it takes depth for 0 */
 	return records < 1 ? 0 : records - 1 < (1U << 29) ? (records - 1) * 8 : UINT32_MAX;
 }
 

@@ -214,6 +214,7 @@ __attribute__((noinline)) static void zerocopy_reap(const struct toll_end *end)
 {
 	union {
 		struct cmsghdr header;
+		/* cppcheck-suppress unusedStructMember */
 		char room[CMSG_SPACE(sizeof(struct sock_extended_err) +
 				     sizeof(struct sockaddr_in))];
 	} control;
