@@ -852,6 +852,7 @@ static void gather_peer(const struct block *b, unsigned worker, unsigned index, 
 		.steal_ns = steal_of(cell->cpus[index]) - b->steal_before[index]
 	};
 	outcome->lost += (double)peer->lost;
+	outcome->due += (double)peer->due;
 	outcome->stack_bytes += index == 0 ? peer->stack_bytes : 0;
 	outcome->buffer_bytes += index == 0 ? peer->buffer_bytes : 0;
 }

@@ -122,7 +122,10 @@ struct toll_mechanism {
 	bool both;      /* this constant serves TOLL_BOTH only; a twin of the same name one-way */
 	bool to_all;    /* each consumer gets each message; else one of them does */
 	bool slots;     /* holds exactly depth messages itself */
-	bool lossy;     /* may drop: gaps are counted beside every figure, not void */
+	bool lossy;     /* may drop, and never waits for room: gaps are counted beside every
+			 * figure, not void. With slots it keeps the newest, so the last message
+			 * always arrives; without, it drops what does not fit, and the harness
+			 * sends again what somebody waits for */
 	bool self_only; /* no synchronisation at all: one peer plays both ends (null) */
 
 	/* Cold: 0, or −1 with errno. Order: absent, most_bytes, bytes, (memory mapped), open, fork,
@@ -187,6 +190,7 @@ struct toll_peer;
  * has given back, on a line of its own. One writer: the consumer. */
 struct toll_credit {
 	uint32_t returned;
+	uint32_t enough; /* lossy: times a consumer has had its fill of a turn; the consumers */
 };
 
 struct toll_port {
@@ -214,7 +218,17 @@ struct toll_port {
 	unsigned instances; /* them; used between turns */
 	struct toll_port *original; /* this port, or that of which a loop holds a copy */
 	int epoll;                  /* with the wait of that name: its instance, else −1 */
-	uint64_t spare[6];          /* ports lie in arrays: their size never changes */
+	union {
+		uint64_t spare[6];        /* ports lie in arrays: their size never changes */
+		struct {                  /* of lossy mechanisms */
+			uint32_t *enough; /* in the channel's credit */
+			uint32_t goal;    /* its value when this turn ends */
+			uint32_t readers; /* it grows by in each turn */
+			uint64_t sent;    /* header of the last message sent */
+			size_t sent_len;  /* its length; 0: none was sent */
+			uint32_t burst, unyielded; /* messages before it yields; 0: never */
+		};
+	};
 };
 _Static_assert(sizeof(struct toll_port) == 2UL * TOLL_LINE, "frozen with ABI 1");
 
@@ -289,6 +303,8 @@ struct toll_pattern {
 	bool together;     /* no peer begins a turn before all have ended the one before */
 	bool many_outputs; /* uses peer->out */
 	bool to_all; /* each consumer of an edge gets every message; else any one of them does */
+	bool loses;  /* its producers send while toll_more() says so, hence it ends whatever is
+		      * lost; one that neither does nor alternates takes no lossy mechanism */
 };
 /* The value of a pattern's option: text, bytes or count, time. For prepare(). */
 TOLL_EXPORT const char *toll_pattern_value(const struct toll_peer *peer, const char *name);
@@ -354,7 +370,10 @@ static TOLL_HOT void toll_stamp(const struct toll_code code, struct toll_peer *p
 
 /* The first 8 bytes of a message: 48 bits sequence (per producer), 12 bits producer, 4 bits flags.
  * A message shorter than that holds the low bytes (little-endian). */
-enum { TOLL_END_OF_STREAM = 1 };
+enum {
+	TOLL_END_OF_STREAM = 1,
+	TOLL_AGAIN = 2 /* a lossy channel: the same as before, which seems to be lost */
+};
 
 static TOLL_HOT uint64_t toll_header(uint64_t producer_bits, uint64_t sequence, unsigned flags)
 {
@@ -469,6 +488,9 @@ static TOLL_HOT bool toll_goes_on(struct toll_port *port, bool on)
 		port->why = port->original->why;
 	return on;
 }
+
+/* Gives the CPU to who else wants it. */
+TOLL_EXPORT void toll_give_way(void);
 
 static TOLL_HOT bool toll_hurried(struct toll_port *port)
 {
@@ -690,6 +712,16 @@ static TOLL_HOT bool toll_reads_as(const struct toll_code code, const struct tol
 	return toll_same_any(message, header, toll_touched(code, port, len));
 }
 
+/* Not waiting, but to be asked now and then: false: give up. */
+static TOLL_HOT bool toll_heeds(struct toll_port *port)
+{
+	const uint32_t told = TOLL_PACE_LOOK | TOLL_PACE_STOP | TOLL_PACE_DEAD;
+
+	if (TOLL_LIKELY(!(__atomic_load_n(&port->peer->pace, __ATOMIC_RELAXED) & told)))
+		return true;
+	return toll_goes_on(port, toll_linger(port->original));
+}
+
 /* Sends one message of len bytes with flags: reserve, fill, commit. */
 static TOLL_HOT bool toll_send_flagged(const struct toll_code code, struct toll_port *port,
 				       size_t len, unsigned flags)
@@ -698,11 +730,38 @@ static TOLL_HOT bool toll_send_flagged(const struct toll_code code, struct toll_
 
 	if (TOLL_UNLIKELY(room == NULL))
 		return false;
-	toll_write(code, port, room, port->sequence | (uint64_t)flags << 60, len);
+	uint64_t header = port->sequence | (uint64_t)flags << 60;
+
+	toll_write(code, port, room, header, len);
 	bool sent = toll_commit(code, port, len);
 
 	port->sequence++;
+	if (code.mechanism->lossy) {
+		port->sent = header;
+		port->sent_len = len;
+		/* such a producer may never wait, and is told here that it should end */
+		return sent && toll_heeds(port);
+	}
 	return sent;
+}
+
+/* Has a producer more to send in this turn? It counts down *left. Over a lossy channel it sends
+ * until its consumers have had as many as they count, for it cannot know how many arrive. */
+static TOLL_HOT bool toll_more(const struct toll_code code, struct toll_port *port, uint64_t *left)
+{
+	if (!code.mechanism->lossy) {
+		if (*left == 0)
+			return false;
+		--*left;
+		return true;
+	}
+	/* on the consumer's own CPU, where one that loses nothing would wait for room */
+	if (port->burst && ++port->unyielded >= port->burst) {
+		port->unyielded = 0;
+		toll_give_way();
+	}
+	/* relaxed: messages are ordered by the mechanism, this is a number alone */
+	return (int32_t)(__atomic_load_n(port->enough, __ATOMIC_RELAXED) - port->goal) < 0;
 }
 
 /* Sends one message of the cell's size. */
@@ -711,26 +770,50 @@ static TOLL_HOT bool toll_send(const struct toll_code code, struct toll_port *po
 	return toll_send_flagged(code, port, toll_length(code, port), 0);
 }
 
+/* A lossy channel's message, when *next is expected: counts what is missing before it, and itself
+ * where it had to be sent again. false: it was sent again although it has come. What is out of
+ * order for another reason is for the caller to find. */
+static TOLL_HOT bool toll_is_new(const struct toll_code code, struct toll_port *port,
+				 uint64_t *next, uint64_t header)
+{
+	if (!code.mechanism->lossy)
+		return true;
+	bool again = header >> 60 & TOLL_AGAIN;
+	int64_t ahead = (int64_t)((header - *next) << 16) >> 16; /* of 48 bits */
+
+	if (ahead < 0)
+		return !again;
+	port->lost += (uint64_t)ahead + again;
+	*next += (uint64_t)ahead;
+	return true;
+}
+
 /* Receives one message of the cell's size and checks it: sequence always, payload with touch=all.
  * Where all of a known size is read, a wrong length shows in what is read. */
 static TOLL_HOT bool toll_receive(const struct toll_code code, struct toll_port *port)
 {
 	size_t wanted = toll_length(code, port), len = wanted;
 	const void *message = toll_peek(code, port, &len);
+	uint64_t again = 0;
 
 	if (TOLL_UNLIKELY(message == NULL))
 		return false;
-	if (code.mechanism->lossy && wanted >= TOLL_HEADER) {
-		uint64_t ahead = (*(const toll_word *)message - port->sequence) & 0xffffffffffffULL;
+	while (code.mechanism->lossy) {
+		uint64_t header = *(const toll_word *)message;
 
-		if (ahead < 1ULL << 47) {
-			port->lost += ahead;
-			port->sequence += ahead;
-		}
+		again = header & (uint64_t)TOLL_AGAIN << 60;
+		if (TOLL_LIKELY(toll_is_new(code, port, &port->sequence, header)))
+			break;
+		toll_release(code, port);
+		len = wanted;
+		message = toll_peek(code, port, &len);
+		if (message == NULL)
+			return false;
 	}
 	bool whole = code.size || code.mechanism->bytes_only || len == wanted;
 
-	if (TOLL_UNLIKELY(!whole || !toll_reads_as(code, port, message, port->sequence, wanted)))
+	if (TOLL_UNLIKELY(!whole ||
+			  !toll_reads_as(code, port, message, port->sequence | again, wanted)))
 		toll_broken(message, len, port->sequence);
 	port->sequence++;
 	toll_release(code, port);
@@ -848,10 +931,12 @@ TOLL_EXPORT void toll_register(const struct toll_unit *unit);
  * up the message: on a Golden Cove core each such store ends the run of lines that are fetched for
  * writing together, and a ring streamed 64 B in 60 ns instead of 12. Not where each operation takes
  * the next instance, nor where one end serves both ways, nor for an end beyond TOLL_HELD_BYTES, nor
- * with sleeping waits, where a fence for each message costs more. */
+ * where the harness may send a message again, nor with sleeping waits, where a fence for each
+ * message costs more. */
 enum { TOLL_HELD_BYTES = 256 };
 #define TOLL_HOLDS(m, p)                                                                           \
-	(toll_mechanism_##m.in_place && sizeof(struct toll_end) <= TOLL_HELD_BYTES &&              \
+	(toll_mechanism_##m.in_place && !toll_mechanism_##m.lossy &&                               \
+	 sizeof(struct toll_end) <= TOLL_HELD_BYTES &&                                             \
 	 !(toll_mechanism_##m.duplex && toll_pattern_##p.alternates))
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): they declare what they are given a name for */

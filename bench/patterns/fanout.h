@@ -16,10 +16,18 @@ static unsigned fanout_timer(unsigned peers)
 
 static TOLL_HOT bool fanout_produce(const struct toll_code code, struct toll_peer *peer)
 {
-	for (uint64_t left = peer->count[0] + peer->count[1]; left > 0; left--) {
+	bool more = true;
+
+	for (uint64_t left = peer->count[0] + peer->count[1]; more; left--) {
+		more = false;
 		for (unsigned i = 0; i < peer->outs; i++) {
+			uint64_t its = left;
+
+			if (!toll_more(code, &peer->out[i], &its))
+				continue;
 			if (!toll_send(code, &peer->out[i]))
 				return false;
+			more = true;
 		}
 	}
 	for (unsigned i = 0; i < peer->outs; i++) {
@@ -48,6 +56,6 @@ static TOLL_HOT bool fanout_run(const struct toll_code code, struct toll_peer *p
 
 TOLL_PATTERN(fanout, .about = "one producer, several consumers, each gets every message",
 	     .least_peers = 2, .most_peers = TOLL_MOST_PEERS, .peers = 3, .graph = fanout_graph,
-	     .timer = fanout_timer, .fills = true, .many_outputs = true, .to_all = true,
-	     .quantity = "per_message_ns", .messages = 1)
+	     .timer = fanout_timer, .fills = true, .loses = true, .many_outputs = true,
+	     .to_all = true, .quantity = "per_message_ns", .messages = 1)
 #define TOLL_FORMS_fanout TOLL_FORMS_FEW

@@ -33,7 +33,7 @@ static TOLL_HOT bool pipeline_run(const struct toll_code code, struct toll_peer 
 		/* one deadline a phase: each look at the clock would cost as much as a message */
 		peer->deadline = peer->lap[1] + peer->option[0];
 		if (peer->ins == 0) {
-			for (uint64_t left = peer->count[phase]; left > 0; left--) {
+			for (uint64_t left = peer->count[phase]; toll_more(code, out, &left);) {
 				if (!toll_send(code, out))
 					return false;
 			}
@@ -43,7 +43,7 @@ static TOLL_HOT bool pipeline_run(const struct toll_code code, struct toll_peer 
 					return false;
 			}
 		} else {
-			for (uint64_t left = peer->count[phase]; left > 0; left--) {
+			for (uint64_t left = peer->count[phase]; toll_more(code, out, &left);) {
 				if (!toll_receive(code, in) || !toll_send(code, out))
 					return false;
 			}
@@ -57,6 +57,6 @@ static TOLL_HOT bool pipeline_run(const struct toll_code code, struct toll_peer 
 TOLL_PATTERN(pipeline, .about = "a chain of stages, each passes items on; with a deadline",
 	     .options = pipeline_options, .least_peers = 3, .most_peers = TOLL_MOST_PEERS,
 	     .peers = 3, .graph = pipeline_graph, .timer = pipeline_timer, .fills = true,
-	     .deadline = true, .prepare = pipeline_prepare, .quantity = "per_message_ns",
-	     .messages = 1)
+	     .loses = true, .deadline = true, .prepare = pipeline_prepare,
+	     .quantity = "per_message_ns", .messages = 1)
 #define TOLL_FORMS_pipeline TOLL_FORMS_FEW

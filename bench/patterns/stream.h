@@ -20,7 +20,8 @@ static TOLL_HOT bool stream_run(const struct toll_code code, struct toll_peer *p
 				struct toll_port *out, struct toll_port *in)
 {
 	if (peer->index == 0) {
-		for (uint64_t left = peer->count[0] + peer->count[1]; left > 0; left--) {
+		for (uint64_t left = peer->count[0] + peer->count[1];
+		     toll_more(code, out, &left);) {
 			if (!toll_send(code, out))
 				return false;
 		}
@@ -43,5 +44,5 @@ static TOLL_HOT bool stream_run(const struct toll_code code, struct toll_peer *p
 
 TOLL_PATTERN(stream, .about = "one producer sends as fast as one consumer takes", .least_peers = 2,
 	     .most_peers = 2, .peers = 2, .graph = stream_graph, .timer = stream_timer,
-	     .fills = true, .quantity = "per_message_ns", .messages = 1)
+	     .fills = true, .loses = true, .quantity = "per_message_ns", .messages = 1)
 #define TOLL_FORMS_stream TOLL_FORMS_MANY

@@ -11,8 +11,9 @@ enum {
 	SMALL_CHANNEL = 4096, /* bytes up to which a channel rotates over many lines */
 	DEFAULT_SLOTS = 64,
 	LEAST_SLOTS = 4,
-	SLOTS_BYTES = 1 << 20, /* default slots hold no more than this: with what the reader
-				* copies it stays inside a second-level cache */
+	SLOTS_BYTES = 1 << 20,   /* default slots hold no more than this: with what the reader
+				  * copies it stays inside a second-level cache */
+	MOST_CAPACITY = 1 << 22, /* messages */
 	PAGE_BYTES = 4096
 };
 
@@ -198,6 +199,8 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 			 m->name, wanted);
 		return false;
 	}
+	if (m->lossy && !m->slots)
+		instances = 1; /* what is sent again goes where it went */
 	layout->instances = (unsigned)instances;
 	if (!epoll_fits(layout, why, bytes))
 		return false;
@@ -449,13 +452,16 @@ static bool port_make(struct layout *layout, struct toll_port *port, struct toll
 		if (port->copy == NULL)
 			return false;
 	}
-	if (c->credit_edge) {
-		/* one end both ways: each way has its own, for it has one writer */
-		bool sends = port >= peer->out && port < peer->out + peer->outs;
-		bool back = c->both && sends != (c->producers >> peer->index & 1);
+	/* one end both ways: each way has its own, for it has one writer */
+	bool sends = port >= peer->out && port < peer->out + peer->outs;
+	bool back = c->both && sends != (c->producers >> peer->index & 1);
+	struct toll_credit *credit =
+		(struct toll_credit *)(void *)((char *)c->credit + (back ? TOLL_LINE : 0));
 
-		port->credit =
-			(struct toll_credit *)(void *)((char *)c->credit + (back ? TOLL_LINE : 0));
+	port->enough = &credit->enough;
+	port->goal = port->readers = bits_of(c->consumers);
+	if (c->credit_edge) {
+		port->credit = credit;
 		port->depth = (uint32_t)wish->depth;
 		port->quarter = wish->depth <= 4 ? 1 : (uint32_t)wish->depth / 4;
 	}
@@ -634,6 +640,62 @@ void layout_rotate(struct toll_peer *peer)
 	}
 }
 
+/* Sends until full. A verb may say "not yet" for no reason: full is three times in a row. */
+static int64_t fill(const struct toll_mechanism *m, struct toll_end *out, size_t len, int64_t most)
+{
+	int64_t count = 0;
+
+	for (unsigned refused = 0; refused < 3 && count < most;) {
+		void *room = m->reserve(out, len, 0);
+
+		if (room == NULL) {
+			refused++;
+			continue;
+		}
+		memset(room, 0, len);
+		if (m->commit(out, len, 0)) {
+			count++;
+			refused = 0;
+		} else {
+			refused++;
+		}
+	}
+	return count;
+}
+
+static int64_t drain(const struct toll_mechanism *m, struct toll_end *in, size_t len)
+{
+	int64_t count = 0;
+
+	for (unsigned refused = 0; refused < 3;) {
+		size_t there = len;
+
+		if (m->peek(in, &there, 0) == NULL) {
+			refused++;
+			continue;
+		}
+		m->release(in, 0);
+		count++;
+		refused = 0;
+	}
+	return count;
+}
+
+/* One that drops is never full: what of ever more arrives. */
+static int64_t fill_lossy(const struct toll_mechanism *m, struct toll_end *out, struct toll_end *in,
+			  size_t len, int64_t most)
+{
+	int64_t arrived = 0;
+
+	for (int64_t sent = 1; sent <= most; sent *= 2) {
+		fill(m, out, len, sent);
+		arrived = drain(m, in, len);
+		if (arrived < sent)
+			break;
+	}
+	return arrived;
+}
+
 int64_t layout_capacity(const struct layout *layout, int64_t most, char *why, size_t bytes)
 {
 	const struct toll_mechanism *m = mechanism_of(layout);
@@ -669,23 +731,8 @@ int64_t layout_capacity(const struct layout *layout, int64_t most, char *why, si
 	    (m->meet && (m->meet(out, &channel) < 0 || m->meet(in, &channel) < 0))) {
 		snprintf(why, bytes, "measuring the capacity of %s: %s", m->name, strerror(errno));
 	} else {
-		/* a verb may say "not yet" for no reason: full is three times in a row */
-		count = 0;
-		for (unsigned refused = 0; refused < 3 && count < most;) {
-			void *room = m->reserve(out, channel.most, 0);
-
-			if (room == NULL) {
-				refused++;
-				continue;
-			}
-			memset(room, 0, channel.most);
-			if (m->commit(out, channel.most, 0)) {
-				count++;
-				refused = 0;
-			} else {
-				refused++;
-			}
-		}
+		count = m->lossy ? fill_lossy(m, out, in, channel.most, most)
+				 : fill(m, out, channel.most, most);
 	}
 	if (m->close && opened)
 		m->close(&channel);

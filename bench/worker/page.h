@@ -16,7 +16,7 @@
 
 #define PAGE_MAGIC 0x746f6c6c70616765ULL
 enum {
-	PAGE_VERSION = 1,
+	PAGE_VERSION = 2,
 	PAGE_WORKERS = 16,
 	PAGE_LANES = 16,
 	PAGE_PEERS = TOLL_MOST_PEERS,
@@ -59,7 +59,7 @@ struct page_peer {
 	uint64_t cpu_ns, wall_ns;        /* in them: its CPU time, and time altogether */
 	uint64_t switches, involuntary, migrations, run_delay_ns;
 	uint64_t gap_ns, gap_watch_ns, gap_most_ns;
-	uint64_t lost;
+	uint64_t lost, due; /* in them: messages that did not come, and all that should have */
 	uint32_t stack_bytes, buffer_bytes;
 	uint32_t run_delay_known;
 };

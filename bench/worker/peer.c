@@ -103,8 +103,6 @@ static _Noreturn void leave(int status)
 		h->self->run_delay_ns = delayed - h->self->run_delay_ns;
 		h->self->run_delay_known = 2;
 	}
-	for (unsigned i = 0; i < h->peer->ins; i++)
-		h->self->lost += h->peer->in[i].lost;
 	if (!h->layout->wish.threads)
 		_exit(status);
 	epoll_close(h);
@@ -162,6 +160,25 @@ void peer_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Sends the last message of each output once more: it may be lost, and somebody waits for what
+ * answers it. Who has had it already knows it by its flag. */
+static void send_again(const struct harness *h)
+{
+	const struct toll_mechanism *m = &h->layout->choice.unit->mechanism;
+
+	for (unsigned i = 0; i < h->peer->outs; i++) {
+		struct toll_port *port = &h->peer->out[i];
+		size_t len = port->sent_len;
+		void *room = len ? m->reserve(port->end, len, 0) : NULL;
+
+		if (room == NULL)
+			continue;
+		toll_fill(room, port->sent | (uint64_t)TOLL_AGAIN << 60,
+			  len < port->touched ? len : port->touched);
+		m->commit(port->end, len, TOLL_WAKE); /* if it is lost too: the next time */
+	}
+}
+
 /* Stop, death and deadline, told by signal and by pace. true: go on waiting. */
 static bool look(struct toll_port *port)
 {
@@ -178,6 +195,9 @@ static bool look(struct toll_port *port)
 			port->why = TOLL_DEADLINE;
 			return false;
 		}
+		/* not in the middle of sending */
+		if (mine->again && port >= peer->in && port < peer->in + peer->ins)
+			send_again(mine);
 	}
 	return true;
 }
@@ -196,6 +216,11 @@ bool toll_linger(struct toll_port *port)
 		sched_yield();
 	}
 	return !(pace & ~(uint32_t)(TOLL_PACE_PAUSE | TOLL_PACE_YIELD)) || look(port);
+}
+
+void toll_give_way(void)
+{
+	sched_yield();
 }
 
 /* hybrid: has it spun long enough? */
@@ -380,6 +405,39 @@ static void deadline_missed(const struct harness *h)
 		      peer->index);
 }
 
+static uint64_t lost_of(const struct toll_peer *peer)
+{
+	uint64_t lost = 0;
+
+	for (unsigned i = 0; i < peer->ins; i++)
+		lost += peer->in[i].lost;
+	return lost;
+}
+
+/* Messages that have come or should have. */
+static uint64_t due_of(const struct toll_peer *peer)
+{
+	uint64_t due = 0;
+
+	for (unsigned i = 0; i < peer->ins; i++) {
+		const struct toll_port *port = &peer->in[i];
+
+		due += port->sequence & 0xffffffffffffULL;
+		for (unsigned k = 0; port->sequences && k < TOLL_MOST_PEERS; k++)
+			due += port->sequences[k];
+	}
+	return due;
+}
+
+/* A consumer has had its fill of this turn, a producer may go on to the next: see toll_more(). */
+static void turn_over(struct toll_peer *peer)
+{
+	for (unsigned i = 0; i < peer->ins; i++)
+		__atomic_fetch_add(peer->in[i].enough, 1, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < peer->outs; i++)
+		peer->out[i].goal += peer->out[i].readers;
+}
+
 static void play(struct harness *h, const struct page_turn *turn)
 {
 	struct page *page = h->page;
@@ -392,6 +450,8 @@ static void play(struct harness *h, const struct page_turn *turn)
 	peer->count[0] = lane->count[0];
 	peer->count[1] = lane->count[1];
 	peer->counted = lane->count[1];
+	uint64_t lost = lost_of(peer), due = due_of(peer);
+
 	if (measuring) {
 		getrusage(RUSAGE_THREAD, &before);
 		wall = clock_read(CLOCK_MONOTONIC);
@@ -403,6 +463,8 @@ static void play(struct harness *h, const struct page_turn *turn)
 		deadline_missed(h);
 		leave(1);
 	}
+	if (h->lossy)
+		turn_over(peer);
 	if (h->timer) {
 		struct page_sample *sample = &page->sample[turn->lane][turn->index];
 
@@ -417,6 +479,8 @@ static void play(struct harness *h, const struct page_turn *turn)
 		getrusage(RUSAGE_THREAD, &after);
 		h->self->switches += (uint64_t)(after.ru_nvcsw - before.ru_nvcsw);
 		h->self->involuntary += (uint64_t)(after.ru_nivcsw - before.ru_nivcsw);
+		h->self->lost += lost_of(peer) - lost;
+		h->self->due += due_of(peer) - due;
 		h->self->visits++;
 		int cpu_wanted = h->worker->cpu[peer->index];
 
@@ -507,7 +571,26 @@ static bool barrier(struct harness *h, uint32_t *count, uint32_t nth)
 		if (stopping(h))
 			return false;
 		toll_futex_wait(count, seen);
+		/* the other waits for an answer that may be lost; a signal has come between */
+		if (h->again &&
+		    __atomic_load_n(&h->peer->pace, __ATOMIC_RELAXED) & TOLL_PACE_LOOK) {
+			__atomic_fetch_and(&h->peer->pace, ~(uint32_t)TOLL_PACE_LOOK,
+					   __ATOMIC_RELAXED);
+			send_again(h);
+		}
 	}
+}
+
+/* Do peers share a CPU? */
+static bool shares_cpu(const struct page_worker *worker)
+{
+	for (unsigned i = 0; i < worker->peers; i++) {
+		for (unsigned k = 0; k < i; k++) {
+			if (worker->cpu[i] >= 0 && worker->cpu[i] == worker->cpu[k])
+				return true;
+		}
+	}
+	return false;
 }
 
 static bool bind_to(int cpu)
@@ -560,7 +643,12 @@ __attribute__((noinline)) static void live(struct harness *h)
 	    !epoll_open(h, why, sizeof(why)))
 		goto failed;
 	const struct toll_pattern *pattern = &h->layout->choice.binding->pattern;
+	const struct toll_mechanism *m = &h->layout->choice.unit->mechanism;
 
+	h->lossy = m->lossy;
+	h->again = m->lossy && !m->slots && pattern->alternates;
+	for (unsigned i = 0; i < peer->outs && shares_cpu(worker); i++)
+		peer->out[i].burst = worker->capacity;
 	peer->ticks_per_ns = page->ticks_per_ns;
 	if (peer->wait == TOLL_WAIT_HYBRID)
 		peer->hybrid_ticks = (uint64_t)((double)worker->wait_amount * page->ticks_per_ns);
@@ -571,7 +659,7 @@ __attribute__((noinline)) static void live(struct harness *h)
 			  __ATOMIC_RELAXED);
 	if (pattern->prepare)
 		pattern->prepare(peer);
-	if (pattern->deadline)
+	if (pattern->deadline || h->again)
 		deadline_signals();
 	if (!barrier(h, &worker->met, 1))
 		leave(0);
@@ -589,7 +677,7 @@ __attribute__((noinline)) static void live(struct harness *h)
 			watch(h);
 		else
 			play(h, turn);
-		if (pattern->together && turn->kind == PAGE_RUN &&
+		if ((pattern->together || h->lossy) && turn->kind == PAGE_RUN &&
 		    !barrier(h, &worker->ended, ++turns))
 			break;
 		if (!hand_over(h, visit))

@@ -484,6 +484,13 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 			 p->least_size ? p->least_size : 1);
 		return false;
 	}
+	if (m->lossy && wish->size < TOLL_HEADER) {
+		snprintf(why, bytes,
+			 "%s needs messages of at least %d B (toll's header, which tells what was "
+			 "lost)",
+			 name, TOLL_HEADER);
+		return false;
+	}
 	if (m->self_only && p->most_peers > 1) {
 		snprintf(why, bytes, "%s has no synchronisation: it runs in self only", name);
 		return false;
@@ -501,6 +508,18 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 	bool shares = (p->many_inputs && m->producers != 1) ||
 		      (p->to_all && m->to_all && m->consumers != 1);
 
+	if (m->lossy && !p->loses && !p->alternates) {
+		snprintf(why, bytes, "%s counts on every message, and %s may lose some", pattern,
+			 name);
+		return false;
+	}
+	if (credit && m->lossy) {
+		snprintf(why, bytes,
+			 "%s may lose messages, and credit for a lost one never comes back: it "
+			 "takes no depth",
+			 name);
+		return false;
+	}
 	if (credit && shares && wish->peers > 2) {
 		snprintf(why, bytes,
 			 "depth is kept between one producer and one consumer; %s shares its "

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/block.h"
 #include "bench/say.h"
 #include "tests/unit/said.h"
 
@@ -243,6 +244,79 @@ static void play_all(const struct stage *stage, const struct wanted *wanted,
 	}
 }
 
+/* A cell of the plug-in that drops every 50th message; says: whether it says so. */
+static struct point lossy_point(const char *says, const char *pattern, const struct wanted *wanted,
+				enum cell_wait wait)
+{
+	struct point point = { .cell = { .mechanism = "lossy",
+					 .placement = "cpus",
+					 .peers = 2,
+					 .size = 64,
+					 .depth = -1,
+					 .touch_all = true,
+					 .wait = wait,
+					 .threads = wanted->threads_only } };
+
+	snprintf(point.cell.options, CELL_OPTIONS, "says=%s", says);
+	snprintf(point.cell.pattern, CELL_NAME, "%s", pattern);
+	point.cell.cpus[0] = point.cell.cpus[1] = wanted->cpus[0];
+	return point;
+}
+
+/* What is lost must be told, whole and in every turn: what arrived is what the turns have counted,
+ * and the rest is at least what the plug-in drops. Where each message is waited for, the lost ones
+ * are sent again. */
+static void count_lost(const struct stage *stage, const struct wanted *wanted, const char *pattern,
+		       enum cell_wait wait, struct totals *totals)
+{
+	enum { EVERY = 50, TURNS = 3, OPERATIONS = 200 };
+	struct point point = lossy_point("yes", pattern, wanted, wait);
+	const struct cell *cell = &point.cell;
+	struct block_options options = { .registry = stage->registry,
+					 .ticks_per_ns = stage->ticks_per_ns,
+					 .seed = stage->seed,
+					 .cycles = TURNS,
+					 .operations = OPERATIONS };
+	struct outcome outcome = { 0 };
+	bool waits = strcmp(pattern, "pingpong") == 0;
+	char is[1024], wanted_text[128];
+
+	if (block_run(&options, &cell, NULL, 1, &outcome)) {
+		totals->failed++;
+		return;
+	}
+	double played = (double)outcome.turns * (double)(outcome.uncounted + outcome.operations),
+	       arrived = outcome.due - outcome.lost,
+	       /* what waits loses a message of one way, when the other's 50th repeats another */
+		least = outcome.due / (waits ? 2 : 1) / EVERY - TURNS;
+
+	snprintf(is, sizeof is, "%s%zu turns, %.0f lost of %.0f", outcome.reason, outcome.turns,
+		 outcome.lost, outcome.due);
+	snprintf(wanted_text, sizeof wanted_text, "%d turns, at least %.0f lost, %.0f arrived%s",
+		 TURNS, least, played, waits ? " in the end, each way" : "");
+	judge(outcome.state == BLOCK_OK && outcome.turns == TURNS && outcome.lost >= least &&
+		      outcome.lost > 0 && (waits ? outcome.due == 2 * played : arrived == played),
+	      totals, pattern, is, wanted_text);
+	outcome_free(&outcome);
+}
+
+static void play_lossy(const struct stage *stage, const struct wanted *wanted,
+		       const struct registry *registry, struct totals *totals)
+{
+	static const char silent[] = "*a message was lost, doubled or out of order*";
+	struct stage mine = *stage;
+	struct point point = lossy_point("no", "stream", wanted, WAIT_BLOCK);
+
+	mine.registry = registry;
+	struct verdict verdict = play(&mine, &point);
+	judge(verdict.is == FAILED && fnmatch(silent, verdict.reason, 0) == 0, totals,
+	      "lossy:says=no", verdict.is == PASSED ? "passed" : verdict.reason, silent);
+	count_lost(&mine, wanted, "stream", WAIT_BLOCK, totals);
+	count_lost(&mine, wanted, "stream", WAIT_YIELD, totals);
+	count_lost(&mine, wanted, "pingpong", WAIT_BLOCK, totals);
+	count_lost(&mine, wanted, "pingpong", WAIT_YIELD, totals);
+}
+
 void faults_play(const struct stage *stage, const struct wanted *wanted, const char *folder,
 		 struct totals *totals)
 {
@@ -264,6 +338,13 @@ void faults_play(const struct stage *stage, const struct wanted *wanted, const c
 	struct registry *registry = registry_open(plugins, 1);
 	if (registry)
 		play_all(stage, wanted, registry, totals);
+	else
+		totals->failed++;
+	registry_close(registry);
+	snprintf(path, sizeof path, "%s/lossy.so", folder);
+	registry = registry_open(plugins, 1);
+	if (registry)
+		play_lossy(stage, wanted, registry, totals);
 	else
 		totals->failed++;
 	registry_close(registry);

@@ -16,7 +16,14 @@
 static const uint64_t sizes[] = { 64, 1, 7, 8, 9, 56, 4097, 64 << 10, 1 << 20, 4096 };
 enum { FEWER_SIZES = LENGTH(sizes) - 1 /* the last says little that its neighbour does not */ };
 static const int depths[] = { -1, 0, 1, 3 };
-enum { MOST_VARIANTS = 1024, MOST_PATTERNS = 128, SPIN_NS = 2000, DEADLINE_MS = 30, IDLE = 20 };
+enum {
+	MOST_VARIANTS = 1024,
+	MOST_PATTERNS = 128,
+	SPIN_NS = 2000,
+	DEADLINE_MS = 30,
+	IDLE = 20,
+	HEADER = 8
+};
 enum { MOST_WHOM = CELL_MOST_PEERS + 1 }; /* the peers, and their worker */
 #define MOST_MEMORY (256UL << 20)
 
@@ -188,7 +195,8 @@ struct question { /* a cell, and what the registry says about its parts */
 
 static bool needs_header(const struct question *q)
 {
-	return q->cell->size < (uint64_t)registry_number(q->pattern->is, "least_size");
+	return q->cell->size < (uint64_t)registry_number(q->pattern->is, "least_size") ||
+	       (q->cell->size < HEADER && registry_flag(q->mechanism->is, "lossy"));
 }
 
 static bool plays_with_itself(const struct question *q)
@@ -211,6 +219,17 @@ static bool meets_itself(const struct question *q)
 static bool copies_anyway(const struct question *q)
 {
 	return q->cell->copy && !registry_flag(q->mechanism->is, "in_place");
+}
+
+static bool is_lossy(const struct question *q)
+{
+	return registry_flag(q->mechanism->is, "lossy");
+}
+
+static bool loses_credit(const struct question *q)
+{
+	return is_lossy(q) && (q->cell->depth == 0 ||
+			       (q->cell->depth > 0 && !registry_flag(q->mechanism->is, "slots")));
 }
 
 static bool shares_credit(const struct question *q)
@@ -251,6 +270,9 @@ static const struct kind {
 	{ "a rendezvous (depth 0) with itself never ends", meets_itself, true, false },
 	{ "copy concerns mechanisms in shared memory; * copies anyway", copies_anyway, true,
 	  false },
+	{ "* may lose messages, and credit for a lost one never comes back: *", loses_credit, true,
+	  false },
+	{ "* counts on every message, and * may lose some", is_lossy, false, false },
 	{ "depth is kept between one producer and one consumer; *", shares_credit, false, false },
 	{ "* plays both ends, and the channel does not hold a message of * B", sends_to_itself,
 	  false, false },

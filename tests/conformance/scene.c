@@ -69,6 +69,12 @@ struct disturbance {
 	unsigned long long ran[CELL_MOST_PEERS];
 };
 
+/* A producer that may lose messages never waits for room. */
+static bool is_lossy(const struct stage *stage, const struct point *point)
+{
+	return registry_flag(registry_mechanism(stage->registry, point->cell.mechanism), "lossy");
+}
+
 /* What /proc says of a process or thread: its state, 'R', 'S', 'T', 't', 'Z' …, and who started it.
  * false when it is gone. */
 static bool read_stat(int pid, int *state, int *parent)
@@ -163,7 +169,7 @@ static void until_others_wait(struct disturbance *d)
 	int64_t start = now_ms();
 	unsigned settled = 0;
 
-	if (cell_spins(cell)) {
+	if (cell_spins(cell) || is_lossy(d->stage, d->point)) {
 		/* on one CPU with other work they may not have had it yet; who has no more to do
 		 * sleeps */
 		for (unsigned p = 0; p < d->count; p++) {
@@ -424,11 +430,6 @@ static void judge_left(const struct stage *stage, const struct point *point, uns
 				     text);
 		}
 	}
-}
-
-static bool is_lossy(const struct stage *stage, const struct point *point)
-{
-	return registry_flag(registry_mechanism(stage->registry, point->cell.mechanism), "lossy");
 }
 
 /* Plays a part of the points once. Those whose verdict is still unknown afterwards were broken off.
