@@ -67,6 +67,8 @@ static void measure(const struct result *result, struct level *level,
 			continue;
 		scratch[n] = worker->value;
 		level->unsettled += !worker->settled;
+		level->lost += worker->lost;
+		level->due += worker->due;
 		workers[n++] = worker;
 	}
 	level->workers = n;

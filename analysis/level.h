@@ -25,6 +25,7 @@ struct level {
 	 * that one or the only one. A twin is compared, but nobody is with it. */
 	unsigned against;
 	size_t unsettled;
+	double lost, due; /* messages over all workers; due: NaN where not told */
 };
 
 /* Levels of all cells that have workers, ordered by cell then state. Caller frees. *n is the count;

@@ -454,6 +454,7 @@ static bool read_worker_members(struct reader *reader, const json_t *object,
 			 &state) ||
 	    !member_number(&reader->spot, object, "lost", OPTIONAL, 0, number_most,
 			   &worker->lost) ||
+	    !member_number(&reader->spot, object, "due", OPTIONAL, 0, number_most, &worker->due) ||
 	    !member_boolean(&reader->spot, object, "settled", OPTIONAL, &worker->settled))
 		return false;
 	worker->state = state;
@@ -485,7 +486,8 @@ static bool read_worker(struct reader *reader, const json_t *object)
 					  .at_s = NAN,
 					  .value = NAN,
 					  .disturbance = not_known,
-					  .operations = NAN };
+					  .operations = NAN,
+					  .due = NAN };
 	return read_worker_members(reader, object, worker);
 }
 

@@ -41,7 +41,7 @@ struct result_worker {
 	unsigned peers;
 	double cpu_ns[CELL_MOST_PEERS];         /* NaN: not known */
 	struct result_disturbance *disturbance; /* of each peer; never NULL */
-	double operations, lost;
+	double operations, lost, due; /* due: NaN where the file does not tell */
 	unsigned long line; /* of the file */
 };
 

@@ -245,6 +245,7 @@ json_t *result_worker(const struct result_place *place, const struct outcome *ou
 	json_object_set_new(line, "histogram",
 			    outcome->histogram ? json_incref(outcome->histogram) : json_null());
 	json_object_set_new(line, "lost", result_number(outcome->lost));
+	json_object_set_new(line, "due", result_number(outcome->due));
 	json_object_set_new(line, "settled", json_boolean(outcome->settled));
 	json_object_set_new(line, "disturbance", disturbance(outcome));
 	json_object_set_new(

@@ -292,7 +292,7 @@ static size_t column_decimals(const struct sheet *sheet, size_t s, bool cpu)
 static void value_cells(FILE *out, const struct sheet *sheet, const struct sheet_cell *cell,
 			size_t most)
 {
-	char number[TEXT_NUMBER], spread[TEXT_NUMBER];
+	char number[TEXT_NUMBER], spread[TEXT_NUMBER], lost[TEXT_NUMBER];
 
 	if (!cell->level) {
 		fputs(cell->failed ? "<td class=\"n bad\" colspan=\"2\">failed</td><td></td>"
@@ -304,11 +304,12 @@ static void value_cells(FILE *out, const struct sheet *sheet, const struct sheet
 	number_cell(out, class, text_number(shown(sheet, cell->level, false), number), most);
 	fprintf(out, "<td class=\"pm\">%s</td>",
 		text_spread(measure_value(sheet->measure, cell->level), spread));
-	fprintf(out, "<td class=\"mark\">%s%s</td>",
+	fprintf(out, "<td class=\"mark\">%s%s %s</td>",
 		cell->fastest ? "◂"
 		: cell->tied  ? "◃"
 			      : "",
-		cell->level->bimodal ? "‡" : "");
+		cell->level->bimodal ? "‡" : "",
+		text_lost(cell->level->lost, cell->level->due, lost));
 }
 
 static void sizes_row(FILE *out, const struct sheet *sheet, bool cpu)

@@ -13,7 +13,7 @@
 static void sheet_markdown(FILE *out, const struct sheet *sheet)
 {
 	struct text_unit unit = sheet_unit(sheet), cpu = sheet_cpu_unit(sheet);
-	char size[24], number[TEXT_NUMBER], spread[TEXT_NUMBER];
+	char size[24], number[TEXT_NUMBER], spread[TEXT_NUMBER], lost[TEXT_NUMBER];
 
 	if (sheet->new_situation) {
 		fputs("\n### ", out);
@@ -47,9 +47,11 @@ static void sheet_markdown(FILE *out, const struct sheet *sheet)
 			}
 			struct interval value = measure_value(sheet->measure, cell->level);
 			const char *strong = cell->fastest ? "**" : "";
-			fprintf(out, " %s%s%s %s%s |", strong,
+			text_lost(cell->level->lost, cell->level->due, lost);
+			fprintf(out, " %s%s%s %s%s%s%s |", strong,
 				text_number(value.estimate / unit.scale, number), strong,
-				text_spread(value, spread), cell->tied ? " ◃" : "");
+				text_spread(value, spread), cell->tied ? " ◃" : "",
+				*lost ? " " : "", lost);
 		}
 		for (size_t s = 0; s < sheet->size_count; s++) {
 			const struct level *level = row->cells[s].level;
@@ -163,6 +165,8 @@ static void csv_line(FILE *out, const struct page *page, const struct level *lev
 	csv_number(out, level->cpu_ns);
 	csv_number(out, level->bimodal ? level->mode_ns[0] : NAN);
 	csv_number(out, level->bimodal ? level->mode_ns[1] : NAN);
+	csv_number(out, level->lost);
+	csv_number(out, level->due);
 	fputs("\r\n", out);
 }
 
@@ -172,7 +176,7 @@ int page_csv(FILE *out, const struct page *page)
 	      "workers,"
 	      "failed_workers,quantity,ns,ns_low,ns_high,median_ns,median_ns_low,median_ns_high,"
 	      "bytes_per_s,bytes_per_s_low,bytes_per_s_high,cpu_ns_per_message,mode_low_ns,mode_"
-	      "high_ns\r\n",
+	      "high_ns,lost,due\r\n",
 	      out);
 	for (size_t i = 0; i < page->level_count; i++)
 		csv_line(out, page, &page->levels[i]);

@@ -125,11 +125,13 @@ static void value_cells(struct table *table, const struct panel *panel,
 	enum say_style style = cell->fastest || cell->tied ? SAY_GOOD : SAY_PLAIN;
 	table_cell(table, style, "%s", text_number(value.estimate / panel->unit.scale, number));
 	table_cell(table, SAY_DIM, "%s", text_spread(value, spread));
-	table_cell(table, SAY_GOOD, "%s%s",
+	char lost[TEXT_NUMBER];
+	text_lost(cell->level->lost, cell->level->due, lost);
+	table_cell(table, *lost ? SAY_BAD : SAY_GOOD, "%s%s%s%s",
 		   cell->fastest ? "◂"
 		   : cell->tied  ? "◃"
 				 : "",
-		   cell->level->bimodal ? "‡" : "");
+		   cell->level->bimodal ? "‡" : "", *lost ? " " : "", lost);
 }
 
 static struct table *panel_table(const struct panel *panel)
@@ -493,6 +495,8 @@ static json_t *cell_json(const struct arrangement *a, const struct sheet *sheet,
 	json_object_set_new(object, "workers", json_integer((json_int_t)level->workers));
 	json_object_set_new(object, "failed_workers", json_integer((json_int_t)level->failed));
 	json_object_set_new(object, "unsettled", json_integer((json_int_t)level->unsettled));
+	json_object_set_new(object, "lost", number_json(level->lost));
+	json_object_set_new(object, "due", number_json(level->due));
 	json_object_set_new(object, "fastest", json_boolean(cell->fastest));
 	json_object_set_new(object, "not_told_from_fastest", json_boolean(cell->tied));
 	if (level->bimodal)

@@ -224,6 +224,18 @@ static int decimals_of(double width)
 	return places < 0 ? 0 : places > 4 ? 4 : (int)places;
 }
 
+char *text_lost(double lost, double due, char *out)
+{
+	char number[TEXT_NUMBER];
+
+	*out = '\0';
+	if (lost > 0 && due > 0)
+		snprintf(out, TEXT_NUMBER, "lost %.20s %%", text_number(100 * lost / due, number));
+	else if (lost > 0)
+		snprintf(out, TEXT_NUMBER, "lost %.0f", lost);
+	return out;
+}
+
 char *text_interval(struct interval i, double scale, const char *unit, char *out, size_t bytes)
 {
 	char number[TEXT_NUMBER], bound[TEXT_NUMBER];

@@ -36,6 +36,8 @@ char *text_number(double value, char *out);
 /* The wider side of an interval relative to its estimate: "±0.4 %", "±12 %", from 100 % on as a
  * factor "×÷2.3"; "±?" when n was too small to say. */
 char *text_spread(struct interval interval, char *out);
+/* What of the messages due was lost: "lost 12 %"; "" for none, a number where due is NaN. */
+char *text_lost(double lost, double due, char *out);
 /* An interval in words, in a unit: "3.81 µs (3.79 … 3.83)"; scale divides. */
 char *text_interval(struct interval interval, double scale, const char *unit, char *out,
 		    size_t bytes);
