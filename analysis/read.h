@@ -41,8 +41,8 @@ struct result_worker {
 	unsigned peers;
 	double cpu_ns[CELL_MOST_PEERS];         /* NaN: not known */
 	struct result_disturbance *disturbance; /* of each peer; never NULL */
-	double operations, lost, due; /* due: NaN where the file does not tell */
-	unsigned long line; /* of the file */
+	double operations, lost, due;           /* due: NaN where the file does not tell */
+	unsigned long line;                     /* of the file */
 };
 
 struct result_refusal {
