@@ -42,10 +42,10 @@ struct sheet {                     /* one pattern under one condition */
 
 struct reason { /* refusals or failures of one wording */
 	const char *text;
-	char *made;          /* the text, where this list alone has it; else NULL */
 	size_t count;        /* refused cells, or failed workers */
 	const char *keys[4]; /* the first few different ones */
 	size_t key_count;    /* different keys in all */
+	char *made;          /* the text, where this list alone has it; else NULL */
 };
 
 struct sharing { /* a variant with layout=shared-line against its twin */

@@ -226,12 +226,12 @@ static int decimals_of(double width)
 
 char *text_lost(double lost, double due, char *out)
 {
-	char number[TEXT_NUMBER];
-
 	*out = '\0';
-	if (lost > 0 && due > 0)
+	if (lost > 0 && due > 0) {
+		char number[TEXT_NUMBER];
+
 		snprintf(out, TEXT_NUMBER, "lost %.20s %%", text_number(100 * lost / due, number));
-	else if (lost > 0)
+	} else if (lost > 0)
 		snprintf(out, TEXT_NUMBER, "lost %.0f", lost);
 	return out;
 }
