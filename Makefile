@@ -223,10 +223,11 @@ $(BUILD)/kernels/%: tests/kernels/%.c $(BUILD)/flags
 $(BUILD)/bare/%.so: tests/bench/bare/%.c $(BUILD)/flags $(BUILD)/patterns.h
 	$(call step,plug-in)$(PLUGIN)
 
-# What the tests run, of one build; with sanitizers also every mechanism as a plug-in: it is cheap there.
+# What the tests run, of one build; with sanitizers, in the long check, also every mechanism as a plug-in.
 .PHONY: conform tested
 conform: all $(BUILD)/conform
-tested: conform $(UNIT_TESTS) $(STATS) $(BUILD)/oracle-answers $(if $(SAN),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so))
+tested: conform $(UNIT_TESTS) $(if $(SAN),,$(STATS) $(BUILD)/oracle-answers) \
+	$(if $(SAN),$(if $(filter long,$(TOLL_CHECK)),$(MECHANISMS:mechanisms/%.c=$(BUILD)/plugins/%.so)))
 
 check check-long: export CC := $(CC)
 check:
