@@ -80,6 +80,7 @@ struct adding {
 	struct variant *list, like;
 	size_t *count, most;
 	const char *option;
+	bool brief;
 };
 
 static int add_variant(struct adding *adding, const struct variant *variant)
@@ -100,6 +101,20 @@ static int add_value(void *context, const char *value)
 	return add_variant(adding, &variant);
 }
 
+/* What every mechanism in shared memory takes changes no loop: a choice has it of one of them. */
+static bool told_elsewhere(const struct adding *adding)
+{
+	static const char *const harness[] = { "instances", "memory", "home" };
+
+	if (!adding->brief || strncmp(adding->like.name, "ring", 4) == 0)
+		return false;
+	for (size_t i = 0; i < LENGTH(harness); i++) {
+		if (strcmp(adding->option, harness[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A mechanism or pattern by default, and with each of its options' other values, one at a time. */
 static int add_variants(struct adding *adding, bool ranges)
 {
@@ -109,7 +124,7 @@ static int add_variants(struct adding *adding, bool ranges)
 		return -1;
 	json_array_foreach (json_object_get(adding->like.is, "options"), i, option) {
 		adding->option = registry_text(option, "name");
-		if (each_value(option, ranges, add_value, adding))
+		if (!told_elsewhere(adding) && each_value(option, ranges, add_value, adding))
 			return -1;
 	}
 	return 0;
@@ -124,6 +139,7 @@ static int list_mechanisms(const struct wanted *wanted, struct variant list[], s
 		struct adding adding = { .list = list,
 					 .count = count,
 					 .most = MOST_VARIANTS,
+					 .brief = wanted->brief,
 					 .like = { .is = mechanism } };
 		const char *name = registry_text(mechanism, "name");
 		if ((wanted->mechanism && strcmp(name, wanted->mechanism) != 0) ||
