@@ -37,7 +37,7 @@ setup_file() {
 		ssize_t write(int fd, const void *data, size_t length)
 		{
 			static ssize_t (*next)(int, const void *, size_t);
-			static int calls = 4;
+			static int calls = 16; // six pairs tell it on a loaded machine too
 			if (!next) {
 				next = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
 				if (getenv("SLOW_CALLS"))
@@ -115,7 +115,7 @@ pairs_of() { # RECORD DUEL
 		is_${format/junit/xml} <out
 	done
 	says 1 "gate: 1 cell slower" : toll compare "$record" --fail-on slower
-	says 0 "gate: no cell slower by 50 %" : toll compare "$record" --fail-on slower:50%
+	says 1 "gate: 1 cell slower by 50 %" : toll compare "$record" --fail-on slower:50%
 	cmp before "$record"
 	toll compare "$record" --json >out
 	for word in '"unit": "pair"' '"side_by_side": true' '"looks": 1' '"spent": 0.025' '"misfires":' \
