@@ -16,7 +16,7 @@
 
 #define PAGE_MAGIC 0x746f6c6c70616765ULL
 enum {
-	PAGE_VERSION = 2,
+	PAGE_VERSION = 3,
 	PAGE_WORKERS = 16,
 	PAGE_LANES = 16,
 	PAGE_PEERS = TOLL_MOST_PEERS,
@@ -110,7 +110,9 @@ struct page {
 	_Alignas(TOLL_LINE) uint32_t done; /* peers that came to the end; all */
 	uint32_t played;                   /* visits peer 0 has ended: a sign of life */
 
-	struct page_worker worker[PAGE_WORKERS];
+	/* in pages of its own: beside `done` and `played` the first worker's round trips took 0.5 %
+	 * longer than those of its identical neighbours */
+	_Alignas(4096) struct page_worker worker[PAGE_WORKERS];
 	struct page_lane lane[PAGE_LANES];
 	struct page_turn turn[PAGE_TURNS];
 	struct page_sample sample[PAGE_LANES][PAGE_CYCLES];
