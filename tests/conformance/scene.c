@@ -75,6 +75,33 @@ static bool is_lossy(const struct stage *stage, const struct point *point)
 	return registry_flag(registry_mechanism(stage->registry, point->cell.mechanism), "lossy");
 }
 
+/* Does this peer wait when that one is stopped? Where messages may be lost only who receives, and
+ * from that one alone. */
+static bool waits_for(const struct stage *stage, const struct point *point, unsigned peer,
+		      unsigned whom)
+{
+	const json_t *edges = json_object_get(
+			     registry_pattern(stage->registry, point->cell.pattern), "edges"),
+		     *edge;
+	bool receives = false;
+	size_t i;
+
+	if (peer == whom || !is_lossy(stage, point))
+		return peer != whom;
+	json_array_foreach (edges, i, edge) {
+		unsigned from = (unsigned)json_integer_value(json_array_get(edge, 0)),
+			 to = (unsigned)json_integer_value(json_array_get(edge, 1));
+
+		/* they are those of the default number of peers */
+		if (to != peer || from >= point->cell.peers)
+			continue;
+		if (from != whom)
+			return false;
+		receives = true;
+	}
+	return receives;
+}
+
 /* What /proc says of a process or thread: its state, 'R', 'S', 'T', 't', 'Z' …, and who started it.
  * false when it is gone. */
 static bool read_stat(int pid, int *state, int *parent)
@@ -167,9 +194,11 @@ static void until_others_wait(struct disturbance *d)
 {
 	const struct cell *cell = &d->point->cell;
 	int64_t start = now_ms();
-	unsigned settled = 0;
+	unsigned settled = 0, sleepers = 0;
 
-	if (cell_spins(cell) || is_lossy(d->stage, d->point)) {
+	for (unsigned p = 0; p < d->count; p++)
+		sleepers += waits_for(d->stage, d->point, p, d->point->whom);
+	if (cell_spins(cell) || sleepers == 0) {
 		/* on one CPU with other work they may not have had it yet; who has no more to do
 		 * sleeps */
 		for (unsigned p = 0; p < d->count; p++) {
@@ -188,7 +217,7 @@ static void until_others_wait(struct disturbance *d)
 		unsigned awake = 0;
 		nap_us(700);
 		for (unsigned p = 0; p < d->count; p++) {
-			if (p == d->point->whom)
+			if (!waits_for(d->stage, d->point, p, d->point->whom))
 				continue;
 			bool waits = state_of(d->pid[p]) == 'S' && ran_of(d->pid[p]) != d->ran[p];
 			awake = waits ? awake : p;
