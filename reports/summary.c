@@ -414,13 +414,15 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 	header(stream, result);
 	for (size_t i = 0; i < a->sheet_count && !status; i++) {
 		const struct sheet *sheet = &a->sheets[i];
-		if (sheet->new_situation)
-			fprintf(stream, "\n%s%s%s  %s%s%s\n", say_style(stream, SAY_HEAD),
-				sheet->situation, say_style(stream, SAY_PLAIN),
-				say_style(stream, SAY_DIM), sheet->conditions,
-				say_style(stream, SAY_PLAIN));
-		else
-			fputc('\n', stream);
+		fputc('\n', stream);
+		if (sheet->new_situation) {
+			fputs(say_style(stream, SAY_HEAD), stream);
+			put(stream, sheet->situation);
+			fprintf(stream, "%s  %s", say_style(stream, SAY_PLAIN),
+				say_style(stream, SAY_DIM));
+			put(stream, sheet->conditions);
+			fprintf(stream, "%s\n", say_style(stream, SAY_PLAIN));
+		}
 		status = print_sheet(stream, sheet, columns);
 	}
 	if (!a->sheet_count)

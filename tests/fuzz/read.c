@@ -24,7 +24,7 @@ static void summarize(const struct result *result, const struct level levels[], 
 	FILE *stream = open_memstream(&text, &length);
 	promise(stream && report_summary(stream, result, levels, n) == EXIT_FINE);
 	fclose(stream);
-	look_at(text, length, false);
+	look_at(text, length, PERSON);
 	free(text);
 
 	stream = open_memstream(&text, &length);
@@ -60,7 +60,8 @@ static void write_pages(const struct result *result, const struct level levels[]
 		promise(stream && writers[w](stream, &page) == 0);
 		fclose(stream);
 		/* a row of CSV ends as RFC 4180 has it */
-		look_at(text, length, writers[w] == page_csv);
+		if (writers[w] != page_csv)
+			look_at(text, length, PERSON);
 		/* of all tags there is none that a result could bring */
 		promise(writers[w] == page_csv || !strcasestr(text, "<script"));
 		free(text);
