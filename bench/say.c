@@ -13,17 +13,24 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "../reports/text.h"
+
 bool say_json;
 
-static char first_error[1024];
+enum { TEXT = 1024 };
+
+static char first_error[TEXT];
 static bool progress_shown;
 
-/* Names come from files and command lines: a control character could drive the terminal. */
-static void make_harmless(char *text)
+/* Names come from files and command lines: a control character could drive the terminal, and others
+ * turn what stands beside them. text holds TEXT bytes. */
+__attribute__((format(printf, 2, 0))) static void print_harmless(char *text, const char *format,
+								 va_list arguments)
 {
-	for (; *text; text++)
-		if (iscntrl((unsigned char)*text))
-			*text = '?';
+	char raw[TEXT];
+
+	vsnprintf(raw, sizeof raw, format, arguments);
+	text_clean(raw, text, sizeof raw);
 }
 
 static void clear_progress(void)
@@ -42,13 +49,12 @@ static void print_line(enum say_style style, const char *label, const char *text
 
 void say_error(const char *format, ...)
 {
-	char text[sizeof first_error];
+	char text[TEXT];
 	va_list arguments;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
+	print_harmless(text, format, arguments);
 	va_end(arguments);
 
-	make_harmless(text);
 	if (!*first_error)
 		memcpy(first_error, text, sizeof text);
 	print_line(SAY_BAD, "", text);
@@ -56,13 +62,12 @@ void say_error(const char *format, ...)
 
 void say_warning(const char *format, ...)
 {
-	char text[1024];
+	char text[TEXT];
 	va_list arguments;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
+	print_harmless(text, format, arguments);
 	va_end(arguments);
 
-	make_harmless(text);
 	print_line(SAY_HEAD, "note: ", text);
 }
 
@@ -76,12 +81,6 @@ void say_finish(bool json_was_printed)
 	if (!say_json || json_was_printed || !say_failed())
 		return;
 	json_t *text = json_string(first_error);
-	if (!text) { /* not UTF-8: an argument may be any bytes */
-		for (char *c = first_error; *c; c++)
-			if ((unsigned char)*c > 127)
-				*c = '?';
-		text = json_string(first_error);
-	}
 	json_t *object = json_pack("{s:o}", "error", text);
 	char *line = object ? json_dumps(object, 0) : NULL;
 	/* one object even when memory has run out */
@@ -98,12 +97,11 @@ void say_progress(const char *format, ...)
 	if (!format)
 		return;
 
-	char text[512];
+	char text[TEXT];
 	va_list arguments;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
+	print_harmless(text, format, arguments);
 	va_end(arguments);
-	make_harmless(text);
 
 	/* a line that wraps could not be overwritten */
 	struct winsize window = { 0 };

@@ -74,6 +74,8 @@ static void look_at(const char *text, size_t length, enum reader reader)
 		if (reader == PROGRAM)
 			continue;
 		char *whole = strndup(line, (size_t)(end - line));
+		if (whole && strcmp(text_clean(whole, clean, length + 1), whole) != 0)
+			dprintf(errors, "as it came out: %s\n", whole);
 		promise(whole && strcmp(text_clean(whole, clean, length + 1), whole) == 0);
 		free(whole);
 	}
