@@ -116,9 +116,9 @@ static void test_errors(void **state)
 	assert_false(say_failed());
 
 	said_begin();
-	say_error("file:%d: \"%s\"", 7, "\xff\x1b[31m\n\\");
+	say_error("file:%d: \"%s\"", 7, "\xff\xe2\x80\xae\x1b[31m\n\\");
 	const char *said = said_end();
-	assert_string_equal(said, "toll: file:7: \"\xff?[31m?\\\"\n");
+	assert_string_equal(said, "toll: file:7: \"???[31m?\\\"\n");
 	assert_true(say_failed());
 	said_begin();
 	say_error("second");
@@ -128,7 +128,7 @@ static void test_errors(void **state)
 	json_t *object = json_loads(text, 0, NULL);
 	assert_non_null(object);
 	assert_string_equal(json_string_value(json_object_get(object, "error")),
-			    "file:7: \"??[31m?\\\"");
+			    "file:7: \"???[31m?\\\"");
 	json_decref(object);
 
 	assert_int_equal(finish(true, text, sizeof text), 0);
