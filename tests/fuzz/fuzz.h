@@ -95,10 +95,11 @@ static void print_comparison(const struct compare_report *report)
 		FILE *stream = open_memstream(&text, &length);
 		promise(stream && compare_print(stream, report, format) == 0);
 		fclose(stream);
-		if (strcmp(format, "csv") && strcmp(format, "tsv"))
+		if (strcmp(format, "csv") != 0 && strcmp(format, "tsv") != 0)
 			look_at(text, length,
-				!strcmp(format, "json") || !strcmp(format, "junit") ? PROGRAM
-										    : PERSON);
+				strcmp(format, "json") == 0 || strcmp(format, "junit") == 0
+					? PROGRAM
+					: PERSON);
 		promise(!strcmp(format, "csv") || !strcmp(format, "json") ||
 			!strcmp(format, "text") || !strcasestr(text, "<script"));
 		if (!strcmp(format, "json")) {
