@@ -10,9 +10,9 @@
  * 62,000 messages of 64 B, and ten times as many for a turn of stream. */
 static const struct toll_option tcp_options[] = {
 	{ "buffer", "32K", "4K … /proc/sys/net/core/wmem_max",
-	  "bytes of SO_SNDBUF and SO_RCVBUF (with zerocopy=yes of the first alone); 0: as the "
-	  "kernel tunes them, up to sysctl net.ipv4.tcp_wmem and tcp_rmem; segments are an eighth "
-	  "of it (TCP_MAXSEG)" },
+	  "bytes of SO_SNDBUF and SO_RCVBUF (with zerocopy=yes of the first alone), segments being "
+	  "an eighth (TCP_MAXSEG); 0: as the kernel tunes them, up to sysctl net.ipv4.tcp_wmem and "
+	  "tcp_rmem" },
 	{ "nodelay", "yes", "yes, no", "send small messages at once (TCP_NODELAY)" },
 	{ "busy-poll", "0", "0, 1 … 1000000",
 	  "µs that a read polls the device's queue (SO_BUSY_POLL); loopback has none, so it "
@@ -27,21 +27,22 @@ static const struct toll_option tcp_options[] = {
  * waited those 40 ms for each message. */
 static int tcp_segments(const struct toll_channel *channel, int fd)
 {
-	enum { SHARE = 8, MOST = 32767 /* that TCP_MAXSEG takes */, LOOPBACK = 65483 };
-	uint64_t buffer = toll_value_size(channel, "buffer");
-	int segment = buffer / SHARE < MOST ? (int)(buffer / SHARE) : MOST;
+	enum { MOST = 32767 /* that TCP_MAXSEG takes */, LOOPBACK = 65483 };
+	uint64_t eighth = toll_value_size(channel, "buffer") / 8;
+	int segment = eighth < MOST ? (int)eighth : MOST;
 
-	if (buffer == 0 || buffer / SHARE >= LOOPBACK)
-		return 0;
-	return setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
+	return eighth == 0 || eighth >= LOOPBACK
+		       ? 0
+		       : setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
 }
 
-/* The kernel counts a page for each small message that was sent from a page: a receiver's buffer of
- * 64K then closes the window and opens it 200 ms later (4.6 ms a message in a stream of 64 B). */
 static int tcp_buffer(const struct toll_channel *channel, int fd)
 {
 	if (tcp_segments(channel, fd) < 0)
 		return -1;
+	/* The kernel counts a page for each small message that was sent from a page: a receiver's
+	 * buffer of 64K then closes the window and opens it 200 ms later (4.6 ms a message in a
+	 * stream of 64 B). */
 	if (strcmp(toll_value(channel, "zerocopy"), "yes") == 0)
 		return socket_buffer_one(fd, toll_value_size(channel, "buffer"), SO_SNDBUF,
 					 SO_SNDBUFFORCE);
