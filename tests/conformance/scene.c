@@ -86,8 +86,10 @@ static bool waits_for(const struct stage *stage, const struct point *point, unsi
 	bool receives = false;
 	size_t i;
 
-	if (peer == whom || !is_lossy(stage, point))
-		return peer != whom;
+	if (peer == whom)
+		return false;
+	if (!is_lossy(stage, point))
+		return true;
 	json_array_foreach (edges, i, edge) {
 		unsigned from = (unsigned)json_integer_value(json_array_get(edge, 0)),
 			 to = (unsigned)json_integer_value(json_array_get(edge, 1));
@@ -194,11 +196,14 @@ static void until_others_wait(struct disturbance *d)
 {
 	const struct cell *cell = &d->point->cell;
 	int64_t start = now_ms();
-	unsigned settled = 0, sleepers = 0;
+	unsigned settled = 0;
+	bool waits_for_whom[CELL_MOST_PEERS] = { false }, any = false;
 
-	for (unsigned p = 0; p < d->count; p++)
-		sleepers += waits_for(d->stage, d->point, p, d->point->whom);
-	if (cell_spins(cell) || sleepers == 0) {
+	for (unsigned p = 0; p < d->count; p++) {
+		waits_for_whom[p] = waits_for(d->stage, d->point, p, d->point->whom);
+		any |= waits_for_whom[p];
+	}
+	if (cell_spins(cell) || !any) {
 		/* on one CPU with other work they may not have had it yet; who has no more to do
 		 * sleeps */
 		for (unsigned p = 0; p < d->count; p++) {
@@ -217,7 +222,7 @@ static void until_others_wait(struct disturbance *d)
 		unsigned awake = 0;
 		nap_us(700);
 		for (unsigned p = 0; p < d->count; p++) {
-			if (!waits_for(d->stage, d->point, p, d->point->whom))
+			if (!waits_for_whom[p])
 				continue;
 			bool waits = state_of(d->pid[p]) == 'S' && ran_of(d->pid[p]) != d->ran[p];
 			awake = waits ? awake : p;
