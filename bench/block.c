@@ -669,13 +669,17 @@ static void end_all(struct block *b)
 	for (;;) {
 		unsigned running = 0;
 
-		/* before the clock is asked: if this process paused they may have left */
+		/* asked before the look, which can take seconds (the kernel clears /proc of each
+		 * that ended), as a pause of this process can: who has left meanwhile is not late
+		 */
+		bool late = now_ms() - start > LEAVE_MS;
+
 		look_for_dead(b);
 		for (unsigned i = 0; i < b->workers; i++)
 			running += b->worker[i].running;
 		if (running == 0)
 			break;
-		if (!killed && now_ms() - start > LEAVE_MS) {
+		if (!killed && late) {
 			for (unsigned i = 0; i < b->workers; i++) {
 				if (!b->worker[i].running)
 					continue;
