@@ -23,7 +23,7 @@ enum {
 	GIVE_UP = 10,
 	MESSAGES = 1000 /* that the calls are given for, as in slowed.h */
 };
-static const double Q = 0.05, CALIBRATED = 0.2;
+static const double Q = 0.05, CALIBRATED = 0.2, STEADY = 0.05;
 
 static const struct kind {
 	const char *name, *mechanism, *rest;
@@ -310,6 +310,17 @@ static bool resolve(struct trial *trial, struct duel *duel, struct verdict *verd
 	return true;
 }
 
+/* A call takes what it takes: of an operation that has become longer it is a smaller share. false:
+ * it is not the change wanted any more, by what the side without calls takes. */
+static bool still_true(struct truth *truth, const struct calibration *calibration,
+		       const struct duel *duel)
+{
+	double then = calibration->alone.operation_ns / statistics_median(duel->ns, duel->n);
+
+	truth->share *= then;
+	return fabs(then - 1) <= STEADY;
+}
+
 static bool run_trial(struct trial *trial, const struct kind *kind,
 		      const struct calibration *calibration, const struct experiment *experiment,
 		      struct tally *tally)
@@ -317,7 +328,8 @@ static bool run_trial(struct trial *trial, const struct kind *kind,
 	struct truth truth = truth_of(calibration, experiment->change);
 	struct duel duel = duel_of(trial, kind, truth.calls, calibration->alone.state);
 
-	if (!play(trial, &duel, experiment->power > 0 ? kind->pairs : FEW_PAIRS))
+	if (!play(trial, &duel, experiment->power > 0 ? kind->pairs : FEW_PAIRS) ||
+	    !still_true(&truth, calibration, &duel))
 		return false;
 	struct verdict verdict = decide(&duel, experiment->margin);
 
