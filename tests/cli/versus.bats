@@ -16,7 +16,7 @@ agrees() { # what run has left in status and output
 	"can't tell: "* | "invalid: "*) [ "$status" -eq 2 ] ;;
 	*) false ;;
 	esac
-	[[ "${lines[0]}" =~ \([0-9]+\ pairs?,\ [0-9.]+\ s\)$ ]]
+	[[ "${lines[0]}" =~ \((1\ pair|(0|[2-9]|[1-9][0-9]+)\ pairs),\ [0-9.]+\ s\)$ ]]
 }
 
 @test "a sentence, then each side's time, then how it was found" {
