@@ -4,9 +4,9 @@
  *
  * The slowdown is extra system calls in a copy of a mechanism (slowed.h), so many in each 1000
  * messages, against the same copy with none. What one costs there, as a share of the operation, is
- * measured anew before every ten trials, by controls of so many calls that they take about a fifth
- * of it; from that comes how many make up the slowdown wanted, and what it truly is. That the copy
- * makes them all is counted by strace.
+ * measured anew before every ten trials, and when the operation takes another time, by controls of
+ * so many calls that they take about a fifth of it; from that comes how many make up the slowdown
+ * wanted, and what it truly is. That the copy makes them all is counted by strace.
  *
  *   stat-injected [--quick]    the whole takes a quarter of an hour, --quick 8 seconds; SEED=N
  *   stat-injected --count MECHANISM CALLS    one visit, for strace: how many calls are extra */
@@ -23,7 +23,7 @@ enum {
 	GIVE_UP = 10,
 	MESSAGES = 1000 /* that the calls are given for, as in slowed.h */
 };
-static const double Q = 0.05, CALIBRATED = 0.2, STEADY = 0.05;
+static const double Q = 0.05, CALIBRATED = 0.2, STEADY = 0.05 /* of an operation's time */;
 
 static const struct kind {
 	const char *name, *mechanism, *rest;
@@ -310,14 +310,15 @@ static bool resolve(struct trial *trial, struct duel *duel, struct verdict *verd
 	return true;
 }
 
-/* A call takes what it takes: of an operation that has become longer it is a smaller share. false:
- * it is not the change wanted any more, by what the side without calls takes. */
-static bool still_true(struct truth *truth, const struct calibration *calibration,
-		       const struct duel *duel)
+/* A call takes what it takes: of an operation that has become longer, by the side without calls, it
+ * is a smaller share. false: by so much that it is not the change wanted any more. */
+static bool scale_truth(struct truth *truth, const struct calibration *calibration,
+			const struct duel *duel)
 {
 	double then = calibration->alone.operation_ns / statistics_median(duel->ns, duel->n);
 
 	truth->share *= then;
+	truth->error *= then;
 	return fabs(then - 1) <= STEADY;
 }
 
@@ -329,7 +330,7 @@ static bool run_trial(struct trial *trial, const struct kind *kind,
 	struct duel duel = duel_of(trial, kind, truth.calls, calibration->alone.state);
 
 	if (!play(trial, &duel, experiment->power > 0 ? kind->pairs : FEW_PAIRS) ||
-	    !still_true(&truth, calibration, &duel))
+	    !scale_truth(&truth, calibration, &duel))
 		return false;
 	struct verdict verdict = decide(&duel, experiment->margin);
 
@@ -340,8 +341,8 @@ static bool run_trial(struct trial *trial, const struct kind *kind,
 	return true;
 }
 
-/* The next trials of every experiment under one calibration. false: the host's state has gone
- * before all were done. */
+/* The next trials of every experiment under one calibration. false: the host's state has gone, or
+ * the operation's time, before all were done. */
 static bool run_group(struct trial *trial, const struct kind *kind, struct series *series,
 		      unsigned group, bool quick)
 {
@@ -380,7 +381,8 @@ static void judge_calibration(const struct kind *kind, const struct series *seri
 
 	report(met(all), "G3 goal every injected 20 % found, which tells what a call costs",
 	       kind->name,
-	       "%u of %u; a call takes %.0f ns of %.0f ns an operation; the host's state went %u "
+	       "%u of %u; a call takes %.0f ns of %.0f ns an operation; the host's state or that "
+	       "time went %u "
 	       "times",
 	       series->calibrations_found, series->calibrations, series->call_ns,
 	       series->operation_ns, series->gone);
@@ -470,7 +472,7 @@ static void run_kind(struct trial *trial, const struct kind *kind, struct series
 	say_progress(NULL);
 	judge_calibration(kind, series);
 	if (series->gone == GIVE_UP)
-		skip(kind->name, "the host changes its state too often for a trial");
+		skip(kind->name, "the host changes its state, or its speed, too often for a trial");
 	for (size_t e = MUCH; e <= LITTLE; e++)
 		if (series->tally[e].trials)
 			judge_found(kind, &experiments[e], series, quick);
