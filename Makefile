@@ -47,7 +47,8 @@ ifeq ($(MAKELEVEL),0)
 $(foreach file,$(LEFT_OUT),$(info left out: $(file) (needs $(call needs,$(file)); make deps)))
 endif
 
-TOLL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c analysis/*.c reports/*.c))
+TOLL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c bench/conformance/*.c analysis/*.c \
+	reports/*.c))
 MECHANISM_OBJECTS := $(MECHANISMS:%.c=$(BUILD)/%.o)
 WORKER_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/worker/*.c)) $(MECHANISM_OBJECTS)
 PLUGIN_FILES := $(PLUGINS:mechanisms/plugins/%.c=$(BUILD)/plugins/%.so)
@@ -250,7 +251,7 @@ lint:
 	@.ci/deps --lint
 	+@BUILD=$(BUILD) MAKE='$(MAKE)' JOBS='$(JOBS)' tests/check lint
 
-SOURCES := $(wildcard bench/*.c bench/worker/*.c analysis/*.c reports/*.c mechanisms/*.c \
+SOURCES := $(wildcard bench/*.c bench/*/*.c analysis/*.c reports/*.c mechanisms/*.c \
 	mechanisms/plugins/*.c tests/*.c tests/*/*.c)
 HEADERS := $(wildcard bench/*.h bench/*/*.h analysis/*.h reports/*.h mechanisms/*.h tests/*.h tests/*/*.h)
 SOURCES := $(filter-out $(LEFT_OUT),$(SOURCES))

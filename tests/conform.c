@@ -2,7 +2,7 @@
 /* conform.c - conformance: everything that is registered is played against everything else, and
  * each message, each end and all that is left behind is checked. It drives toll-worker as toll
  * does. */
-#include "conformance/conform.h"
+#include "conformance/faults.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* faults.c - the checks can fail: plug-ins that break one promise each (tests/plugins) must be
  * found out, and for the right reason. */
-#include "conform.h"
+#include "faults.h"
 
 #include <fnmatch.h>
 #include <glob.h>

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/journal.h"
-#include "bench/say.h"
+#include "../journal.h"
+#include "../say.h"
 
 enum { MOST_FAILURES = 40, SHARED_QUEUE = CELL_MOST_PEERS, QUEUES, TICK_US = 100000 };
 #define BLOCK_MEMORY (512UL << 20)

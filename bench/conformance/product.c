@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/grow.h"
-#include "bench/say.h"
+#include "../grow.h"
+#include "../say.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* conform.h - what the conformance test's files share.
+/* conform.h - conformance, which toll check and tests/conform.c play: what its files share.
  *
  * The product comes from the registry: every mechanism with its options × pattern × wait × CPUs ×
  * size × depth × copy × processes or threads × act. An act is what is done to the cell while it
@@ -7,7 +7,7 @@
 #ifndef CONFORM_H
 #define CONFORM_H
 
-#include "bench/registry.h"
+#include "../registry.h"
 
 enum act {
 	PLAY, /* left alone: order and content of each message, nothing left behind */
@@ -133,12 +133,6 @@ struct totals {
 };
 /* Plays all chosen points; failures are printed. jobs: how many at once where cells share a CPU. */
 void troupe_play(const struct stage *stage, const struct product *product, unsigned jobs,
-		 struct totals *totals);
-
-/* ---- faults.c: the checks can fail ---- */
-
-/* folder: of the plug-ins built from tests/plugins. */
-void faults_play(const struct stage *stage, const struct wanted *wanted, const char *folder,
 		 struct totals *totals);
 
 #endif

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/grow.h"
+#include "../grow.h"
 
 enum { GRACE_MS = 2000, LOOK_MS = 2, SHARED_LOOK_MS = 200 };
 
@@ -155,7 +155,7 @@ static void add(struct left_objects *objects, const char *text)
 {
 	char **room = GROW_APPEND(objects->name, objects->count);
 	if (!room || !(*room = strdup(text))) {
-		fputs("conform: out of memory\n", stderr);
+		fputs("toll: out of memory\n", stderr);
 		exit(4);
 	}
 }

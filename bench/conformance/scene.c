@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/block.h"
-#include "bench/journal.h"
+#include "../block.h"
+#include "../journal.h"
 
 enum {
 	LONG_CYCLES = 400, /* of a cell that is killed as it plays */
