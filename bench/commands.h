@@ -32,6 +32,8 @@ int command_option(int argc, char **argv, const char *letters, const struct opti
 
 extern const char compare_help[];
 int cmd_compare(int argc, char **argv, char **rest);
+extern const char check_help[];
+int cmd_check(int argc, char **argv, char **rest);
 extern const char list_help[];
 int cmd_list(int argc, char **argv, char **rest);
 

@@ -755,6 +755,7 @@ static const struct command commands[] = {
 	{ "compare", "old results against new ones: a verdict per cell", compare_help,
 	  cmd_compare },
 	{ "report", "page, figures and tables of a result", report_help, cmd_report },
+	{ "check", "does a plug-in keep a mechanism's promises?", check_help, cmd_check },
 };
 
 static void print_usage(FILE *stream)

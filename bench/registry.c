@@ -417,6 +417,42 @@ static int check_description(const struct registry *registry)
 
 /* --- the registry --------------------------------------------------------------------------- */
 
+static bool has_answered(const struct answer *answer)
+{
+	return !answer->silent && WIFEXITED(answer->status) && WEXITSTATUS(answer->status) == 0;
+}
+
+/* toll-worker went over its plug-ins, or over itself: tried with none, then with each alone. Says
+ * it; -1. */
+static int blame(const struct registry *registry, const char *why)
+{
+	for (size_t p = 0; p <= registry->plugin_count; p++) {
+		struct registry alone = { .plugin_count = p > 0 };
+		struct answer answer;
+		char its[128];
+		bool answered;
+
+		if (p > 0)
+			alone.plugins[0] = registry->plugins[p - 1];
+		memcpy(alone.worker, registry->worker, sizeof alone.worker);
+		if (ask(&alone, "--describe", "", &answer))
+			return -1;
+		answered = has_answered(&answer);
+		fate(&answer, its, sizeof its);
+		free(answer.text);
+		if (answered)
+			continue;
+		if (p > 0)
+			say_error("%s: toll-worker %s as it loaded it", alone.plugins[0], its);
+		else
+			say_error("%s --describe %s", registry->worker, its);
+		return -1;
+	}
+	say_error("%s --describe %s with these plug-ins, and with none of them alone",
+		  registry->worker, why);
+	return -1;
+}
+
 static int describe(struct registry *registry)
 {
 	struct answer answer;
@@ -424,12 +460,13 @@ static int describe(struct registry *registry)
 
 	if (ask(registry, "--describe", "", &answer))
 		return -1;
-	if (answer.silent || !WIFEXITED(answer.status) || WEXITSTATUS(answer.status)) {
+	if (!has_answered(&answer)) {
 		char why[128];
-		say_error("%s --describe %s%s", registry->worker, fate(&answer, why, sizeof why),
-			  registry->plugin_count ? "; leave out -m to see whether a plug-in did it"
-						 : "");
+		fate(&answer, why, sizeof why);
 		free(answer.text);
+		if (registry->plugin_count)
+			return blame(registry, why);
+		say_error("%s --describe %s", registry->worker, why);
 		return -1;
 	}
 	registry->description =

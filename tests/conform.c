@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,21 +162,6 @@ static void read_options(int argc, char **argv, struct request *request)
 	}
 }
 
-static void find_cpus(struct wanted *wanted)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	if (sched_getaffinity(0, sizeof set, &set)) {
-		say_error("sched_getaffinity: %s", strerror(errno));
-		exit(EXIT_USAGE);
-	}
-	for (int cpu = 0; cpu < CPU_SETSIZE && wanted->cpu_count < CELL_MOST_PEERS; cpu++) {
-		if (CPU_ISSET(cpu, &set))
-			wanted->cpus[wanted->cpu_count++] = cpu;
-	}
-}
-
 /* The folder this program stands in. */
 static void own_folder(char *folder, size_t bytes)
 {
@@ -228,12 +212,29 @@ static void list_points(const struct product *product)
 	}
 }
 
+static void print_failure(void *context, const struct point *point, const char *reason)
+{
+	const unsigned *jobs = context;
+	char name[POINT_NAME];
+
+	printf("FAILED %s%s%s%s\n", point ? point_name(point, name, sizeof name) : "",
+	       point ? ": " : "", reason,
+	       !point && *jobs > 1 && strncmp(reason, "left behind", 11) == 0
+		       ? "; --jobs 1 says by which cell"
+		       : "");
+	fflush(stdout);
+}
+
 static void play_product(const struct request *request, const struct stage *stage, const char *of,
 			 struct totals *totals)
 {
 	struct product product;
 	size_t chosen, pairs = 0, refused = 0;
 	struct timespec begin, end;
+	unsigned jobs = request->jobs;
+	const struct audience audience = { .name = "conform",
+					   .failed = print_failure,
+					   .context = &jobs };
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	if (product_make(&request->wanted, &product)) {
@@ -251,7 +252,7 @@ static void play_product(const struct request *request, const struct stage *stag
 		product_free(&product);
 		return;
 	}
-	troupe_play(stage, &product, request->jobs, totals);
+	troupe_play(stage, &product, request->jobs, &audience, totals);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	for (size_t i = 0; i < product.refused_count; i++)
 		refused += product.refused[i].cells;
@@ -298,7 +299,8 @@ int main(int argc, char **argv)
 	double cost_ns, step_ns;
 
 	read_options(argc, argv, &request);
-	find_cpus(&request.wanted);
+	if (product_find_cpus(&request.wanted))
+		return EXIT_USAGE;
 	if (request.jobs == 0)
 		request.jobs = request.wanted.cpu_count;
 	own_folder(folder, sizeof folder);
@@ -314,7 +316,7 @@ int main(int argc, char **argv)
 	struct stage stage = { .registry = registry,
 			       .seed = request.seed,
 			       .sanitizer = SANITIZER,
-			       .first = request.first };
+			       .most_failures = request.first };
 	left_isolate();
 	const char *private = make_folder();
 

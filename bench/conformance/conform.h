@@ -61,6 +61,10 @@ struct wanted {
 
 /* ---- product.c ---- */
 
+/* The CPUs this process may use. 0, or -1 after say_error(). */
+int product_find_cpus(struct wanted *wanted);
+/* Whether a mechanism, as the registry describes it, is one of those wanted. */
+bool product_wants(const struct wanted *wanted, const json_t *mechanism);
 /* 0, or -1 after say_error(). product_free() is due in both cases. */
 int product_make(const struct wanted *wanted, struct product *product);
 void product_free(struct product *product);
@@ -106,9 +110,9 @@ struct stage {
 	const struct registry *registry;
 	double ticks_per_ns;
 	uint64_t seed;
-	const char *reports;   /* folder for the sanitizers' reports */
-	const char *sanitizer; /* "address", "thread"; NULL: none */
-	bool first;            /* a failure is enough: what is left need not be played */
+	const char *reports;    /* folder for the sanitizers' reports */
+	const char *sanitizer;  /* "address", "thread"; NULL: none */
+	unsigned most_failures; /* so many are enough: what is left need not be played; 0: 40 */
 };
 
 /* Plays points that all have one act, the same CPUs and operations; more than one only when they
@@ -131,8 +135,16 @@ unsigned scene_cycles(uint64_t size);
 struct totals {
 	size_t passed, failed, skipped;
 };
-/* Plays all chosen points; failures are printed. jobs: how many at once where cells share a CPU. */
+/* Who is told what failed, as it happens. */
+struct audience {
+	const char *name; /* stands before the progress */
+	/* point NULL: it is no cell's in particular */
+	void (*failed)(void *context, const struct point *point, const char *reason);
+	void (*passed)(void *context, const struct point *point); /* may be NULL; at the end */
+	void *context;
+};
+/* Plays all chosen points. jobs: how many at once where cells share a CPU. */
 void troupe_play(const struct stage *stage, const struct product *product, unsigned jobs,
-		 struct totals *totals);
+		 const struct audience *audience, struct totals *totals);
 
 #endif

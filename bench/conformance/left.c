@@ -24,7 +24,16 @@ enum { GRACE_MS = 2000, LOOK_MS = 2, SHARED_LOOK_MS = 200 };
 
 static bool isolated, own_tmp;
 
-/* What is below /tmp now, but toll's: bound into the new one. A build may stand there. */
+/* toll-UID, where journals lie that are not ours. */
+static bool is_journals(const char *name)
+{
+	return strncmp(name, "toll-", 5) == 0 && name[5] &&
+	       name[5 + strspn(name + 5, "0123456789")] == '\0';
+}
+
+/* What is below /tmp now, but journals: bound into the new one. A build may stand there, or a
+ * plug-in.
+ */
 static void bind_all(int old)
 {
 	DIR *directory = fdopendir(old);
@@ -34,11 +43,15 @@ static void bind_all(int old)
 		struct stat status;
 
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    strncmp(entry->d_name, "toll-", 5) == 0)
+		    is_journals(entry->d_name))
 			continue;
 		snprintf(from, sizeof(from), "/proc/self/fd/%d/%s", old, entry->d_name);
 		snprintf(to, sizeof(to), "/tmp/%s", entry->d_name);
-		if (lstat(from, &status) == 0 && S_ISDIR(status.st_mode) && mkdir(to, 0700) == 0)
+		if (lstat(from, &status))
+			continue;
+		if (S_ISDIR(status.st_mode)
+			    ? mkdir(to, 0700) == 0
+			    : S_ISREG(status.st_mode) && mknod(to, S_IFREG | 0600, 0) == 0)
 			mount(from, to, NULL, MS_BIND | MS_REC, NULL);
 	}
 	if (directory)
@@ -198,10 +211,12 @@ struct left_objects left_look(void)
 {
 	struct left_objects objects = { 0 };
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char journals[512];
-	snprintf(journals, sizeof(journals), "%s/toll", runtime);
-	look_folder(&objects, journals, "");
-	look_folder(&objects, runtime, "toll-");
+	if (runtime) {
+		char journals[512];
+		snprintf(journals, sizeof(journals), "%s/toll", runtime);
+		look_folder(&objects, journals, "");
+		look_folder(&objects, runtime, "toll-");
+	}
 	/* all that is in folders of our own is ours, whatever its name */
 	look_folder(&objects, "/dev/shm", isolated ? "" : "toll-");
 	look_folder(&objects, "/dev/mqueue", isolated ? "" : "toll-");

@@ -3,7 +3,9 @@
  * whether that is right, and a choice that covers each pair of values. */
 #include "conform.h"
 
+#include <errno.h>
 #include <fnmatch.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,22 @@ static int out_of_memory(void)
 {
 	say_error("out of memory");
 	return -1;
+}
+
+int product_find_cpus(struct wanted *wanted)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	if (sched_getaffinity(0, sizeof set, &set)) {
+		say_error("sched_getaffinity: %s", strerror(errno));
+		return -1;
+	}
+	for (int cpu = 0; cpu < CPU_SETSIZE && wanted->cpu_count < CELL_MOST_PEERS; cpu++) {
+		if (CPU_ISSET(cpu, &set))
+			wanted->cpus[wanted->cpu_count++] = cpu;
+	}
+	return 0;
 }
 
 /* --- what there is -------------------------------------------------------------------------- */
@@ -130,6 +148,15 @@ static int add_variants(struct adding *adding, bool ranges)
 	return 0;
 }
 
+bool product_wants(const struct wanted *wanted, const json_t *mechanism)
+{
+	const char *name = registry_text(mechanism, "name");
+
+	return (!wanted->mechanism || strcmp(name, wanted->mechanism) == 0) &&
+	       (!wanted->in_place || registry_flag(mechanism, "in_place")) &&
+	       (!wanted->plugins_only || strcmp(registry_text(mechanism, "from"), "built in") != 0);
+}
+
 static int list_mechanisms(const struct wanted *wanted, struct variant list[], size_t *count)
 {
 	const json_t *mechanism;
@@ -142,10 +169,7 @@ static int list_mechanisms(const struct wanted *wanted, struct variant list[], s
 					 .brief = wanted->brief,
 					 .like = { .is = mechanism } };
 		const char *name = registry_text(mechanism, "name");
-		if ((wanted->mechanism && strcmp(name, wanted->mechanism) != 0) ||
-		    (wanted->in_place && !json_is_true(json_object_get(mechanism, "in_place"))) ||
-		    (wanted->plugins_only &&
-		     strcmp(registry_text(mechanism, "from"), "built in") == 0))
+		if (!product_wants(wanted, mechanism))
 			continue;
 		snprintf(adding.like.name, CELL_NAME, "%s", name);
 		if (add_variants(&adding, wanted->whole))
@@ -296,6 +320,7 @@ static const struct kind {
 	{ "no * shared memory here: *", has_memory, false, true },
 	{ "* has no descriptor to *poll", polls, false, false },
 	{ "* carries at most * B*", NULL, false, false },
+	{ "* was built without the pattern *", NULL, false, true }, /* which is newer than it */
 	{ "epoll:* takes * descriptors in one process, *", NULL, false, true },
 	{ "epoll:* takes * watches, *", NULL, false, true },
 };

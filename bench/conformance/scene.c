@@ -523,11 +523,16 @@ static void play_once(const struct stage *stage, const struct point *const point
 	}
 }
 
+static bool enough(const struct stage *stage, unsigned failures)
+{
+	return stage->most_failures && failures >= stage->most_failures;
+}
+
 void scene_play(const struct stage *stage, const struct point *const points[], unsigned count,
 		const struct left_objects *objects, struct verdict verdicts[])
 {
 	unsigned descriptors = left_descriptors();
-	bool enough = false;
+	unsigned failures = 0;
 
 	memset(verdicts, 0, count * sizeof *verdicts);
 	for (unsigned attempt = 0; attempt < ATTEMPTS + count; attempt++) {
@@ -535,19 +540,20 @@ void scene_play(const struct stage *stage, const struct point *const points[], u
 		struct verdict *theirs[SCENE_MOST];
 		unsigned n = 0;
 
+		failures = 0;
 		for (unsigned i = 0; i < count; i++) {
-			enough |= stage->first && verdicts[i].is == FAILED;
+			failures += verdicts[i].is == FAILED;
 			if (verdicts[i].is != UNKNOWN)
 				continue;
 			left[n] = points[i];
 			theirs[n++] = &verdicts[i];
 		}
-		if (n == 0 || enough)
+		if (n == 0 || enough(stage, failures))
 			break;
 		play_once(stage, left, n, attempt, theirs);
 	}
 	for (unsigned i = 0; i < count; i++) {
-		if (verdicts[i].is == UNKNOWN && !enough)
+		if (verdicts[i].is == UNKNOWN && !enough(stage, failures))
 			fail(&verdicts[i], "it never came to an end of its own");
 	}
 	judge_left(stage, points[0], count, objects, descriptors, verdicts);

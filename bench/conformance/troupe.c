@@ -35,6 +35,7 @@ struct board {                 /* shared by all */
 struct troupe {
 	const struct stage *stage;
 	const struct product *product;
+	const struct audience *audience;
 	size_t *order; /* chosen points, those of one block side by side */
 	size_t count;
 	struct batch *batches;
@@ -103,7 +104,7 @@ static void make_batches(struct troupe *troupe)
 	troupe->order = calloc(product->count + 1, sizeof *troupe->order);
 	troupe->batches = calloc(product->count + 1, sizeof *troupe->batches);
 	if (!troupe->order || !troupe->batches)
-		give_up("conform");
+		give_up("playing cells");
 	for (size_t i = 0; i < product->count; i++) {
 		if (product->points[i].chosen)
 			troupe->order[troupe->count++] = i;
@@ -132,7 +133,9 @@ static void make_batches(struct troupe *troupe)
 
 static uint32_t most_failures(const struct stage *stage)
 {
-	return stage->first ? 1 : MOST_FAILURES;
+	bool fewer = stage->most_failures && stage->most_failures < MOST_FAILURES;
+
+	return fewer ? stage->most_failures : MOST_FAILURES;
 }
 
 static bool take(struct troupe *troupe, unsigned queue, unsigned phase, size_t *taken)
@@ -229,25 +232,26 @@ static pid_t start(struct troupe *troupe, unsigned me, unsigned jobs, unsigned p
 
 /* --- all of it ------------------------------------------------------------------------------ */
 
-static void print_failures(const struct troupe *troupe, uint32_t *printed)
+static void tell(const struct troupe *troupe, const struct point *point, const char *reason)
 {
-	while (*printed < MOST_FAILURES) {
-		uint32_t at = __atomic_load_n(&troupe->board->failed[*printed], __ATOMIC_ACQUIRE);
-		char name[POINT_NAME];
+	say_progress(NULL);
+	troupe->audience->failed(troupe->audience->context, point, reason);
+}
+
+static void tell_failures(const struct troupe *troupe, uint32_t *told)
+{
+	while (*told < MOST_FAILURES) {
+		uint32_t at = __atomic_load_n(&troupe->board->failed[*told], __ATOMIC_ACQUIRE);
 		if (at == 0)
 			return;
-		say_progress(NULL);
-		printf("FAILED %s: %s\n",
-		       point_name(&troupe->product->points[troupe->order[at - 1]], name,
-				  sizeof name),
-		       troupe->board->verdict[at - 1].reason);
-		fflush(stdout);
-		++*printed;
+		tell(troupe, &troupe->product->points[troupe->order[at - 1]],
+		     troupe->board->verdict[at - 1].reason);
+		++*told;
 	}
 }
 
 static void play_phase(struct troupe *troupe, unsigned phase, unsigned jobs,
-		       const struct left_objects *objects, uint32_t *printed, struct totals *totals)
+		       const struct left_objects *objects, uint32_t *told, struct totals *totals)
 {
 	pid_t pids[CELL_MOST_PEERS];
 	unsigned living = jobs = jobs > CELL_MOST_PEERS ? CELL_MOST_PEERS : jobs;
@@ -265,26 +269,28 @@ static void play_phase(struct troupe *troupe, unsigned phase, unsigned jobs,
 			if (status == 0)
 				continue;
 			totals->failed++;
-			say_progress(NULL);
-			printf("FAILED the test's own process %u died: %s %d\n", i,
-			       WIFSIGNALED(status) ? "signal" : "status",
-			       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+			char text[96];
+			snprintf(text, sizeof text, "the test's own process %u died: %s %d", i,
+				 WIFSIGNALED(status) ? "signal" : "status",
+				 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+			tell(troupe, NULL, text);
 		}
-		print_failures(troupe, printed);
-		say_progress("conform: %u of %zu cells", troupe->board->done, troupe->count);
+		tell_failures(troupe, told);
+		say_progress("%s: %u of %zu cells", troupe->audience->name, troupe->board->done,
+			     troupe->count);
 		if (living)
 			usleep(TICK_US);
 	}
-	print_failures(troupe, printed);
+	tell_failures(troupe, told);
 }
 
 void troupe_play(const struct stage *stage, const struct product *product, unsigned jobs,
-		 struct totals *totals)
+		 const struct audience *audience, struct totals *totals)
 {
-	struct troupe troupe = { .stage = stage, .product = product };
+	struct troupe troupe = { .stage = stage, .product = product, .audience = audience };
 	struct left_objects before = left_look();
-	uint32_t printed = 0;
-	char text[512];
+	uint32_t told = 0;
+	char text[512], reason[640];
 
 	make_batches(&troupe);
 	troupe.board_bytes = sizeof(struct board) + (troupe.count + 1) * sizeof(struct verdict);
@@ -293,20 +299,23 @@ void troupe_play(const struct stage *stage, const struct product *product, unsig
 	if (troupe.board == MAP_FAILED)
 		give_up("mmap");
 	for (unsigned phase = 0; phase < PHASES; phase++) {
-		play_phase(&troupe, phase, phase % 2 ? 1 : jobs, &before, &printed, totals);
+		play_phase(&troupe, phase, phase % 2 ? 1 : jobs, &before, &told, totals);
 		/* a worker leaves nothing, whichever of its peers died; of one that is killed
 		 * nothing is left that a sweep does not find */
 		if (phase >= KILLED && journal_sweep() < 0)
 			totals->failed++;
 		if (phase > 0 && left_since(&before, text, sizeof text)[0]) {
-			say_progress(NULL);
-			printf("FAILED left behind%s: %s; --jobs 1 says by which cell\n",
-			       phase >= KILLED ? " by workers that were killed, after a sweep"
-			       : phase >= DISTURBED
-				       ? " by cells whose peers were disturbed or killed"
-				       : "",
-			       text);
+			snprintf(reason, sizeof reason, "left behind%s: %s",
+				 phase >= KILLED ? " by workers that were killed, after a sweep"
+				 : phase >= DISTURBED
+					 ? " by cells whose peers were disturbed or killed"
+					 : "",
+				 text);
+			tell(&troupe, NULL, reason);
 			totals->failed++;
+			/* it has been told: from here on what comes beside */
+			left_free(&before);
+			before = left_look();
 		}
 	}
 	say_progress(NULL);
@@ -315,11 +324,14 @@ void troupe_play(const struct stage *stage, const struct product *product, unsig
 		totals->passed += troupe.board->verdict[i].is == PASSED;
 		totals->failed += troupe.board->verdict[i].is == FAILED;
 		unknown += troupe.board->verdict[i].is == UNKNOWN;
+		if (troupe.board->verdict[i].is == PASSED && audience->passed)
+			audience->passed(audience->context, &product->points[troupe.order[i]]);
 	}
 	if (unknown) {
-		printf("FAILED %zu cells were not played: %s\n", unknown,
-		       printed >= most_failures(stage) ? "too much failed before"
-						       : "their process died");
+		snprintf(reason, sizeof reason, "%zu cells were not played: %s", unknown,
+			 told >= most_failures(stage) ? "too much failed before"
+						      : "their process died");
+		tell(&troupe, NULL, reason);
 		totals->failed += unknown;
 	}
 	left_free(&before);

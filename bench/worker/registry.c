@@ -114,7 +114,13 @@ bool registry_load(const char *path, char *why, size_t bytes)
 
 	loading = "built in";
 	if (handle == NULL) {
-		snprintf(why, bytes, "%s", dlerror());
+		const char *said = dlerror();
+		size_t name = strlen(path);
+
+		/* who prints it names the file as well */
+		if (strncmp(said, path, name) == 0 && strncmp(said + name, ": ", 2) == 0)
+			said += name + 2;
+		snprintf(why, bytes, "%s", said);
 		return false;
 	}
 	if (trouble[0]) {

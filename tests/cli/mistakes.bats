@@ -106,6 +106,16 @@ load helpers
 	fails_saying toll list -m bad.so : "bad.so"
 }
 
+@test "check wants one plug-in or mechanism that is there" {
+	fails_saying toll check : "which plug-in" "toll check FILE.so"
+	fails_saying toll check ./nothing.so : "./nothing.so: No such file"
+	fails_saying toll check nothing.so : "nothing.so: No such file"
+	fails_saying toll check pip : 'no mechanism called "pip"' '"pipe"'
+	fails_saying toll check pipe --pattern pingpogn : '"pingpogn"' '"pingpong"'
+	fails_saying toll check pipe ring : '"ring" is one argument too many'
+	fails_saying toll check pipe --seed x : "--seed"
+}
+
 @test "a worker that is none" {
 	TOLL_WORKER=/nonexistent fails_saying toll list : "TOLL_WORKER=/nonexistent"
 	TOLL_WORKER=/bin/true fails_saying toll list : "/bin/true --describe"
@@ -162,7 +172,7 @@ load helpers
 		"run -m nothing.so --json"
 		"run --mechanism ring --pattern pingpong --placement same-cpu --wait spin --json"
 		"fit nothing --json" "fit newer.ndjson --json" "report newer.ndjson --json"
-		"report --json" "one --json" "one pip --json" "list events --json" "list --json x"
+		"report --json" "one --json" "check --json" "check nothing.so --json" "one pip --json" "list events --json" "list --json x"
 	)
 	local command
 	for command in "${commands[@]}"; do

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# check.bats - toll check: a line for each promise, and one that says what is wrong with a plug-in.
+
+load helpers
+
+# Status 1, nothing on standard output, and one line on standard error with these words.
+does_not_load() { # FILE.so WORD…
+	local file=$1 word
+	shift
+	run --separate-stderr toll check "$file"
+	echo "status $status, output: $output, said: $stderr"
+	[ "$status" -eq 1 ]
+	[ -z "$output" ]
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	for word in "$file" "$@"; do
+		echo "wanted: $word"
+		[[ "$stderr" == *"$word"* ]]
+	done
+}
+
+@test "a mechanism that keeps its promises: a line each, and status 0" {
+	says 0 "kept    it loads" "kept    each message arrives, once and in order" \
+		"kept    nothing is left behind" "it keeps its promises" : toll check pipe --pattern pingpong
+	[ -z "$stderr" ]
+	[ "$(grep -c '^  kept  ' <<<"$output")" -ge 10 ]
+	toll check pipe --pattern pingpong --json >json
+	is_json <json
+	jq -e '.promises | length == 11 and all(.state != "broken")' json
+	jq -e '.mechanisms == ["pipe"] and .played > 10' json
+}
+
+@test "a promise that nothing can try says so" {
+	says 0 "-       who waits for a stopped peer sleeps: it has no wait that sleeps" : \
+		toll check mailbox --pattern pingpong
+}
+
+@test "a plug-in that does not load: one line, and what else there is works" {
+	plugins=$(dirname "$TOLL")/plugins
+	[ -e "$plugins/wrong-abi.so" ] || skip "the plug-ins of the tests are not here"
+	does_not_load "$plugins/wrong-abi.so" "is built for ABI 99" "rebuild"
+	does_not_load "$plugins/missing-verb.so" "mechanism missing-verb lacks the verb release"
+	does_not_load "$plugins/nothing.so" "registers no mechanism"
+	does_not_load "$plugins/same-name.so" "a mechanism called null is there already"
+	# more than one: the one that did it is named
+	run --separate-stderr toll list -m "$plugins/lossy.so" -m "$plugins/crash-loading.so"
+	[ "$status" -eq 4 ]
+	[[ "$stderr" == *"crash-loading.so: toll-worker was ended by signal 6"*"as it loaded it" ]]
+	run --separate-stderr toll check "$plugins/crash-loading.so"
+	[ "$status" -eq 1 ]
+	[[ "$stderr" == *"crash-loading.so: toll-worker was ended by signal 6"*"as it loaded it" ]]
+	echo "no shared object" >bad.so
+	does_not_load bad.so "file too short"
+	run --separate-stderr toll check bad.so --json
+	is_json <<<"$output"
+}
+
+@test "Ctrl-C ends it, and nothing is left" {
+	mkdir there
+	export TMPDIR=$PWD/there
+	run --separate-stderr env --default-signal=INT timeout --preserve-status -s INT 1 \
+		"$TOLL" check posix-queue --full
+	echo "$status $output $stderr"
+	[ "$status" -eq 130 ]
+	[ -z "$(ls -A there)" ]
+}
