@@ -118,6 +118,14 @@ $(BUILD)/patterns.h: FORCE
 	'#define TOLL_EACH_PATTERN(X$(comma) ...)$(foreach name,$(names), X($(name)$(comma) __VA_ARGS__))' \
 	'#endif')
 
+# What toll new writes.
+TEMPLATES := $(wildcard bench/templates/*)
+$(BUILD)/templates.h: $(TEMPLATES)
+	@mkdir -p $(@D)
+	@{ echo '/* templates.h - bench/templates/ as text; written by make. */'; $(foreach file,$(TEMPLATES),\
+		echo 'static const char template_$(notdir $(basename $(file)))[] ='; \
+		sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $(file); echo ';';) } > $@
+
 $(BUILD)/toll: $(TOLL_OBJECTS) $(BUILD)/sources
 	$(call step,link)$(LINK) -o $@ $(TOLL_OBJECTS) $(TOLL_LIBS)
 $(BUILD)/toll-worker: $(WORKER_OBJECTS) $(BUILD)/sources
@@ -126,6 +134,7 @@ $(BUILD)/toll-worker: $(WORKER_OBJECTS) $(BUILD)/sources
 $(BUILD)/bench/worker/%.o $(BUILD)/mechanisms/%.o: EXTRA := $(WORKER_CFLAGS)
 $(TOLL_OBJECTS): EXTRA := $(TOLL_CFLAGS)
 $(TOLL_OBJECTS) $(WORKER_OBJECTS): | $(BUILD)/patterns.h
+$(BUILD)/bench/new.o: | $(BUILD)/templates.h
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call step,cc)$(CC) $(COMMON) $(EXTRA) -c -o $@ $<
 
@@ -265,11 +274,11 @@ lint-format:
 NODES ?= 40000
 ANALYZER := $(foreach word,-analyzer-config max-nodes=$(NODES),--extra-arg=-Xclang --extra-arg=$(word))
 lint-tidy: $(SOURCES:%.c=$(BUILD)/lint/%.tidy)
-$(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h
+$(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h $(BUILD)/templates.h
 	$(call step,tidy)clang-tidy --quiet $(ANALYZER) $(if $(filter tests/%,$<),--checks=-clang-analyzer-*) $< -- \
 		$(LANGUAGE) $(TOLL_CFLAGS) $(WORKER_CFLAGS)
 	@touch $@
-lint-cppcheck: $(BUILD)/patterns.h
+lint-cppcheck: $(BUILD)/patterns.h $(BUILD)/templates.h
 	cppcheck --quiet --std=c11 --language=c -D__cppcheck__ $(filter-out -std%,$(LANGUAGE)) \
 		-Ianalysis -Ireports --enable=warning,style,performance,portability --inline-suppr \
 		--error-exitcode=1 --suppress=missingIncludeSystem $(SOURCES)
@@ -281,7 +290,14 @@ PAGES := $(patsubst reports/man/%.scd,%,$(wildcard reports/man/*.scd))
 SCDOC := $(shell command -v scdoc)
 MANUALS := $(if $(SCDOC),$(PAGES:%=$(BUILD)/man/%))
 
-install: all $(MANUALS)
+# What a plug-in is compiled with: its loops are what is measured, hence -O2 and LOOPS. It finds its
+# place from its own, so that what stands under DESTDIR works there as well.
+$(BUILD)/toll.pc: FORCE
+	$(call stamp,'prefix=$${pcfiledir}/../..' 'includedir=$${prefix}/include/toll' '' 'Name: toll' \
+	'Description: what a mechanism of toll is compiled with; man toll-mechanism' 'Version: $(VERSION)' \
+	'Cflags: -std=gnu11 -D_GNU_SOURCE -O2 $(filter-out -fno-var-tracking,$(LOOPS)) -I$${includedir}')
+
+install: all $(MANUALS) $(BUILD)/toll.pc
 	install -d '$(DEST)/bin' '$(DEST)/libexec/toll' '$(DEST)/include/toll/patterns' '$(DEST)/share/toll'
 	install $(BUILD)/toll '$(DEST)/bin/'
 	install $(BUILD)/toll-worker '$(DEST)/libexec/toll/'
@@ -289,15 +305,18 @@ install: all $(MANUALS)
 	install -m 644 $(PATTERNS) '$(DEST)/include/toll/patterns/'
 	cp -R configs '$(DEST)/share/toll/'
 	install -m 644 $(wildcard reports/*.gp) '$(DEST)/share/toll/'
+	install -d '$(DEST)/share/pkgconfig'
+	install -m 644 $(BUILD)/toll.pc '$(DEST)/share/pkgconfig/'
 	$(if $(SCDOC),,@echo 'left out: the manual pages (scdoc is missing; make deps)')
 ifneq ($(MANUALS),)
-	install -d '$(DEST)/share/man/man1'
-	install -m 644 $(MANUALS) '$(DEST)/share/man/man1/'
+	$(foreach section,1 7,install -d '$(DEST)/share/man/man$(section)'; \
+		install -m 644 $(filter %.$(section),$(MANUALS)) '$(DEST)/share/man/man$(section)/';)
 endif
 
 uninstall:
 	rm -rf '$(DEST)/libexec/toll' '$(DEST)/include/toll' '$(DEST)/share/toll' '$(DEST)/bin/toll'
-	$(if $(PAGES),rm -f $(PAGES:%='$(DEST)/share/man/man1/%'))
+	rm -f '$(DEST)/share/pkgconfig/toll.pc' $(foreach page,$(PAGES),\
+		'$(DEST)/share/man/man$(patsubst .%,%,$(suffix $(page)))/$(page)')
 
 deps:
 	@.ci/deps

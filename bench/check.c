@@ -80,7 +80,7 @@ static const struct {
 	[LEFTOVERS] = { "leftovers", "nothing is left behind, also of who was killed", "" },
 };
 
-enum { MOST_HERE = 12, TEXT = 512, ENOUGH = 6 /* failures: what is left would say the same */ };
+enum { MOST_HERE = 12, TEXT = 512, ENOUGH = 3 /* failures: what is left would say the same */ };
 
 struct finding {
 	size_t cells, broken; /* tried, and of these; refusals: cells refused */

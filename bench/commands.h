@@ -36,5 +36,7 @@ extern const char check_help[];
 int cmd_check(int argc, char **argv, char **rest);
 extern const char list_help[];
 int cmd_list(int argc, char **argv, char **rest);
+extern const char new_help[];
+int cmd_new(int argc, char **argv, char **rest);
 
 #endif

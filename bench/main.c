@@ -756,6 +756,7 @@ static const struct command commands[] = {
 	  cmd_compare },
 	{ "report", "page, figures and tables of a result", report_help, cmd_report },
 	{ "check", "does a plug-in keep a mechanism's promises?", check_help, cmd_check },
+	{ "new", "a mechanism or a pattern to start from", new_help, cmd_new },
 };
 
 static void print_usage(FILE *stream)

@@ -89,12 +89,31 @@ setup() {
 	"to here/usr/libexec/toll/toll-worker" --describe -m ./mine.so | grep -q '"mine"'
 }
 
+@test "in an empty folder: a new mechanism against what is installed keeps its promises and is measured" {
+	to="$BATS_FILE_TMPDIR/to" # pkg-config's answer goes through a shell: no spaces
+	make install PREFIX=/usr/local DESTDIR="$to" >/dev/null
+	export PATH="$to/usr/local/bin:$PATH" PKG_CONFIG_PATH="$to/usr/local/share/pkgconfig"
+	mkdir "$BATS_TEST_TMPDIR/empty"
+	cd "$BATS_TEST_TMPDIR/empty"
+	toll new mechanism of-mine
+	# shellcheck disable=SC2046
+	cc -shared -fPIC $(pkg-config --cflags toll) -Wall -Werror -o of-mine.so of-mine.c
+	toll check ./of-mine.so
+	toll vs of-mine pipe -m of-mine.so --pairs 20 | grep -q 'of-mine.*pipe'
+	toll run -m of-mine.so --mechanism of-mine,pipe --pattern pingpong --placement same-cpu --wait block \
+		--size 64 --operations 20 --rounds 2 -o x.ndjson >table
+	grep -q of-mine table
+	grep -q pipe table
+}
+
 @test "install puts everything in place, uninstall leaves nothing" {
 	to="$BATS_TEST_TMPDIR/to here"
 	make install PREFIX=/usr DESTDIR="$to" >/dev/null
 	[ -x "$to/usr/bin/toll" ]
 	[ -e "$to/usr/include/toll/patterns/pingpong.h" ]
 	[ -e "$to/usr/share/toll/configs/quick.conf" ]
+	[ -e "$to/usr/share/pkgconfig/toll.pc" ]
+	! command -v scdoc >/dev/null || [ -e "$to/usr/share/man/man7/toll-mechanism.7" ]
 	"$to/usr/bin/toll" list mechanisms | grep -q pipe
 	make uninstall PREFIX=/usr DESTDIR="$to" >/dev/null
 	find "$to" ! -type d

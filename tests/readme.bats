@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
 # What README.md shows as whole files is whole and works.
 
 setup() {
@@ -12,10 +13,11 @@ block() {
 }
 
 @test "the example of a mechanism builds with the command shown, loads and measures" {
-	flags=$(grep -o '^cc .* -I/usr/local/include/toll -o mine.so mine.c$' README.md |
-		sed "s|-I/usr/local/include/toll|-Ibench -I$build|; s|^cc||; s|-o mine.so mine.c||")
-	[ -n "$flags" ]
+	grep -qx 'cc -shared -fPIC $(pkg-config --cflags toll) -o mine.so mine.c' README.md
+	flags="-shared -fPIC $(grep -o -e '-std=gnu11 .* -Ibench -Ibuild' README.md | sed "s|build|$build|")"
 	block 1 >"$BATS_TEST_TMPDIR/mine.c"
+	"$build/toll" new mechanism mine -o "$BATS_TEST_TMPDIR/.." # it is what toll new writes
+	cmp "$BATS_TEST_TMPDIR/mine.c" "$BATS_TEST_TMPDIR/../mine.c"
 	${CC:-cc} $flags -o "$BATS_TEST_TMPDIR/mine.so" "$BATS_TEST_TMPDIR/mine.c"
 	run "$build/toll" one mine --pattern pingpong --size 64 --wait block --placement same-cpu \
 		--for 100ms -m "$BATS_TEST_TMPDIR/mine.so"
@@ -25,12 +27,14 @@ block() {
 }
 
 @test "the example of a pattern builds, alone in its file, and measures" {
-	tree=$BATS_TEST_TMPDIR/tree
+	tree=$BATS_TEST_TMPDIR/tree toll=$(realpath "$build/toll")
 	mkdir "$tree"
 	cp -r bench analysis reports configs Makefile .ci "$tree"
 	mkdir "$tree/mechanisms"
 	cp mechanisms/pipe.[ch] "$tree/mechanisms"
-	block 2 >"$tree/bench/patterns/burst.h"
+	block 2 >"$BATS_TEST_TMPDIR/burst.h"
+	(cd "$tree" && "$toll" new pattern burst)
+	cmp "$BATS_TEST_TMPDIR/burst.h" "$tree/bench/patterns/burst.h"
 	make -C "$tree" BUILD=build build/toll build/toll-worker >"$BATS_TEST_TMPDIR/log" 2>&1 || {
 		cat "$BATS_TEST_TMPDIR/log"
 		false
@@ -39,6 +43,13 @@ block() {
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *"pipe/burst/same-cpu/64/block"* ]]
+	"$tree/build/toll" check pipe --pattern burst
+}
+
+@test "what the manual page shows of a mechanism is in what toll new writes" {
+	awk '/^```$/ { inside = !inside; next } inside && /[;{}]|TOLL_/' reports/man/toll-mechanism.7.scd >"$BATS_TEST_TMPDIR/shown"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/shown")" -gt 15 ]
+	run ! grep -vxFf bench/templates/mine.c "$BATS_TEST_TMPDIR/shown"
 }
 
 @test "every option that the README shows is one that toll knows" {

@@ -20,7 +20,7 @@
 
 #include "../grow.h"
 
-enum { GRACE_MS = 2000, LOOK_MS = 2, SHARED_LOOK_MS = 200 };
+enum { GRACE_MS = 2000, LOOK_MS = 2, SHARED_LOOK_MS = 200, MOST_NAMED = 3 };
 
 static bool isolated, own_tmp;
 
@@ -240,17 +240,19 @@ void left_free(struct left_objects *objects)
 static size_t name_new(const struct left_objects *before, const struct left_objects *now,
 		       char *buffer, size_t bytes)
 {
-	size_t used = 0;
+	size_t used = 0, fresh = 0;
 	for (size_t i = 0; i < now->count; i++) {
 		bool old = false;
 		for (size_t k = 0; k < before->count; k++)
 			old |= strcmp(now->name[i], before->name[k]) == 0;
-		if (old)
+		if (old || ++fresh > MOST_NAMED)
 			continue;
 		int n = snprintf(buffer + used, bytes - used, "%s%s", used ? ", " : "",
 				 now->name[i]);
 		used = n > 0 && used + (size_t)n < bytes ? used + (size_t)n : used;
 	}
+	if (fresh > MOST_NAMED)
+		snprintf(buffer + used, bytes - used, " and %zu more", fresh - MOST_NAMED);
 	return used;
 }
 

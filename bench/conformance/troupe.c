@@ -304,7 +304,7 @@ void troupe_play(const struct stage *stage, const struct product *product, unsig
 		 * nothing is left that a sweep does not find */
 		if (phase >= KILLED && journal_sweep() < 0)
 			totals->failed++;
-		if (phase > 0 && left_since(&before, text, sizeof text)[0]) {
+		if (left_since(&before, text, sizeof text)[0]) {
 			snprintf(reason, sizeof reason, "left behind%s: %s",
 				 phase >= KILLED ? " by workers that were killed, after a sweep"
 				 : phase >= DISTURBED

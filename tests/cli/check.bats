@@ -54,6 +54,57 @@ does_not_load() { # FILE.so WORD…
 	is_json <<<"$output"
 }
 
+# Compiles a mechanism quickly rather than well.
+plug_in() { # FILE.c
+	local bin=$(dirname "$TOLL") root=$BATS_TEST_DIRNAME/../.. headers
+	headers="-I$root/bench -I$bin"
+	[ ! -d "$bin/../include/toll" ] || headers="-I$bin/../include/toll"
+	# shellcheck disable=SC2086
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O0 -Dalways_inline=unused -fPIC -shared $headers -o "${1%.c}.so" "$1"
+}
+
+# What toll new writes, with a lie where its commit or its open begins.
+liar() { # NAME VERB LINE…
+	local name=$1 verb=$2
+	shift 2
+	toll new mechanism "$name" >/dev/null
+	printf '%s\n' "$@" >lie
+	sed -i -e "/ ${name}_$verb(/,/^{/ { /^{/r lie
+		}" -e '/^#include <unistd.h>/a #include <sys/msg.h>' "$name.c"
+	plug_in "$name.c"
+}
+
+@test "plug-ins that lie: each is found out in one line, and nothing is left" {
+	liar loses commit 'static int n; if (++n == 50) return true;'
+	liar reorders commit 'static unsigned char kept[64]; static int n;' \
+		'if (len <= 64 && ++n == 50) return memcpy(kept, end->out, len);' \
+		'if (len <= 64 && n == 51 && send(end->fd, end->out, len, 0) > 0) memcpy(end->out, kept, len);'
+	liar leaks open 'if (msgget(IPC_PRIVATE, 0600) < 0) return -1;'
+	cat /proc/sysvipc/msg >before
+	# side by side: most of it is waiting for what never comes
+	local name
+	for name in loses reorders leaks; do
+		{
+			local status=0
+			toll check "./$name.so" --pattern stream >"$name" 2>"$name.said" || status=$?
+			echo "status $status" >>"$name"
+		} &
+	done
+	wait
+	cat loses reorders leaks ./*.said
+	for name in loses reorders leaks; do
+		[ ! -s "$name.said" ]
+		grep -q '^status 1$' "$name"
+	done
+	grep -q 'BROKEN  each message arrives, once and in order: loses/stream/.*was lost, doubled or out of order' loses
+	grep -q 'BROKEN  each message arrives, once and in order: reorders/stream/' reorders
+	grep -q 'BROKEN  nothing is left behind, also of who was killed: left behind: System V msg 0' leaks
+	[ "$(grep -c BROKEN leaks)" -eq 1 ]
+	[ "$(id -u)" -ne 0 ] || cmp before /proc/sysvipc/msg
+	# and beside them others are what they were
+	measure x.ndjson -m ./loses.so | grep -q pipe
+}
+
 @test "Ctrl-C ends it, and nothing is left" {
 	mkdir there
 	export TMPDIR=$PWD/there

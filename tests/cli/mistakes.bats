@@ -116,6 +116,23 @@ load helpers
 	fails_saying toll check pipe --seed x : "--seed"
 }
 
+@test "new wants a kind and a name that is free and can be one" {
+	fails_saying toll new : "toll new mechanism NAME"
+	fails_saying toll new mechanism : "toll new mechanism NAME"
+	fails_saying toll new mechnism x : 'nothing called "mechnism"' '"mechanism"'
+	fails_saying toll new mechanism pipe : "there is a mechanism called pipe already"
+	fails_saying toll new pattern stream : "there is a pattern called stream already"
+	fails_saying toll new mechanism Pipe : '"Pipe"' "lower-case"
+	fails_saying toll new pattern to-and-fro : '"to-and-fro"'
+	fails_saying toll new pattern linux : '"linux"'
+	fails_saying toll new mechanism ../x : '"../x"'
+	fails_saying toll new mechanism x y : '"y" is one argument too many'
+	fails_saying toll new mechanism x -o /nonexistent : "/nonexistent/x.c: No such file"
+	echo precious >x.c
+	fails_saying toll new mechanism x : "x.c: is there already"
+	[ "$(cat x.c)" = precious ]
+}
+
 @test "a worker that is none" {
 	TOLL_WORKER=/nonexistent fails_saying toll list : "TOLL_WORKER=/nonexistent"
 	TOLL_WORKER=/bin/true fails_saying toll list : "/bin/true --describe"
@@ -172,7 +189,8 @@ load helpers
 		"run -m nothing.so --json"
 		"run --mechanism ring --pattern pingpong --placement same-cpu --wait spin --json"
 		"fit nothing --json" "fit newer.ndjson --json" "report newer.ndjson --json"
-		"report --json" "one --json" "check --json" "check nothing.so --json" "one pip --json" "list events --json" "list --json x"
+		"report --json" "one --json" "check --json" "check nothing.so --json"
+		"new --json" "new mechanism pipe --json" "one pip --json" "list events --json" "list --json x"
 	)
 	local command
 	for command in "${commands[@]}"; do
