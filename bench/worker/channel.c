@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -640,16 +642,35 @@ void layout_rotate(struct toll_peer *peer)
 	}
 }
 
+/* Has this process threads that a mechanism's library started? One folder each, beside . and .. */
+static bool has_threads(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
+}
+
+/* After a "not yet": such threads get time to make room. */
+static unsigned refuse(unsigned refused, bool threads)
+{
+	const struct timespec nap = { .tv_nsec = 500000 };
+
+	if (threads)
+		nanosleep(&nap, NULL);
+	return refused + 1;
+}
+
 /* Sends until full. A verb may say "not yet" for no reason: full is three times in a row. */
 static int64_t fill(const struct toll_mechanism *m, struct toll_end *out, size_t len, int64_t most)
 {
+	bool threads = has_threads();
 	int64_t count = 0;
 
 	for (unsigned refused = 0; refused < 3 && count < most;) {
 		void *room = m->reserve(out, len, 0);
 
 		if (room == NULL) {
-			refused++;
+			refused = refuse(refused, threads);
 			continue;
 		}
 		memset(room, 0, len);
@@ -657,7 +678,7 @@ static int64_t fill(const struct toll_mechanism *m, struct toll_end *out, size_t
 			count++;
 			refused = 0;
 		} else {
-			refused++;
+			refused = refuse(refused, threads);
 		}
 	}
 	return count;
