@@ -27,10 +27,16 @@ SHELL := /bin/bash
 
 REQUIRED := hwloc jansson inih gsl
 
-# A mechanism that wants a library says so in its first lines: /* needs: liburing */ (pkg-config
-# names). Where one is missing the file is left out.
-needs = $(shell sed -n '1,10s,.*needs: *\([a-z0-9. _+-]*[a-z0-9_+]\).*,\1,p' $(1))
-present = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
+# A mechanism that wants a library says so in its first lines: /* needs: liburing */, as pkg-config
+# calls it, or /* needs: nng/nng.h -lnng */ where that knows nothing of it. Where one is missing the
+# file is left out.
+needs = $(shell sed -n '1,10s,.*needs: *\([a-z0-9. /_+-]*[a-z0-9_+]\).*,\1,p' $(1))
+packages = $(filter-out %.h -l%,$(1))
+present = $(shell $(if $(call packages,$(1)),$(PKG_CONFIG) --exists $(call packages,$(1)) 2>/dev/null,:) \
+	$(foreach header,$(filter %.h,$(1)),&& $(CC) -E -x c -include $(header) /dev/null >/dev/null 2>&1) \
+	&& echo yes)
+cflags_of = $(if $(call packages,$(1)),$(shell $(PKG_CONFIG) --cflags $(call packages,$(1))))
+libs_of = $(if $(call packages,$(1)),$(shell $(PKG_CONFIG) --libs $(call packages,$(1)))) $(filter -l%,$(1))
 buildable = $(foreach file,$(1),$(if $(call needs,$(file)),\
 	$(if $(call present,$(call needs,$(file))),$(file)),$(file)))
 
@@ -40,7 +46,8 @@ LEFT_OUT := $(filter-out $(call buildable,$(WANTING)),$(WANTING))
 # Those of one name register in this order: ring.c, which has the default, before ring-bytes.c.
 MECHANISMS := $(filter-out $(LEFT_OUT),$(addsuffix .c,$(sort $(basename $(wildcard mechanisms/*.c)))))
 PLUGINS := $(filter-out $(LEFT_OUT),$(wildcard mechanisms/plugins/*.c))
-WANTED := $(sort $(foreach file,$(filter-out $(LEFT_OUT),$(WANTING)),$(call needs,$(file))))
+# Of those built in: a plug-in links with what it needs itself.
+WANTED := $(sort $(foreach file,$(filter $(MECHANISMS),$(WANTING)),$(call needs,$(file))))
 PATTERNS := $(sort $(wildcard bench/patterns/*.h))
 
 ifeq ($(MAKELEVEL),0)
@@ -76,8 +83,8 @@ LANGUAGE := -std=gnu11 -D_GNU_SOURCE -DTOLL_VERSION=\"$(VERSION)\" -Ibench -I$(B
 COMMON := $(LANGUAGE) -MMD -MP $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZE)
 TOLL_CFLAGS := -I. -Ianalysis -Ireports $(shell $(PKG_CONFIG) --cflags $(REQUIRED) 2>/dev/null)
 TOLL_LIBS := $(shell $(PKG_CONFIG) --libs $(REQUIRED) 2>/dev/null) -lm
-WORKER_CFLAGS := $(LOOPS) $(if $(WANTED),$(shell $(PKG_CONFIG) --cflags $(WANTED)))
-WORKER_LIBS := $(if $(WANTED),$(shell $(PKG_CONFIG) --libs $(WANTED))) -ldl -lrt -lpthread
+WORKER_CFLAGS := $(LOOPS) $(call cflags_of,$(WANTED))
+WORKER_LIBS := $(call libs_of,$(WANTED)) -ldl -lrt -lpthread
 LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
 # One short line for each step; the whole command with V=1.
 step = $(if $(V),mkdir -p $(@D); ,@mkdir -p $(@D); echo '$(1) $@';)
@@ -144,7 +151,8 @@ straight = $(CC) $(COMMON) $(1) -MF $@.d -MT $@ $(LDFLAGS) -o $@ $<
 # Any mechanism, unchanged, as a plug-in.
 PLUGIN = $(call straight,$(WORKER_CFLAGS) -fPIC -shared)
 $(BUILD)/plugins/%.so: mechanisms/plugins/%.c $(BUILD)/flags $(BUILD)/patterns.h
-	$(call step,plug-in)$(PLUGIN)
+	$(call step,plug-in)$(call straight,$(WORKER_CFLAGS) $(call cflags_of,$(call needs,$<)) -fPIC -shared) \
+		$(call libs_of,$(call needs,$<))
 $(BUILD)/plugins/%.so: mechanisms/%.c $(BUILD)/flags $(BUILD)/patterns.h
 	$(call step,plug-in)$(PLUGIN)
 # Those of the tests are never measured: built without the inlining that takes the time.
@@ -301,6 +309,8 @@ install: all $(MANUALS) $(BUILD)/toll.pc
 	install -d '$(DEST)/bin' '$(DEST)/libexec/toll' '$(DEST)/include/toll/patterns' '$(DEST)/share/toll'
 	install $(BUILD)/toll '$(DEST)/bin/'
 	install $(BUILD)/toll-worker '$(DEST)/libexec/toll/'
+	$(if $(PLUGIN_FILES),install -d '$(DEST)/libexec/toll/plugins')
+	$(if $(PLUGIN_FILES),install -m 644 $(PLUGIN_FILES) '$(DEST)/libexec/toll/plugins/')
 	install -m 644 bench/toll.h $(BUILD)/patterns.h '$(DEST)/include/toll/'
 	install -m 644 $(PATTERNS) '$(DEST)/include/toll/patterns/'
 	cp -R configs '$(DEST)/share/toll/'

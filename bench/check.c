@@ -29,7 +29,8 @@ const char check_help[] =
 	"Plays its mechanisms against every pattern, wait, size, depth, with processes and with\n"
 	"threads, with peers that are stopped and peers that are killed, and prints a line for\n"
 	"each promise: kept, BROKEN with the cell and what happened there, or why it could not\n"
-	"be tried. A word without a slash or .so names a mechanism that is built in.\n"
+	"be tried. A word without a slash or .so names a plug-in that comes with toll, or a\n"
+	"mechanism that is built in.\n"
 	"\n"
 	"      --full                 all cells [a choice that has each pair of values once]\n"
 	"      --mechanism NAME       this one of the plug-in's only\n"
@@ -477,15 +478,17 @@ static struct registry *open_what(struct request_check *request, int *status)
 	struct registry *registry = registry_open(NULL, 0);
 
 	*status = EXIT_USAGE;
-	if (!is_file(request->what)) {
-		if (registry && !request->wanted.mechanism)
+	if (!registry)
+		return NULL;
+	bool ships = registry_ships(registry, request->what);
+
+	if (!is_file(request->what) && !ships) {
+		if (!request->wanted.mechanism)
 			request->wanted.mechanism = request->what;
 		return registry;
 	}
-	if (!registry)
-		return NULL;
 	registry_close(registry);
-	if (access(request->what, R_OK)) {
+	if (!ships && access(request->what, R_OK)) {
 		say_error("check: %s: %s", request->what, strerror(errno));
 		return NULL;
 	}

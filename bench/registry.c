@@ -477,6 +477,36 @@ static int describe(struct registry *registry)
 	return check_description(registry);
 }
 
+/* Those that come with toll lie beside toll-worker. */
+static bool find_shipped(const struct registry *registry, const char *name, char *path,
+			 size_t bytes)
+{
+	const char *slash = strrchr(registry->worker, '/');
+	int folder = slash ? (int)(slash - registry->worker) : 0;
+
+	return is_name(name) && slash &&
+	       (size_t)snprintf(path, bytes, "%.*s/plugins/%s.so", folder, registry->worker, name) <
+		       bytes &&
+	       access(path, R_OK) == 0;
+}
+
+bool registry_ships(const struct registry *registry, const char *name)
+{
+	char path[PATH_MAX];
+
+	return find_shipped(registry, name, path, sizeof path);
+}
+
+/* Its whole path, to be freed; NULL with errno. */
+static char *find_plugin(const struct registry *registry, const char *wanted)
+{
+	char *found = realpath(wanted, NULL), path[PATH_MAX];
+
+	if (!found && errno == ENOENT && find_shipped(registry, wanted, path, sizeof path))
+		return realpath(path, NULL);
+	return found;
+}
+
 struct registry *registry_open(const char *const plugins[], size_t plugin_count)
 {
 	return registry_open_worker(NULL, plugins, plugin_count);
@@ -494,17 +524,17 @@ struct registry *registry_open_worker(const char *worker, const char *const plug
 		say_error("-m: at most %d plug-ins at once", REGISTRY_MOST_PLUGINS);
 		goto failed;
 	}
-	for (size_t p = 0; p < plugin_count; p++) {
-		registry->plugins[p] = realpath(plugins[p], NULL);
+	int lost = worker ? take_worker(worker, registry->worker, sizeof registry->worker)
+			  : find_worker(registry->worker, sizeof registry->worker);
+	for (size_t p = 0; p < plugin_count && !lost; p++) {
+		registry->plugins[p] = find_plugin(registry, plugins[p]);
 		if (!registry->plugins[p]) {
 			say_error("-m %s: %s", plugins[p], strerror(errno));
 			goto failed;
 		}
 		registry->plugin_count++;
 	}
-	int found = worker ? take_worker(worker, registry->worker, sizeof registry->worker)
-			   : find_worker(registry->worker, sizeof registry->worker);
-	if (!found && !describe(registry))
+	if (!lost && !describe(registry))
 		return registry;
 
 failed:

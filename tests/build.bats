@@ -77,6 +77,13 @@ setup() {
 	[ "$status" -eq 0 ]
 	[ "$(grep -c 'left out: mechanisms/wanting.c (needs no-such-library; make deps)' <<<"$output")" -eq 1 ]
 	[ ! -e build/mechanisms/wanting.o ]
+	# the same of a plug-in, and of what pkg-config does not know
+	{ echo '/* needs: no/such/header.h -lnone */' && cat mechanisms/pipe.c; } >mechanisms/plugins/wanting.c
+	run make
+	rm mechanisms/plugins/wanting.c
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"left out: mechanisms/plugins/wanting.c (needs no/such/header.h -lnone; make deps)"* ]]
+	[ ! -e build/plugins/wanting.so ]
 }
 
 @test "a mechanism builds unchanged as a plug-in against the installed headers" {

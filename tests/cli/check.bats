@@ -105,6 +105,23 @@ liar() { # NAME VERB LINE…
 	measure x.ndjson -m ./loses.so | grep -q pipe
 }
 
+@test "the plug-ins that come with toll keep their promises, and run beside what is built in" {
+	local name there=()
+	for name in zeromq nng; do
+		[ ! -e "$(dirname "$WORKER")/plugins/$name.so" ] || there+=("$name")
+	done
+	[ ${#there[@]} -gt 0 ] || skip "neither ZeroMQ's package nor nng's was here to build them"
+	for name in "${there[@]}"; do
+		toll list mechanisms -m "$name" | grep -qx "  $name .*"
+		says 0 "it keeps its promises" : toll check "$name" --pattern pingpong
+		toll run -m "$name" --mechanism "$name,pipe" --pattern pingpong --placement same-cpu --wait block,poll \
+			--size 64 --operations 20 --rounds 2 -o "$name.ndjson" >table
+		grep -q "$name" table
+		grep -q pipe table
+	done
+	fails_saying toll list -m zeromk : "-m zeromk: No such file"
+}
+
 @test "Ctrl-C ends it, and nothing is left" {
 	mkdir there
 	export TMPDIR=$PWD/there
