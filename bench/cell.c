@@ -244,6 +244,16 @@ char *cell_variant(const struct cell *cell, char *buffer, size_t bytes)
 	return buffer;
 }
 
+char *cell_label(const struct cell *cell, char *buffer, size_t bytes)
+{
+	struct text text = { .buffer = buffer, .bytes = bytes };
+
+	add_named(&text, cell->mechanism, cell->options);
+	if (cell->copy)
+		add(&text, ", copied");
+	return buffer;
+}
+
 char *cell_group(const struct cell *cell, char *buffer, size_t bytes)
 {
 	struct text text = { .buffer = buffer, .bytes = bytes };
@@ -258,7 +268,7 @@ char *cell_group(const struct cell *cell, char *buffer, size_t bytes)
 		add(&text, "/idle=%s", idle_text(cell->idle));
 	if (cell->depth >= 0)
 		add(&text, "/depth=%d", cell->depth);
-	add(&text, "%s%s%s", cell->copy ? "/copy=on" : "", cell->touch_all ? "" : "/touch=none",
+	add(&text, "%s%s", cell->touch_all ? "" : "/touch=none",
 	    cell->threads ? "/threads=on" : "");
 	return buffer;
 }

@@ -61,14 +61,17 @@ struct cell {
 char *cell_key(const struct cell *cell, char *buffer, size_t bytes);
 /* The key without its size: what a curve over sizes has in common. */
 char *cell_key_without_size(const struct cell *cell, char *buffer, size_t bytes);
-/* What one block compares: pattern, placement, CPUs, size, wait class, idle, peers, copy, touch,
- * depth, threads; the same text for cells that may be ranked against each other. */
+/* What one block compares: pattern, placement, CPUs, size, wait class, idle, peers, touch, depth,
+ * threads; the same text for cells that may be ranked against each other. Not copy: what copies
+ * anyway has to be compared with what is told to. */
 char *cell_group(const struct cell *cell, char *buffer, size_t bytes);
 /* The group whatever the size: cells of one family are the points of curves that may be compared.
  */
 char *cell_family(const struct cell *cell, char *buffer, size_t bytes);
 /* "ring:layout=slot" */
 char *cell_variant(const struct cell *cell, char *buffer, size_t bytes);
+/* The same for people, who see others of its group beside it: "ring:layout=slot, copied" */
+char *cell_label(const struct cell *cell, char *buffer, size_t bytes);
 /* Reads a key; CPUs stay unset but for a placement "cpus:2,5", whose peers are then counted.
  * 0, or -1 with *why set to what is wrong (static text). */
 int cell_parse(struct cell *cell, const char *key, const char **why);

@@ -167,8 +167,6 @@ static void situation_of(const struct cell *cell, enum host_state state, char *o
 		append(out, bytes, ", threads");
 	if (cell->depth >= 0)
 		append(out, bytes, ", depth %d", cell->depth);
-	if (cell->copy)
-		append(out, bytes, ", copied in and out");
 	if (!cell->touch_all)
 		append(out, bytes, ", header only");
 }
@@ -185,8 +183,6 @@ static void conditions_of(const struct cell *cell, char *out, size_t bytes)
 				: "es");
 	if (cell->depth >= 0)
 		append(out, bytes, "; depth %d", cell->depth);
-	if (cell->copy)
-		append(out, bytes, "; copied in and out");
 	append(out, bytes, cell->touch_all ? "; whole payload touched" : "; header touched only");
 }
 
@@ -204,8 +200,8 @@ enum { ROW_NAME = CELL_NAME + CELL_OPTIONS + 64 };
 /* What cells of a sheet that differ in size only have in common. */
 static void row_name(const struct cell *cell, const char *options, char name[ROW_NAME])
 {
-	snprintf(name, ROW_NAME, "%d %" PRIu64 " %u %s:%s", (int)cell->wait, cell->wait_amount,
-		 cell->replica, cell->mechanism, options);
+	snprintf(name, ROW_NAME, "%d %" PRIu64 " %u %d %s:%s", (int)cell->wait, cell->wait_amount,
+		 cell->replica, cell->copy, cell->mechanism, options);
 }
 
 static int by_size(const void *a, const void *b)
@@ -321,7 +317,7 @@ static struct sheet_row *sheet_row(struct sheet *sheet, const struct cell *cell,
 	for (size_t s = 0; s < sheet->size_count; s++)
 		row->cells[s].cell = -1;
 	row->cell = cell;
-	cell_variant(cell, row->label, sizeof row->label);
+	cell_label(cell, row->label, sizeof row->label);
 	if (several_waits) {
 		char wait[48];
 		append(row->label, sizeof row->label, " %s",

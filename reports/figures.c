@@ -69,8 +69,7 @@ static void frame_write(FILE *data, const struct workshop *shop, const struct fi
 static unsigned hue_of(const struct workshop *shop, const struct cell *cell)
 {
 	char name[CELL_KEY];
-	const json_t *place =
-		json_object_get(shop->variants, cell_variant(cell, name, sizeof name));
+	const json_t *place = json_object_get(shop->variants, cell_label(cell, name, sizeof name));
 
 	return (unsigned)(json_integer_value(place) % DRAW_INKS) + 1;
 }
@@ -83,8 +82,7 @@ static int find_variants(struct workshop *shop)
 
 	shop->variants = json_object();
 	for (size_t i = 0; i < result->cell_count; i++)
-		if (place_of(shop->variants,
-			     cell_variant(&result->cells[i].cell, name, sizeof name),
+		if (place_of(shop->variants, cell_label(&result->cells[i].cell, name, sizeof name),
 			     json_object_size(shop->variants)) == SIZE_MAX)
 			return -1;
 	return shop->variants ? 0 : -1;

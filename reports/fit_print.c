@@ -38,7 +38,7 @@ static void write_name(const struct result *result, const struct fit *fit, const
 	const struct cell *cell = &result->cells[fit->cell[0]].cell;
 	char variant[CELL_KEY], wait[64], wait_of_other[64];
 
-	cell_variant(cell, variant, sizeof variant);
+	cell_label(cell, variant, sizeof variant);
 	cell_wait_text(cell, wait, sizeof wait);
 	cell_wait_text(&result->cells[other->cell[0]].cell, wait_of_other, sizeof wait_of_other);
 	bool tell = strcmp(wait, wait_of_other) != 0;
@@ -110,7 +110,7 @@ static void add_rows(struct table *table, const struct result *result, const str
 	static const char uncertain[] = "number of breaks uncertain";
 	char variant[CELL_KEY], wait[64], twin[24] = "", from[24], to[24], text[160];
 
-	cell_variant(cell, variant, sizeof variant);
+	cell_label(cell, variant, sizeof variant);
 	if (cell->replica)
 		snprintf(twin, sizeof twin, " (replica %u)", cell->replica);
 	table_row(table);

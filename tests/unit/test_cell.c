@@ -217,7 +217,7 @@ static void test_group(void **state)
 		{ "pipe/pingpong/smt/65/spin", { 0, 1 }, false },
 		{ "pipe/pingpong/smt/64/block", { 0, 1 }, false },
 		{ "pipe/pingpong/smt/64/spin/depth=1", { 0, 1 }, false },
-		{ "pipe/pingpong/smt/64/spin/copy=on", { 0, 1 }, false },
+		{ "pipe/pingpong/smt/64/spin/copy=on", { 0, 1 }, true },
 		{ "pipe/pingpong/smt/64/spin/touch=none", { 0, 1 }, false },
 		{ "pipe/pingpong/smt/64/spin/threads=on", { 0, 1 }, false },
 	};
@@ -240,6 +240,9 @@ static void test_group(void **state)
 		    asleep = parsed("pipe/pingpong/smt/64/block/idle=sleep", 0, 1);
 	assert_string_not_equal(cell_group(&awake, group, sizeof group),
 				cell_group(&asleep, its, sizeof its));
+	struct cell copied = parsed("ring:layout=slot/pingpong/smt/64/spin/copy=on", 0, 1);
+	assert_string_equal(cell_label(&copied, its, sizeof its), "ring:layout=slot, copied");
+	assert_string_equal(cell_label(&base, its, sizeof its), "pipe");
 }
 
 static void test_sizes(void **state)
