@@ -160,6 +160,8 @@ struct toll_mechanism {
 			    * nothing does */
 	bool reads_room;   /* room comes as something to read: a producer polls its descriptor for
 			    * POLLIN, not POLLOUT (eventfd, signalfd) */
+	bool own_memory;   /* in_place, but in memory that it makes itself: the harness's memory=,
+			    * home= and instances= are not for it */
 };
 
 /* Value of an option as text, never NULL for one that the mechanism declares. */

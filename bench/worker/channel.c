@@ -36,8 +36,9 @@ static const struct toll_mechanism *mechanism_of(const struct layout *layout)
 
 static const char *memory_kind(const struct layout *layout)
 {
-	return mechanism_of(layout)->in_place ? values_get(&layout->choice.values, "memory")
-					      : "anonymous";
+	return uses_harness_memory(mechanism_of(layout))
+		       ? values_get(&layout->choice.values, "memory")
+		       : "anonymous";
 }
 
 static struct toll_channel channel_proto(const struct layout *layout)
@@ -185,7 +186,8 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 			proto.consumers = bits_of(c->consumers);
 	}
 	size_t one = round_up(bytes_of(m, &proto, TOLL_SHARED), TOLL_LINE);
-	const char *wanted = m->in_place ? values_get(&layout->choice.values, "instances") : "1";
+	bool harness_memory = uses_harness_memory(m);
+	const char *wanted = harness_memory ? values_get(&layout->choice.values, "instances") : "1";
 	uint64_t instances = 1;
 
 	if (strcmp(wanted, "auto") == 0)
@@ -209,12 +211,12 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 	const char *kind = memory_kind(layout);
 	size_t page = memory_page(kind), channel = instances * one + TOLL_LINE;
 
-	if (m->in_place &&
+	if (harness_memory &&
 	    !memory_home_plan(values_get(&layout->choice.values, "home"), why, bytes))
 		return false;
 	/* where there is only one node, all homes are the same place */
 	layout->apart =
-		m->in_place && memory_nodes() > 1 ? round_up(channel + PAGE_BYTES, page) : 0;
+		harness_memory && memory_nodes() > 1 ? round_up(channel + PAGE_BYTES, page) : 0;
 	layout->shared_bytes = layout->apart
 				       ? layout->channels * layout->apart
 				       : round_up(layout->channels * channel + PAGE_BYTES, page);

@@ -129,7 +129,7 @@ static void mechanism_out(FILE *out, const struct unit *u)
 	comma = false;
 	when_out(out, &comma, u);
 	options_out(out, &comma, m->options, u->option_bytes);
-	if (m->in_place)
+	if (uses_harness_memory(m))
 		options_out(out, &comma, harness_options(), sizeof(struct toll_option));
 	fputs("]}", out);
 }

@@ -379,7 +379,7 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 		if (any == NULL) {
 			any = u;
 			if (!values_defaults(values, u->mechanism.options, u->option_bytes) ||
-			    (u->mechanism.in_place &&
+			    (uses_harness_memory(&u->mechanism) &&
 			     !values_defaults(values, harness_options(),
 					      sizeof(struct toll_option)))) {
 				snprintf(why, bytes, "it has too many options");
@@ -403,7 +403,7 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 	    !values_read(values, wish->variant + name_len + 1, why, bytes))
 		return false;
 	if (!values_check(values, any->mechanism.options, any->option_bytes, why, bytes) ||
-	    (any->mechanism.in_place &&
+	    (uses_harness_memory(&any->mechanism) &&
 	     !values_check(values, harness_options(), sizeof(struct toll_option), why, bytes)))
 		return false;
 

@@ -38,8 +38,11 @@ struct unit { /* a registered constant, in this program's shape */
 struct unit *units(void); /* in order of registration, by name */
 /* The i-th option, NULL behind the last. */
 const struct toll_option *option_at(const struct toll_option *options, size_t stride, unsigned i);
-const struct toll_option *
-harness_options(void); /* instances=, memory=, home=: of in-place mechanisms */
+const struct toll_option *harness_options(void); /* instances=, memory=, home= */
+static inline bool uses_harness_memory(const struct toll_mechanism *mechanism)
+{
+	return mechanism->in_place && !mechanism->own_memory;
+}
 
 /* Loads a plug-in; false with the reason in why. */
 bool registry_load(const char *path, char *why, size_t bytes);
