@@ -271,6 +271,18 @@ static bool overflows_cache(const struct maker *maker, const struct cell *cell)
 	return cell->size > l2 / 2 / cell->slots;
 }
 
+static size_t cpus_of(const struct cell *cell)
+{
+	size_t count = 0;
+	for (unsigned p = 0; p < cell->peers; p++) {
+		bool met = false;
+		for (unsigned q = 0; q < p; q++)
+			met |= cell->cpus[q] == cell->cpus[p];
+		count += !met;
+	}
+	return count;
+}
+
 /* Asks toll-worker about all candidates, keeps what it can do, refuses the rest. */
 static int examine(struct maker *maker)
 {
@@ -278,7 +290,7 @@ static int examine(struct maker *maker)
 	struct cell *cells = calloc(plan->cell_count + 1, sizeof *cells);
 	struct examination *answers = calloc(plan->cell_count + 1, sizeof *answers);
 	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	size_t kept = 0;
+	size_t kept = 0, cpus = place_allowed(maker->place, NULL, 0);
 	int result = -1;
 
 	if (!cells || !answers) {
@@ -293,9 +305,17 @@ static int examine(struct maker *maker)
 		struct plan_cell entry = plan->cells[c];
 		const struct examination *answer = &answers[c];
 		char size[24];
+		size_t taken = cpus_of(&entry.cell);
+		bool crowded = answer->helpers && taken + answer->helpers > cpus;
 		int failed = 0;
 		if (!answer->possible)
 			failed = refuse(maker, &entry.cell, "%s", answer->reason);
+		else if (crowded)
+			failed = refuse(maker, &entry.cell,
+					"%u kernel thread%s of its own (SQPOLL) beside its peers' "
+					"%zu CPU%s want more CPUs than the %zu here",
+					answer->helpers, answer->helpers == 1 ? "" : "s", taken,
+					taken == 1 ? "" : "s", cpus);
 		else if (answer->memory > PLAN_BLOCK_BYTES || answer->memory > memory / 2)
 			failed = refuse(maker, &entry.cell,
 					"it would map %s of memory; at most 1 GiB, "
@@ -303,7 +323,7 @@ static int examine(struct maker *maker)
 					say_size(answer->memory, size));
 		if (failed)
 			goto end;
-		if (!answer->possible || answer->memory > PLAN_BLOCK_BYTES ||
+		if (!answer->possible || crowded || answer->memory > PLAN_BLOCK_BYTES ||
 		    answer->memory > memory / 2)
 			continue;
 		entry.cell.slots = answer->slots;

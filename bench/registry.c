@@ -635,7 +635,8 @@ static int field_number(char **rest, double most, double *number)
 	return *end || !(*number <= most) ? -1 : 0;
 }
 
-/* "ok\tSLOTS\tMEMORY\tCAPACITY\tBYTES" or "no\tREASON" */
+/* "ok\tSLOTS\tMEMORY\tCAPACITY\tBYTES\tHELPERS" or "no\tREASON"; an older worker knows of no
+ * helpers. */
 static int parse_examination(char *line, struct examination *out)
 {
 	const char *verdict = strsep(&line, "\t");
@@ -644,16 +645,17 @@ static int parse_examination(char *line, struct examination *out)
 		snprintf(out->reason, sizeof out->reason, "%s", line);
 		return 0;
 	}
-	double slots, memory, capacity, bytes;
+	double slots, memory, capacity, bytes, helpers = 0;
 	if (strcmp(verdict, "ok") != 0 || field_number(&line, UINT_MAX, &slots) ||
 	    field_number(&line, 9e15, &memory) || field_number(&line, 1, &capacity) ||
-	    field_number(&line, 9e15, &bytes))
+	    field_number(&line, 9e15, &bytes) || (line && field_number(&line, UINT_MAX, &helpers)))
 		return -1;
 	out->possible = true;
 	out->slots = (unsigned)slots;
 	out->memory = (uint64_t)memory;
 	out->capacity_needed = (unsigned)capacity;
 	out->bytes = bytes;
+	out->helpers = (unsigned)helpers;
 	return 0;
 }
 

@@ -45,6 +45,7 @@ struct examination {
 	uint64_t memory;          /* bytes of shared memory its worker maps */
 	unsigned capacity_needed; /* 1: the pattern asks the pilot for the channel's capacity */
 	double bytes;             /* payload that crosses in one operation */
+	unsigned helpers;         /* kernel threads that want CPUs beside the peers */
 };
 /* Asks toll-worker --examine about n cells at once. A worker that crashes or hangs over a cell
  * makes that cell impossible, with the reason, and another is asked about the rest. 0 or -1 after

@@ -162,6 +162,11 @@ struct toll_mechanism {
 			    * POLLIN, not POLLOUT (eventfd, signalfd) */
 	bool own_memory;   /* in_place, but in memory that it makes itself: the harness's memory=,
 			    * home= and instances= are not for it */
+	bool peek_sends;   /* peek() of an end both ways sends what commit() has queued: who asks
+			    * and then waits for the answer calls no flush() between */
+	/* kernel threads that each end keeps busy beside its peer (SQPOLL); NULL: none. They want
+	 * CPUs of their own where time is measured */
+	unsigned (*helpers)(const struct toll_channel *);
 };
 
 /* Value of an option as text, never NULL for one that the mechanism declares. */
@@ -546,11 +551,32 @@ static TOLL_HOT void toll_step(const struct toll_code code, struct toll_port *po
 	port->end = (struct toll_end *)(next == port->limit ? port->first : next);
 }
 
+static TOLL_HOT bool toll_flush_all(const struct toll_code code, struct toll_port *port)
+{
+	TOLL_AWAIT(code, port, code.mechanism->flush(port->end, how));
+}
+
+/* Sends what commits have queued. A pattern calls it before it waits for an answer and at a turn's
+ * end. */
+static TOLL_HOT bool toll_flush(const struct toll_code code, struct toll_port *port)
+{
+	return code.mechanism->flush == NULL || toll_flush_all(code, port);
+}
+
+/* The same before the answer is awaited on the same end, which may send it with one call. */
+static TOLL_HOT bool toll_flush_ask(const struct toll_code code, struct toll_port *port)
+{
+	return (code.mechanism->duplex && code.mechanism->peek_sends) || toll_flush(code, port);
+}
+
 static TOLL_HOT bool toll_credit_await(const struct toll_code code, struct toll_port *port,
 				       uint32_t in_flight)
 {
 	uint64_t since = 0;
 
+	/* what is held back would never be given back */
+	if (port->moved - port->known > in_flight && !toll_flush(code, port))
+		return false;
 	while (port->moved - port->known > in_flight) {
 		/* acquire: the consumer has done with the messages it gives back */
 		uint32_t seen = __atomic_load_n(&port->credit->returned, __ATOMIC_ACQUIRE);
@@ -631,18 +657,6 @@ static TOLL_HOT bool toll_commit(const struct toll_code code, struct toll_port *
 			return toll_credit_await(code, port, 0);
 	}
 	return true;
-}
-
-static TOLL_HOT bool toll_flush_all(const struct toll_code code, struct toll_port *port)
-{
-	TOLL_AWAIT(code, port, code.mechanism->flush(port->end, how));
-}
-
-/* Sends what commits have queued. A pattern calls it before it waits for an answer and at a turn's
- * end. */
-static TOLL_HOT bool toll_flush(const struct toll_code code, struct toll_port *port)
-{
-	return code.mechanism->flush == NULL || toll_flush_all(code, port);
 }
 
 static TOLL_HOT const void *toll_peek_there(const struct toll_code code, struct toll_port *port,

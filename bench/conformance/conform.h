@@ -24,7 +24,8 @@ enum dimension { VARIANT, PATTERN, WAIT, CPUS, SIZE, DEPTH, COPY, THREADS, ACT, 
 struct point {
 	struct cell cell;
 	enum act act;
-	unsigned whom; /* the peer that is stopped or killed; cell.peers: their worker */
+	unsigned helpers; /* kernel threads of its own (SQPOLL), for which there may be no CPU */
+	unsigned whom;    /* the peer that is stopped or killed; cell.peers: their worker */
 	unsigned short value[DIMENSIONS];
 	bool chosen;
 };
@@ -125,8 +126,8 @@ bool scene_kills_worker(const struct point *point);
 /* From now on the sanitizers of workers that this process starts write into a folder, and stop at
  * their first finding. */
 void scene_report_to(const char *folder);
-/* Counted operations of a turn, by size. */
-unsigned long scene_operations(uint64_t size);
+/* Counted operations of a turn. */
+unsigned long scene_operations(const struct point *point);
 /* Turns of a cell. */
 unsigned scene_cycles(uint64_t size);
 

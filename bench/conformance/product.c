@@ -529,6 +529,16 @@ static int multiply(struct making *making)
 	return 0;
 }
 
+/* A kernel thread that shares a CPU spins for milliseconds before it gives it up. */
+static bool crowded(const struct wanted *wanted, const struct point *point, bool fills)
+{
+	const struct cell *cell = &point->cell;
+	bool spins = cell->wait == WAIT_SPIN || cell->wait == WAIT_PAUSE;
+
+	return point->helpers && cell->peers + point->helpers > wanted->cpu_count &&
+	       (spins || fills || cell->size > 64 << 10);
+}
+
 /* Keeps what toll-worker can do, counts and judges the rest. */
 static int examine(struct making *making)
 {
@@ -558,6 +568,16 @@ static int examine(struct making *making)
 			goto end;
 		if (!answers[i].possible)
 			continue;
+		point.helpers = answers[i].helpers;
+		if (crowded(making->wanted, &point, answers[i].capacity_needed)) {
+			if (count_exception(
+				    &product->lacking, &product->lacking_count,
+				    "beside a kernel thread (SQPOLL) without a CPU of its own it "
+				    "would take seconds to spin, to fill a channel, to move more "
+				    "than 64 KiB"))
+				goto end;
+			continue;
+		}
 		point.cell.slots = answers[i].slots;
 		point.cell.memory = answers[i].memory;
 		if (point.cell.memory <= MOST_MEMORY)

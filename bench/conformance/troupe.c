@@ -80,7 +80,7 @@ static int compare_blocks(const struct point *a, const struct point *b)
 		(int)queue_of(a) - (int)queue_of(b),
 		(int)a->cell.peers - (int)b->cell.peers,
 		memcmp(a->cell.cpus, b->cell.cpus, a->cell.peers * sizeof *a->cell.cpus),
-		(int)scene_operations(a->cell.size) - (int)scene_operations(b->cell.size),
+		(int)scene_operations(a) - (int)scene_operations(b),
 		(int)scene_cycles(a->cell.size) - (int)scene_cycles(b->cell.size),
 	};
 	for (size_t i = 0; i < sizeof differences / sizeof *differences; i++) {

@@ -17,7 +17,7 @@ static TOLL_HOT bool pingpong_ask(const struct toll_code code, struct toll_peer 
 		uint64_t since = peer->lap[1];
 
 		for (uint64_t left = peer->count[phase]; left > 0; left--) {
-			if (!toll_send(code, out) || !toll_flush(code, out) ||
+			if (!toll_send(code, out) || !toll_flush_ask(code, out) ||
 			    !toll_receive(code, in))
 				return false;
 			if (phase == 1)
@@ -32,10 +32,10 @@ static TOLL_HOT bool pingpong_answer(const struct toll_code code, struct toll_pe
 				     struct toll_port *out, struct toll_port *in)
 {
 	for (uint64_t left = peer->count[0] + peer->count[1]; left > 0; left--) {
-		if (!toll_receive(code, in) || !toll_send(code, out) || !toll_flush(code, out))
+		if (!toll_receive(code, in) || !toll_send(code, out) || !toll_flush_ask(code, out))
 			return false;
 	}
-	return true;
+	return toll_flush(code, out);
 }
 
 static TOLL_HOT bool pingpong_run(const struct toll_code code, struct toll_peer *peer,

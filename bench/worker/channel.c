@@ -3,10 +3,10 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -16,7 +16,8 @@ enum {
 	SLOTS_BYTES = 1 << 20,   /* default slots hold no more than this: with what the reader
 				  * copies it stays inside a second-level cache */
 	MOST_CAPACITY = 1 << 22, /* messages */
-	PAGE_BYTES = 4096
+	PAGE_BYTES = 4096,
+	HELPER_NS = 20000000
 };
 
 static size_t round_up(size_t bytes, size_t to)
@@ -248,6 +249,19 @@ static bool place(const struct layout *layout, const int32_t cpu[], char *why, s
 		return true;
 	snprintf(why, bytes, "%zu B of shared memory: %s", layout->shared_bytes, strerror(errno));
 	return false;
+}
+
+unsigned layout_helpers(const struct layout *layout)
+{
+	const struct toll_channel proto = channel_proto(layout);
+	unsigned ends = 0;
+
+	for (unsigned i = 0; i < layout->channels; i++)
+		ends += bits_of(layout->channel[i].producers) +
+			bits_of(layout->channel[i].consumers);
+	return mechanism_of(layout)->helpers
+		       ? mechanism_of(layout)->helpers(&proto) * ends * layout->instances
+		       : 0;
 }
 
 bool layout_open(struct layout *layout, const int32_t cpu[], uint64_t seed, uint32_t *line_offset,
@@ -652,35 +666,44 @@ static bool has_threads(void)
 	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
 }
 
-/* After a "not yet": such threads get time to make room. */
-static unsigned refuse(unsigned refused, bool threads)
+/* A verb has said "not yet", which it may for no reason: is it no for good? After three times in a
+ * row; where a thread of the kernel's or of a library may still be at it, after a time. */
+static bool is_final(bool patient, unsigned *refused, uint64_t *since)
 {
-	const struct timespec nap = { .tv_nsec = 500000 };
+	if (!patient)
+		return ++*refused == 3;
+	uint64_t now = toll_clock_ns();
 
-	if (threads)
-		nanosleep(&nap, NULL);
-	return refused + 1;
+	if (*refused == 0)
+		*since = now;
+	*refused = 1;
+	sched_yield();
+	return now - *since > HELPER_NS;
 }
 
-/* Sends until full. A verb may say "not yet" for no reason: full is three times in a row. */
-static int64_t fill(const struct toll_mechanism *m, struct toll_end *out, size_t len, int64_t most)
+/* Sends until full. */
+static int64_t fill(const struct toll_mechanism *m, struct toll_end *out, size_t len, int64_t most,
+		    bool patient)
 {
-	bool threads = has_threads();
+	uint64_t since = 0;
 	int64_t count = 0;
+	unsigned refused = 0;
+	bool sent = false; /* but for what flush() still has to do */
 
-	for (unsigned refused = 0; refused < 3 && count < most;) {
-		void *room = m->reserve(out, len, 0);
+	patient |= has_threads();
+	while (count < most) {
+		void *room = sent ? NULL : m->reserve(out, len, 0);
 
-		if (room == NULL) {
-			refused = refuse(refused, threads);
-			continue;
+		if (room) {
+			memset(room, 0, len);
+			sent = m->commit(out, len, 0);
 		}
-		memset(room, 0, len);
-		if (m->commit(out, len, 0)) {
+		if (sent && (m->flush == NULL || m->flush(out, 0))) {
 			count++;
+			sent = false;
 			refused = 0;
-		} else {
-			refused = refuse(refused, threads);
+		} else if (is_final(patient, &refused, &since)) {
+			break;
 		}
 	}
 	return count;
@@ -711,7 +734,7 @@ static int64_t fill_lossy(const struct toll_mechanism *m, struct toll_end *out, 
 	int64_t arrived = 0;
 
 	for (int64_t sent = 1; sent <= most; sent *= 2) {
-		fill(m, out, len, sent);
+		fill(m, out, len, sent, false);
 		arrived = drain(m, in, len);
 		if (arrived < sent)
 			break;
@@ -755,7 +778,8 @@ int64_t layout_capacity(const struct layout *layout, int64_t most, char *why, si
 		snprintf(why, bytes, "measuring the capacity of %s: %s", m->name, strerror(errno));
 	} else {
 		count = m->lossy ? fill_lossy(m, out, in, channel.most, most)
-				 : fill(m, out, channel.most, most);
+				 : fill(m, out, channel.most, most,
+					m->helpers && m->helpers(&channel));
 	}
 	if (m->close && opened)
 		m->close(&channel);

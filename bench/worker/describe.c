@@ -352,10 +352,10 @@ int examine(FILE *in, FILE *out)
 		}
 		double bytes = p->bytes ? p->bytes(wish.size) : (double)wish.size;
 
-		fprintf(out, "ok\t%u\t%zu\t%d\t%.17g\n",
+		fprintf(out, "ok\t%u\t%zu\t%d\t%.17g\t%u\n",
 			layout.choice.unit->mechanism.slots ? layout.slots : 0, memory,
 			p->fills && !layout.choice.unit->mechanism.slots && wish.depth < 0,
-			bytes * p->messages);
+			bytes * p->messages, layout_helpers(&layout));
 	}
 	free(line);
 	return ferror(out) || fflush(out) ? -1 : 0;

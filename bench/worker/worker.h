@@ -115,6 +115,8 @@ struct layout { /* all a worker maps */
 /* What depends on mechanism and pattern alone: true, or false with why. Fills slots, memory. */
 bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory, char *why,
 		 size_t bytes);
+/* Kernel threads that a planned layout keeps busy beside its peers. */
+unsigned layout_helpers(const struct layout *layout);
 /* Maps memory, opens channels; cpu: of each peer, −1: not bound. false with why; then
  * layout_close() still has to be called. */
 bool layout_open(struct layout *layout, const int32_t cpu[], uint64_t seed, uint32_t *line_offset,
