@@ -87,43 +87,13 @@ static const char *tcp_absent(const struct toll_channel *channel)
 	return why;
 }
 
-/* While the port listens anyone here may connect: goes on until the connection is that from our
- * own socket's address. */
-static int tcp_accept(int listener, int client)
-{
-	struct sockaddr_in mine = { 0 }, theirs = { 0 };
-	socklen_t len = sizeof(mine);
-	int fd;
-
-	if (getsockname(client, (struct sockaddr *)&mine, &len) < 0)
-		return -1;
-	while ((fd = accept4(listener, (struct sockaddr *)&theirs, &len, SOCK_CLOEXEC)) >= 0) {
-		if (theirs.sin_port == mine.sin_port &&
-		    theirs.sin_addr.s_addr == mine.sin_addr.s_addr)
-			break;
-		close(fd);
-	}
-	return fd;
-}
-
 static int tcp_open(struct toll_channel *channel)
 {
-	int *fd = channel->shared->fd, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in address;
+	int *fd = channel->shared->fd;
 
-	fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	fd[1] = -1;
-	/* buffers before the connection, which agrees on the window; who accepts inherits them */
-	if (listener >= 0 && fd[0] >= 0 && tcp_buffer(channel, listener) == 0 &&
-	    tcp_buffer(channel, fd[0]) == 0 && socket_loopback(listener, &address) == 0 &&
-	    listen(listener, 1) == 0 &&
-	    connect(fd[0], (struct sockaddr *)&address, sizeof(address)) == 0)
-		fd[1] = tcp_accept(listener, fd[0]);
-	int error = errno;
-
-	close(listener);
-	errno = error;
-	return fd[1] < 0 || tcp_settle(channel, fd[0]) < 0 ? -1 : tcp_settle(channel, fd[1]);
+	return socket_connect_tcp(channel, fd, tcp_buffer) < 0 || tcp_settle(channel, fd[0]) < 0
+		       ? -1
+		       : tcp_settle(channel, fd[1]);
 }
 
 TOLL_MECHANISM(tcp, .name = "tcp", .about = "a TCP connection over loopback", .when = "zerocopy=no",
