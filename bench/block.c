@@ -28,10 +28,11 @@
 #include "worker/random.h"
 
 enum {
-	START_MS = 20000,  /* for a worker to be ready: sanitizers and slow machines included */
-	HANG_MS = 5000,    /* no visit ended for so long: it hangs */
-	LEAVE_MS = 4000,   /* to leave before SIGKILL */
-	CANARY_EVERY = 10, /* cycles */
+	START_MS = 20000,   /* for a worker to be ready: sanitizers and slow machines included */
+	HANG_MS = 5000,     /* no visit ended for so long: it hangs, */
+	CROWDED_MS = 60000, /* or for so long where others have its CPUs */
+	LEAVE_MS = 4000,    /* to leave before SIGKILL */
+	CANARY_EVERY = 10,  /* cycles */
 	PADDING_MOST = 4096
 };
 static const double CANARY_NS = 100e3, TRIAL_NS = 20e3;
@@ -429,6 +430,54 @@ static void fail_worker(struct block *b, unsigned index, const char *reason)
 	}
 }
 
+/* CPU time that a peer had, and that it waited for while it could run, ns. */
+struct share {
+	uint64_t ran, waited;
+};
+
+/* Leaves them as they are where the kernel keeps no such account, or no longer. */
+static void read_shares(const struct page_worker *w, unsigned peers, struct share share[])
+{
+	for (unsigned i = 0; i < peers; i++) {
+		char path[64], line[128];
+
+		snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)w->peer[i].pid);
+		FILE *file = fopen(path, "re");
+
+		if (file == NULL)
+			continue;
+		if (fgets(line, sizeof(line), file)) {
+			char *rest;
+
+			share[i].ran = strtoull(line, &rest, 10);
+			share[i].waited = strtoull(rest, NULL, 10);
+		}
+		fclose(file);
+	}
+}
+
+/* Has a peer waited for a CPU for a second since then, while none of the other peers ran? Peers
+ * that take turns at one CPU are then slow, each turn as long as what others run between, not
+ * hanging.
+ */
+static bool crowded_out(const struct page_worker *w, unsigned peers, const struct share since[])
+{
+	struct share now[PAGE_PEERS];
+	uint64_t all = 0;
+
+	memcpy(now, since, peers * sizeof(*now));
+	read_shares(w, peers, now);
+	for (unsigned i = 0; i < peers; i++)
+		all += now[i].ran - since[i].ran;
+	for (unsigned i = 0; i < peers; i++) {
+		uint64_t others = all - (now[i].ran - since[i].ran);
+
+		if (now[i].waited - since[i].waited > others + 1000000000u)
+			return true;
+	}
+	return false;
+}
+
 enum waited { DONE, BROKEN, INTERRUPTED };
 
 /* Lets visits begin … begin + count − 1 of page->turn be played. */
@@ -436,8 +485,10 @@ static enum waited play(struct block *b, uint32_t count, unsigned peers)
 {
 	struct page *page = b->page;
 	const struct page_lane *lane = &page->lane[page->turn[0].lane];
+	struct share since[PAGE_PEERS] = { { 0 } };
 	int64_t alive_at = now_ms();
 	uint32_t played = b->next_visit;
+	bool known = false; /* what since[] says is of this turn */
 
 	page->begin = b->next_visit;
 	page->peers = peers;
@@ -462,19 +513,28 @@ static enum waited play(struct block *b, uint32_t count, unsigned peers)
 			return BROKEN;
 		wait_event(b, 1000);
 		uint32_t now = __atomic_load_n(&page->played, __ATOMIC_RELAXED);
+		uint32_t at = now < page->end ? now : page->end - 1;
+		unsigned worker = page->lane[page->turn[at - page->begin].lane].worker;
 
 		if (now != played) {
 			played = now;
 			alive_at = now_ms();
+			known = false;
+		} else if (!known) {
+			read_shares(&page->worker[worker], peers, since);
+			known = true;
 		} else if (now_ms() - alive_at > HANG_MS) {
 			char reason[128];
-			uint32_t at = now < page->end ? now : page->end - 1;
+			int64_t limit = crowded_out(&page->worker[worker], peers, since)
+						? CROWDED_MS
+						: HANG_MS;
 
+			if (now_ms() - alive_at <= limit)
+				continue;
 			snprintf(reason, sizeof(reason),
 				 "it hangs: no turn ended for %d s (turn %u); killed",
-				 HANG_MS / 1000, now - page->begin);
-			fail_worker(b, page->lane[page->turn[at - page->begin].lane].worker,
-				    reason);
+				 (int)(limit / 1000), now - page->begin);
+			fail_worker(b, worker, reason);
 			return BROKEN;
 		}
 	}

@@ -195,3 +195,18 @@ no_zombie() {
 		9 stopped every cell failed
 	END
 }
+
+# Each time a peer yields, eight others have their slice of its CPU, for eight seconds.
+@test "peers whose CPU others have are slow, and not taken for hanging" {
+	[ "${TOLL_CHECK:-long}" = long ] || skip "in make check-long"
+	grid 1 "wait = yield" "size = 64"
+	local i others=$((8 * $(nproc)))
+	for ((i = 0; i < others; i++)); do
+		timeout 8 sh -c 'while :; do :; done' 3>&- &
+	done
+	run -0 timeout 100 "$TOLL" run -c ./grid.conf -o x.ndjson --operations 4000
+	echo "failures: $(failures)"
+	[ "$(lines worker | jq -r .state)" = ok ]
+	# it has seen what it is about: a turn that long
+	lines worker | jq -e '.batch_ns | max * 4000 > 5.5e9'
+}
