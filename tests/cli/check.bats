@@ -56,11 +56,10 @@ does_not_load() { # FILE.so WORD…
 
 # Compiles a mechanism quickly rather than well.
 plug_in() { # FILE.c
-	local bin=$(dirname "$TOLL") root=$BATS_TEST_DIRNAME/../.. headers
-	headers="-I$root/bench -I$bin"
-	[ ! -d "$bin/../include/toll" ] || headers="-I$bin/../include/toll"
-	# shellcheck disable=SC2086
-	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O0 -Dalways_inline=unused -fPIC -shared $headers -o "${1%.c}.so" "$1"
+	local bin=$(dirname "$TOLL")
+	local headers=(-I "$BATS_TEST_DIRNAME/../../bench" -I "$bin")
+	[ ! -d "$bin/../include/toll" ] || headers=(-I "$bin/../include/toll")
+	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O0 -Dalways_inline=unused -fPIC -shared "${headers[@]}" -o "${1%.c}.so" "$1"
 }
 
 # What toll new writes, with a lie where its commit or its open begins.
