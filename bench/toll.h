@@ -32,6 +32,10 @@ enum {
 
 /* The hot path: verbs, patterns and what they call. Write `static TOLL_HOT bool pipe_commit(…)`. */
 #define TOLL_HOT inline __attribute__((always_inline, unused))
+/* What a verb does beside: parts that enter the kernel, which hides the call; a copy of them in
+ * each of hundreds of loops would take the compiler half a minute. `static TOLL_CALLED bool
+ * pipe_more(…)` */
+#define TOLL_CALLED __attribute__((noinline, unused))
 /* The compiled loops, kept apart under their names so that a test can look at their code. */
 #define TOLL_LOOP __attribute__((noinline, used))
 #define TOLL_LIKELY(x) __builtin_expect(!!(x), 1)

@@ -107,7 +107,7 @@ static inline int memfd_attach(struct memfd_out *out, const struct toll_channel 
 }
 
 /* Room for a message in the memfd whose turn it is. The one it had before has been received. */
-static TOLL_HOT void *memfd_room(struct memfd_out *out, size_t len, bool pool)
+static TOLL_CALLED void *memfd_room(struct memfd_out *out, size_t len, bool pool)
 {
 	struct memfd *turn = out->turn;
 
@@ -121,7 +121,7 @@ static TOLL_HOT void *memfd_room(struct memfd_out *out, size_t len, bool pool)
 }
 
 /* The descriptor to pass on; the second time it is only that. */
-static TOLL_HOT int memfd_seal(const struct memfd_out *out, size_t len, bool pool)
+static TOLL_CALLED int memfd_seal(const struct memfd_out *out, size_t len, bool pool)
 {
 	struct memfd *turn = out->turn;
 
@@ -143,7 +143,7 @@ static TOLL_HOT void memfd_next(struct memfd_out *out)
 
 /* Maps what has been received, once the seals say that it stays as large as it is, and as it is
  * unless it is a pool's. Else reading it could end this process by SIGBUS. */
-static TOLL_HOT const void *memfd_map(struct memfd_in *in, int fd, size_t len, bool pool)
+static TOLL_CALLED const void *memfd_map(struct memfd_in *in, int fd, size_t len, bool pool)
 {
 	const int wanted = pool ? MEMFD_FOR_OTHERS : MEMFD_FOR_GOOD;
 	struct stat is;

@@ -4,7 +4,10 @@
  *
  * The writes of one batch are linked (IOSQE_IO_LINK): one that had to wait for room would else be
  * overtaken. One that is cut short ends the chain; the rest comes back as ECANCELED and goes again.
- * An end both ways writes with the call that waits for the answer (peek_sends in toll.h). */
+ * An end both ways writes with the call that waits for the answer (peek_sends in toll.h).
+ *
+ * What becomes of what was read is uring_was_read()'s, of uring-read.h or uring-socket-multishot.c.
+ */
 #ifndef URING_BYTES_H
 #define URING_BYTES_H
 
@@ -211,20 +214,10 @@ static TOLL_HOT void uring_written(struct toll_end *end, const struct io_uring_c
 	}
 }
 
-static TOLL_HOT void uring_was_read(struct toll_end *end, const struct io_uring_cqe *cqe)
-{
-	end->reading = false;
-	if (TOLL_UNLIKELY(cqe->res < 0)) {
-		uring_heed(cqe->res, "read");
-		return;
-	}
-	end->moved += (size_t)cqe->res;
-	end->received += (size_t)cqe->res;
-}
+static TOLL_HOT void uring_was_read(struct toll_end *, const struct io_uring_cqe *);
 
 /* Takes all that has completed. */
-static TOLL_HOT void uring_reap(struct toll_end *end, unsigned how,
-				void (*was_read)(struct toll_end *, const struct io_uring_cqe *))
+static TOLL_CALLED void uring_reap(struct toll_end *end, unsigned how)
 {
 	struct io_uring_cqe *cqe;
 
@@ -232,7 +225,7 @@ static TOLL_HOT void uring_reap(struct toll_end *end, unsigned how,
 		if (cqe->user_data >= URING_WRITTEN)
 			uring_written(end, cqe);
 		else
-			was_read(end, cqe);
+			uring_was_read(end, cqe);
 		uring_seen(&end->ring);
 	}
 	if (end->filled && end->first == end->filled && end->flying == 0) {
@@ -261,9 +254,7 @@ static TOLL_HOT void uring_queue_writes(struct toll_end *end, bool link_last)
 	}
 }
 
-static TOLL_HOT bool uring_write_all(struct toll_end *end, unsigned how,
-				     void (*was_read)(struct toll_end *,
-						      const struct io_uring_cqe *))
+static TOLL_CALLED bool uring_write_all(struct toll_end *end, unsigned how)
 {
 	size_t moved;
 
@@ -274,7 +265,7 @@ static TOLL_HOT bool uring_write_all(struct toll_end *end, unsigned how,
 		moved = end->moved;
 		uring_queue_writes(end, false);
 		uring_submit(&end->ring, how & TOLL_SLEEP ? end->flying : 0);
-		uring_reap(end, how, was_read);
+		uring_reap(end, how);
 	} while (end->moved != moved);
 	return end->filled == 0;
 }
@@ -288,84 +279,44 @@ static TOLL_HOT void uring_read_some(struct toll_end *end, unsigned how)
 	uring_submit(&end->ring, !(how & TOLL_SLEEP) ? 0 : whole ? end->flying + 1 : 1);
 }
 
-static TOLL_HOT void *uring_reserve_with(struct toll_end *end, unsigned how,
-					 void (*was_read)(struct toll_end *,
-							  const struct io_uring_cqe *))
+/* Takes back the memory that the next message is for; false: the kernel still holds it. */
+static TOLL_CALLED bool uring_free(struct toll_end *end, unsigned how)
 {
 	/* both ways, the last may not have been let go of yet */
-	if (TOLL_UNLIKELY(end->both && end->filled) && !uring_write_all(end, how, was_read))
-		return NULL;
-	if (TOLL_UNLIKELY(end->held[end->part])) {
+	if (end->both && end->filled && !uring_write_all(end, how))
+		return false;
+	if (end->held[end->part]) {
 		if (how & TOLL_SLEEP)
 			uring_submit(&end->ring, 1);
-		uring_reap(end, how, was_read);
-		if (end->held[end->part])
-			return NULL;
+		uring_reap(end, how);
 	}
+	return end->held[end->part] == 0;
+}
+
+static TOLL_HOT void *uring_reserve(struct toll_end *end, size_t len, unsigned how)
+{
+	(void)len;
+	if (TOLL_UNLIKELY((end->both && end->filled) || end->held[end->part]) &&
+	    !uring_free(end, how))
+		return NULL;
 	/* after a commit() that is to be repeated: the same */
 	return uring_message(end, end->filled - end->repeats)->bytes;
 }
 
-static TOLL_HOT bool uring_commit_with(struct toll_end *end, size_t len, unsigned how,
-				       void (*was_read)(struct toll_end *,
-							const struct io_uring_cqe *))
+static TOLL_HOT bool uring_commit(struct toll_end *end, size_t len, unsigned how)
 {
 	if (TOLL_LIKELY(!end->repeats)) {
 		uring_message(end, end->filled++)->len = len;
 		if (end->both || end->filled < end->batch)
 			return true; /* goes with flush() or peek() */
 	}
-	end->repeats = !uring_write_all(end, how, was_read);
+	end->repeats = !uring_write_all(end, how);
 	return !end->repeats;
-}
-
-static TOLL_HOT void *uring_reserve(struct toll_end *end, size_t len, unsigned how)
-{
-	(void)len;
-	return uring_reserve_with(end, how, uring_was_read);
-}
-
-static TOLL_HOT bool uring_commit(struct toll_end *end, size_t len, unsigned how)
-{
-	return uring_commit_with(end, len, how, uring_was_read);
 }
 
 static TOLL_HOT bool uring_flush(struct toll_end *end, unsigned how)
 {
-	return uring_write_all(end, how, uring_was_read);
-}
-
-static TOLL_HOT const void *uring_peek(struct toll_end *end, size_t *len, unsigned how)
-{
-	size_t moved = end->moved - 1;
-
-	if (end->received < *len && end->reading)
-		uring_reap(end, how, uring_was_read);
-	/* after a part, of either way, the rest is submitted at once */
-	while (end->received < *len && end->moved != moved) {
-		moved = end->moved;
-		uring_queue_writes(end, end->links && !end->reading);
-		if (!end->reading) {
-			struct io_uring_sqe *sqe = uring_sqe(&end->ring);
-
-			*sqe = end->read;
-			sqe->addr = (uintptr_t)(end->in + end->received);
-			sqe->len = (unsigned)(*len - end->received);
-			end->reading = true;
-		}
-		uring_read_some(end, how);
-		uring_reap(end, how, uring_was_read);
-	}
-	if (end->received < *len)
-		return NULL;
-	*len = end->received;
-	return end->in;
-}
-
-static TOLL_HOT void uring_release(struct toll_end *end, unsigned how)
-{
-	(void)how;
-	end->received = 0;
+	return end->filled == 0 || uring_write_all(end, how);
 }
 
 #endif

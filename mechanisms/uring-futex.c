@@ -107,7 +107,7 @@ static TOLL_HOT void uring_futex_reap(struct toll_end *end, unsigned how)
 
 /* Who does not sleep in here may poll next: a wait is under way then, too. One that began at an
  * earlier turn is ended by this one's wake-up as well. */
-static TOLL_HOT bool uring_futex_has_turn(struct toll_end *end, unsigned how)
+static TOLL_CALLED bool uring_futex_await(struct toll_end *end, unsigned how)
 {
 	bool slept = false;
 
@@ -117,7 +117,7 @@ static TOLL_HOT bool uring_futex_has_turn(struct toll_end *end, unsigned how)
 
 		if (turn == end->mine)
 			return true;
-		if (how == 0 || slept)
+		if (slept)
 			return false;
 		if (end->waiting)
 			uring_futex_reap(end, how);
@@ -134,6 +134,13 @@ static TOLL_HOT bool uring_futex_has_turn(struct toll_end *end, unsigned how)
 		uring_submit(&end->ring, slept);
 		uring_futex_reap(end, how);
 	}
+}
+
+static TOLL_HOT bool uring_futex_has_turn(struct toll_end *end, unsigned how)
+{
+	/* acquire: as above */
+	return __atomic_load_n(&end->shared->turn, __ATOMIC_ACQUIRE) == end->mine ||
+	       (how && uring_futex_await(end, how));
 }
 
 static TOLL_HOT bool uring_futex_flush(struct toll_end *end, unsigned how)

@@ -174,7 +174,7 @@ static TOLL_HOT void uring_msg_reap(struct toll_end *end, unsigned how)
 }
 
 /* Has the other end told of something? Hands over what is held back before it waits. */
-static TOLL_HOT bool uring_msg_hear(struct toll_end *end, unsigned how)
+static TOLL_CALLED bool uring_msg_hear(struct toll_end *end, unsigned how)
 {
 	if (end->held == 0)
 		uring_msg_reap(end, how);

@@ -2,7 +2,7 @@
 /* needs: liburing */
 /* uring-pipe.c - pipe(7), read and written by io_uring(7): the same pipes as pipe.c's, one for each
  * way, other system calls. Both ways, one call writes, reads and waits. */
-#include "uring-bytes.h"
+#include "uring-read.h"
 
 struct toll_shared {
 	int fd[2][2]; /* of each way: its reader's end, its writer's */

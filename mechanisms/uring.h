@@ -209,7 +209,7 @@ static TOLL_HOT void uring_submit(struct uring *uring, unsigned await)
 	}
 }
 
-__attribute__((noinline, unused)) static void uring_empty_event(struct uring *uring)
+static TOLL_CALLED void uring_empty_event(struct uring *uring)
 {
 	uint64_t count;
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* uring-multishot.h - uring-socket.c's receive=multishot: one request is answered again and again,
- * each time with a buffer of the kernel's choice. Whoever looks at a message that lies in one of
- * them holds the buffer until release(); one that lies in several is put together. */
-#ifndef URING_MULTISHOT_H
-#define URING_MULTISHOT_H
-
-#include "uring-bytes.h"
+/* needs: liburing */
+/* uring-socket-multishot.c - uring-socket's receive=multishot: one request is answered again and
+ * again, each time with a buffer of the kernel's choice. Whoever looks at a message that lies in
+ * one of them holds the buffer until release(); one that lies in several is put together. */
+#include "uring-socket.h"
 
 enum { URING_BUFFERS = 16, URING_PAGE = 4096, URING_MOST_BUFFER = 64 << 10 };
 
@@ -64,7 +62,7 @@ static int uring_multishot_attach(struct toll_end *end, const struct toll_channe
 	return 0;
 }
 
-static TOLL_HOT void uring_was_filled(struct toll_end *end, const struct io_uring_cqe *cqe)
+static TOLL_HOT void uring_was_read(struct toll_end *end, const struct io_uring_cqe *cqe)
 {
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		end->reading = false;
@@ -91,7 +89,7 @@ static TOLL_HOT void uring_take(struct toll_end *end, size_t bytes)
 }
 
 /* The message in hand, if it is there: where the kernel put it, or put together. */
-static TOLL_HOT const void *uring_gather(struct toll_end *end, size_t wanted)
+static TOLL_CALLED const void *uring_gather(struct toll_end *end, size_t wanted)
 {
 	while (end->received < wanted && end->chunk != end->chunks_end) {
 		const struct uring_chunk *chunk = &end->chunks[end->chunk % URING_BUFFERS];
@@ -111,33 +109,17 @@ static TOLL_HOT const void *uring_gather(struct toll_end *end, size_t wanted)
 	return end->received >= wanted ? end->in : NULL;
 }
 
-static TOLL_HOT void *uring_multishot_reserve(struct toll_end *end, size_t len, unsigned how)
+/* Gets more; a message in parts has the rest submitted after each at once, and a request that ended
+ * where all buffers were full is begun again, since they are free. */
+static TOLL_CALLED const void *uring_multishot_get(struct toll_end *end, size_t len, unsigned how)
 {
-	(void)len;
-	return uring_reserve_with(end, how, uring_was_filled);
-}
-
-static TOLL_HOT bool uring_multishot_commit(struct toll_end *end, size_t len, unsigned how)
-{
-	return uring_commit_with(end, len, how, uring_was_filled);
-}
-
-static TOLL_HOT bool uring_multishot_flush(struct toll_end *end, unsigned how)
-{
-	return uring_write_all(end, how, uring_was_filled);
-}
-
-static TOLL_HOT const void *uring_multishot_peek(struct toll_end *end, size_t *len, unsigned how)
-{
-	const void *message = uring_gather(end, *len);
+	const void *message = NULL;
 	size_t moved = end->moved - 1;
 
-	if (message == NULL && end->reading) {
-		uring_reap(end, how, uring_was_filled);
-		message = uring_gather(end, *len);
+	if (end->reading) {
+		uring_reap(end, how);
+		message = uring_gather(end, len);
 	}
-	/* after a part the rest is submitted at once; a request that ended where all buffers were
-	 * full is begun again, since they are free */
 	while (message == NULL && end->moved != moved) {
 		moved = end->moved;
 		uring_queue_writes(end, end->links && !end->reading);
@@ -146,9 +128,18 @@ static TOLL_HOT const void *uring_multishot_peek(struct toll_end *end, size_t *l
 			end->reading = true;
 		}
 		uring_read_some(end, how);
-		uring_reap(end, how, uring_was_filled);
-		message = uring_gather(end, *len);
+		uring_reap(end, how);
+		message = uring_gather(end, len);
 	}
+	return message;
+}
+
+static TOLL_HOT const void *uring_multishot_peek(struct toll_end *end, size_t *len, unsigned how)
+{
+	const void *message = uring_gather(end, *len);
+
+	if (message == NULL)
+		message = uring_multishot_get(end, *len, how);
 	if (message != NULL && end->lent == 0)
 		*len = end->received;
 	return message;
@@ -162,4 +153,16 @@ static TOLL_HOT void uring_multishot_release(struct toll_end *end, unsigned how)
 	end->lent = end->received = 0;
 }
 
-#endif
+static const char *uring_multishot_absent(const struct toll_channel *channel)
+{
+	static const struct toll_mechanism mine = { .bytes = uring_multishot_bytes,
+						    .attach = uring_multishot_attach };
+
+	return uring_socket_why(channel, &mine, true);
+}
+
+TOLL_MECHANISM(uring_multishot, URING_SOCKET, .when = "receive=multishot",
+	       .absent = uring_multishot_absent, .bytes = uring_multishot_bytes,
+	       .attach = uring_multishot_attach, .reserve = uring_reserve, .commit = uring_commit,
+	       .flush = uring_flush, .peek = uring_multishot_peek,
+	       .release = uring_multishot_release)
