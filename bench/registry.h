@@ -17,7 +17,8 @@ struct registry {
 };
 
 /* Finds toll-worker (beside toll's own executable, else ../libexec/toll/, else PATH; environment
- * TOLL_WORKER wins), loads the plug-ins (paths, or names of those that come with toll), asks it. NULL after say_error(). */
+ * TOLL_WORKER wins), loads the plug-ins (paths, or names of those that come with toll), asks it.
+ * NULL after say_error(). */
 struct registry *registry_open(const char *const plugins[], size_t plugin_count);
 /* The same with the toll-worker that a path names; NULL: found as above. */
 struct registry *registry_open_worker(const char *worker, const char *const plugins[],
