@@ -3,21 +3,17 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
 	SMALL_CHANNEL = 4096, /* bytes up to which a channel rotates over many lines */
 	DEFAULT_SLOTS = 64,
 	LEAST_SLOTS = 4,
-	SLOTS_BYTES = 1 << 20,   /* default slots hold no more than this: with what the reader
-				  * copies it stays inside a second-level cache */
-	MOST_CAPACITY = 1 << 22, /* messages */
-	PAGE_BYTES = 4096,
-	HELPER_NS = 20000000
+	SLOTS_BYTES = 1 << 20, /* default slots hold no more than this: with what the reader
+				* copies it stays inside a second-level cache */
+	PAGE_BYTES = 4096
 };
 
 static size_t round_up(size_t bytes, size_t to)
@@ -35,14 +31,14 @@ static const struct toll_mechanism *mechanism_of(const struct layout *layout)
 	return &layout->choice.unit->mechanism;
 }
 
-static const char *memory_kind(const struct layout *layout)
+const char *layout_memory(const struct layout *layout)
 {
 	return uses_harness_memory(mechanism_of(layout))
 		       ? values_get(&layout->choice.values, "memory")
 		       : "anonymous";
 }
 
-static struct toll_channel channel_proto(const struct layout *layout)
+struct toll_channel layout_proto(const struct layout *layout)
 {
 	const struct wish *wish = &layout->wish;
 
@@ -157,7 +153,7 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 		snprintf(why, bytes, "%llu B is absurd", (unsigned long long)wish->size);
 		return false;
 	}
-	struct toll_channel proto = channel_proto(layout);
+	struct toll_channel proto = layout_proto(layout);
 	const char *absent = m->absent ? m->absent(&proto) : NULL, *whose = m->name;
 	size_t most = m->most_bytes ? m->most_bytes(&proto) : SIZE_MAX;
 
@@ -209,7 +205,7 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 	layout->instances = (unsigned)instances;
 	if (!epoll_fits(layout, why, bytes))
 		return false;
-	const char *kind = memory_kind(layout);
+	const char *kind = layout_memory(layout);
 	size_t page = memory_page(kind), channel = instances * one + TOLL_LINE;
 
 	if (harness_memory &&
@@ -253,7 +249,7 @@ static bool place(const struct layout *layout, const int32_t cpu[], char *why, s
 
 unsigned layout_helpers(const struct layout *layout)
 {
-	const struct toll_channel proto = channel_proto(layout);
+	const struct toll_channel proto = layout_proto(layout);
 	unsigned ends = 0;
 
 	for (unsigned i = 0; i < layout->channels; i++)
@@ -270,7 +266,7 @@ bool layout_open(struct layout *layout, const int32_t cpu[], uint64_t seed, uint
 	const struct toll_mechanism *m = mechanism_of(layout);
 	unsigned peers = layout->wish.peers, ports = 0, ends = 0;
 
-	layout->shared = memory_map(memory_kind(layout), layout->shared_bytes);
+	layout->shared = memory_map(layout_memory(layout), layout->shared_bytes);
 	if (layout->shared == MAP_FAILED) {
 		snprintf(why, bytes, "mapping %zu B of shared memory: %s", layout->shared_bytes,
 			 strerror(errno));
@@ -320,7 +316,7 @@ bool layout_open(struct layout *layout, const int32_t cpu[], uint64_t seed, uint
 		for (unsigned k = 0; k < c->instances; k++) {
 			struct toll_channel *channel = &c->instance[k];
 
-			*channel = channel_proto(layout);
+			*channel = layout_proto(layout);
 			channel->producers = bits_of(c->producers);
 			channel->consumers = bits_of(c->consumers);
 			channel->shared = (struct toll_shared *)(void *)at;
@@ -408,8 +404,7 @@ void layout_close(struct layout *layout)
 	layout->shared = layout->ends = NULL;
 }
 
-/* Private memory that stays until the peer ends, begun at a random line of its page. */
-static void *map_private(size_t bytes, uint64_t *seed, uint32_t *offset)
+void *layout_private(size_t bytes, uint64_t *seed, uint32_t *offset)
 {
 	*offset = (uint32_t)(random_next(seed) % (PAGE_BYTES / 64) * 64);
 	char *at = mmap(NULL, bytes + PAGE_BYTES, PROT_READ | PROT_WRITE,
@@ -466,7 +461,7 @@ static bool port_make(struct layout *layout, struct toll_port *port, struct toll
 		port->limit = ends + layout->instances * layout->end_stride;
 	}
 	if (wish->copy) {
-		port->copy = map_private(wish->size, seed, &offset);
+		port->copy = layout_private(wish->size, seed, &offset);
 		if (port->copy == NULL)
 			return false;
 	}
@@ -507,7 +502,7 @@ static bool attach_one(struct layout *layout, unsigned channel, unsigned index, 
 		void *buf = NULL;
 
 		if (private_bytes) {
-			buf = map_private(private_bytes, seed, offset);
+			buf = layout_private(private_bytes, seed, offset);
 			if (buf == NULL) {
 				snprintf(why, bytes, "%zu B of private memory: %s", private_bytes,
 					 strerror(errno));
@@ -656,139 +651,4 @@ void layout_rotate(struct toll_peer *peer)
 			port->end = (struct toll_end *)(void *)next;
 		}
 	}
-}
-
-/* Has this process threads that a mechanism's library started? One folder each, beside . and .. */
-static bool has_threads(void)
-{
-	struct stat status;
-
-	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
-}
-
-/* A verb has said "not yet", which it may for no reason: is it no for good? After three times in a
- * row; where a thread of the kernel's or of a library may still be at it, after a time. */
-static bool is_final(bool patient, unsigned *refused, uint64_t *since)
-{
-	if (!patient)
-		return ++*refused == 3;
-	uint64_t now = toll_clock_ns();
-
-	if (*refused == 0)
-		*since = now;
-	*refused = 1;
-	sched_yield();
-	return now - *since > HELPER_NS;
-}
-
-/* Sends until full. */
-static int64_t fill(const struct toll_mechanism *m, struct toll_end *out, size_t len, int64_t most,
-		    bool patient)
-{
-	uint64_t since = 0;
-	int64_t count = 0;
-	unsigned refused = 0;
-	bool sent = false; /* but for what flush() still has to do */
-
-	patient |= has_threads();
-	while (count < most) {
-		void *room = sent ? NULL : m->reserve(out, len, 0);
-
-		if (room) {
-			memset(room, 0, len);
-			sent = m->commit(out, len, 0);
-		}
-		if (sent && (m->flush == NULL || m->flush(out, 0))) {
-			count++;
-			sent = false;
-			refused = 0;
-		} else if (is_final(patient, &refused, &since)) {
-			break;
-		}
-	}
-	return count;
-}
-
-static int64_t drain(const struct toll_mechanism *m, struct toll_end *in, size_t len)
-{
-	int64_t count = 0;
-
-	for (unsigned refused = 0; refused < 3;) {
-		size_t there = len;
-
-		if (m->peek(in, &there, 0) == NULL) {
-			refused++;
-			continue;
-		}
-		m->release(in, 0);
-		count++;
-		refused = 0;
-	}
-	return count;
-}
-
-/* One that drops is never full: what of ever more arrives. */
-static int64_t fill_lossy(const struct toll_mechanism *m, struct toll_end *out, struct toll_end *in,
-			  size_t len, int64_t most)
-{
-	int64_t arrived = 0;
-
-	for (int64_t sent = 1; sent <= most; sent *= 2) {
-		fill(m, out, len, sent, false);
-		arrived = drain(m, in, len);
-		if (arrived < sent)
-			break;
-	}
-	return arrived;
-}
-
-int64_t layout_capacity(const struct layout *layout, int64_t most, char *why, size_t bytes)
-{
-	const struct toll_mechanism *m = mechanism_of(layout);
-	struct toll_channel channel = channel_proto(layout);
-	size_t shared = round_up(bytes_of(m, &channel, TOLL_SHARED), PAGE_BYTES);
-	size_t stride = layout->end_stride ? layout->end_stride
-					   : round_up(layout->choice.unit->end_bytes, TOLL_LINE);
-	uint64_t seed = 1;
-	int64_t count = -1;
-	uint32_t offset;
-
-	channel.threads = true; /* both ends in this process */
-	char *memory = mmap(NULL, shared + 2 * stride + PAGE_BYTES, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED) {
-		snprintf(why, bytes, "measuring the capacity: %s", strerror(errno));
-		return -1;
-	}
-	channel.shared = (struct toll_shared *)(void *)memory;
-	struct toll_end *out = (struct toll_end *)(void *)(memory + shared);
-	struct toll_end *in = (struct toll_end *)(void *)(memory + shared + stride);
-	size_t private_bytes = bytes_of(m, &channel, TOLL_PRIVATE);
-	void *buf[2] = { NULL, NULL };
-	bool opened = m->open == NULL || m->open(&channel) == 0;
-
-	for (int i = 0; i < 2 && opened && private_bytes; i++) {
-		buf[i] = map_private(private_bytes, &seed, &offset);
-		opened = buf[i] != NULL;
-	}
-	if (!opened || m->attach(out, &channel, TOLL_PRODUCER, 0, buf[0]) < 0 ||
-	    m->attach(in, &channel, TOLL_CONSUMER, 0, buf[1]) < 0 ||
-	    (m->meet && (m->meet(out, &channel) < 0 || m->meet(in, &channel) < 0))) {
-		snprintf(why, bytes, "measuring the capacity of %s: %s", m->name, strerror(errno));
-	} else {
-		count = m->lossy ? fill_lossy(m, out, in, channel.most, most)
-				 : fill(m, out, channel.most, most,
-					m->helpers && m->helpers(&channel));
-	}
-	if (m->close && opened)
-		m->close(&channel);
-	toll_journal_done(); /* the child's own */
-	for (int i = 0; i < 2; i++) {
-		if (buf[i])
-			munmap((char *)buf[i] - (uintptr_t)buf[i] % PAGE_BYTES,
-			       private_bytes + PAGE_BYTES);
-	}
-	munmap(memory, shared + 2 * stride + PAGE_BYTES);
-	return count;
 }

@@ -116,6 +116,8 @@ void toll_fail(const char *what)
 {
 	int error = errno;
 
+	if (mine == NULL)
+		trial_failed(what, error);
 	worker_failed(mine->page, mine->worker, "peer %u: %s: %s", mine->peer->index, what,
 		      error ? strerror(error) : "failed");
 	leave(1);

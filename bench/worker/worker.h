@@ -128,6 +128,47 @@ bool layout_attach(struct layout *layout, unsigned peer, bool touch_all, uint64_
 bool layout_meet(struct layout *layout, unsigned peer, char *why, size_t bytes);
 /* Between turns: each port takes its next instance. */
 void layout_rotate(struct toll_peer *peer);
+/* How its channels look to a mechanism; a mechanism may be asked about one before it is opened. */
+struct toll_channel layout_proto(const struct layout *layout);
+const char *layout_memory(const struct layout *layout); /* memory= */
+/* Private memory that stays until the peer ends, begun at a random line of its page; NULL: none. */
+void *layout_private(size_t bytes, uint64_t *seed, uint32_t *offset);
+
+/* ---- trial.c: a channel that no pattern plays on, to try a mechanism with ---- */
+
+enum { TRIAL_ENDS = 3 };
+struct trial {
+	const struct toll_mechanism *mechanism;
+	struct toll_channel channel; /* what attach() and meet() are told of it */
+	size_t shared_bytes, ends_bytes, private_bytes;
+	char *ends;
+	bool opened;
+	bool patient; /* kernel threads may still be at it when a verb says "not yet" */
+	int error;    /* errno of the first verb that said more than EAGAIN; the caller clears it */
+	struct trial_end {
+		struct toll_end *end;
+		void *buf;
+		bool begun, committed; /* of a message that has not gone */
+	} end[TRIAL_ENDS];
+};
+/* Maps memory and opens a channel. false with errno; trial_close() is due in both cases. */
+bool trial_open(struct trial *trial, const struct unit *unit, const struct toll_channel *like,
+		const char *memory);
+/* In the process that plays the end; with like->threads it may play all. false with errno. */
+bool trial_attach(struct trial *trial, unsigned end, enum toll_side side, unsigned index);
+bool trial_meet(struct trial *trial, unsigned end);
+void trial_close(struct trial *trial);
+/* Sends a message, filled as toll_fill() does; false: it says "not yet" for good, or for so many
+ * ns. Part of it may have gone: only the same may be sent next. */
+bool trial_send(struct trial *trial, unsigned end, size_t len, uint64_t number, unsigned how,
+		uint64_t within_ns);
+/* As the verb peek(), but NULL is for good, or for so many ns. */
+const void *trial_peek(struct trial *trial, unsigned end, size_t *len, uint64_t within_ns);
+void trial_release(struct trial *trial, unsigned end);
+/* What a verb's hard failure does where no peer's cell is to be ended; else the process ends. */
+extern void (*trial_on_failure)(const char *what, int error);
+_Noreturn void trial_failed(const char *what, int error);
+
 /* Messages a channel of this mechanism holds, by filling one of its own, up to most; 0: not even
  * one at once; −1 with why. What it opens stays open: for a child. */
 int64_t layout_capacity(const struct layout *layout, int64_t most, char *why, size_t bytes);
