@@ -4,21 +4,15 @@
  * toll says so, and sweeps behind it. */
 #include <errno.h>
 #include <fnmatch.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "apart.h"
 #include "block.h"
 #include "commands.h"
 #include "conformance/conform.h"
-#include "journal.h"
 #include "say.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
@@ -168,6 +162,7 @@ struct request_check {
 	bool full;
 	uint64_t seed;
 	struct wanted wanted;
+	struct findings *findings;
 };
 
 static void note_product(const struct product *product, struct findings *findings)
@@ -198,8 +193,10 @@ static void note_product(const struct product *product, struct findings *finding
 						  : "it has no wait");
 }
 
-static int play(const struct request_check *request, struct findings *findings)
+static int play(void *context, bool isolated)
 {
+	const struct request_check *request = context;
+	struct findings *findings = request->findings;
 	struct product product;
 	struct totals totals = { 0 };
 	struct stage stage = { .registry = request->wanted.registry,
@@ -211,7 +208,7 @@ static int play(const struct request_check *request, struct findings *findings)
 	double cost_ns, step_ns;
 	size_t pairs;
 
-	left_isolate();
+	(void)isolated;
 	block_clock(&stage.ticks_per_ns, &cost_ns, &step_ns);
 	if (product_make(&request->wanted, &product)) {
 		product_free(&product);
@@ -228,78 +225,6 @@ static int play(const struct request_check *request, struct findings *findings)
 	product_free(&product);
 	findings->whole = true;
 	return EXIT_FINE;
-}
-
-/* A private folder for journals: what others have in theirs is not this plug-in's. */
-static int make_folder(char *folder, size_t bytes)
-{
-	const char *temporary = getenv("TMPDIR");
-
-	snprintf(folder, bytes, "%s/toll-check-XXXXXX",
-		 temporary && *temporary ? temporary : "/tmp");
-	if (!mkdtemp(folder)) {
-		say_error("check: %s: %s", folder, strerror(errno));
-		return -1;
-	}
-	return setenv("XDG_RUNTIME_DIR", folder, 1);
-}
-
-static void remove_folder(const char *folder)
-{
-	char journals[PATH_MAX];
-
-	journal_sweep();
-	snprintf(journals, sizeof journals, "%s/toll", folder);
-	if ((rmdir(journals) && errno != ENOENT) || rmdir(folder))
-		say_warning("check: %s is left", folder);
-}
-
-/* A signal that is to end toll ends the one that plays; then there is still to be swept. */
-static void wait_for(pid_t pid, int *status)
-{
-	sigset_t none;
-	struct pollfd watched = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
-
-	sigemptyset(&none);
-	while (watched.fd >= 0 && ppoll(&watched, 1, NULL, &none) < 0 && !block_signal())
-		;
-	if (block_signal())
-		kill(pid, SIGKILL);
-	if (watched.fd >= 0)
-		close(watched.fd);
-	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
-		;
-}
-
-/* In a process of its own, with all that it starts. Its exit status. */
-static int play_apart(const struct request_check *request, struct findings *findings)
-{
-	char folder[PATH_MAX - 8], rest[256];
-	int status = 0;
-
-	if (make_folder(folder, sizeof folder))
-		return EXIT_USAGE;
-	block_catch_signals();
-	left_begin(); /* what outlives that process comes to this one */
-	fflush(NULL);
-	pid_t parent = getpid(), pid = fork();
-	if (pid == 0) {
-		block_release_signals();
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(getppid() == parent ? play(request, findings) : EXIT_USAGE);
-	}
-	if (pid < 0)
-		say_error("check: fork: %s", strerror(errno));
-	if (pid > 0)
-		wait_for(pid, &status);
-	left_processes(rest, sizeof rest);
-	remove_folder(folder);
-	say_progress(NULL);
-	if (block_signal())
-		return SIGNALLED + block_signal();
-	if (pid > 0 && !WIFEXITED(status))
-		say_error("check: the process that plays died: %s", strsignal(WTERMSIG(status)));
-	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_USAGE;
 }
 
 /* --- saying it ------------------------------------------------------------------------------ */
@@ -434,7 +359,7 @@ static int print_json(const struct request_check *request, const struct findings
 	return 0;
 }
 
-static int check(const struct request_check *request)
+static int check(struct request_check *request)
 {
 	struct findings *findings = mmap(NULL, sizeof *findings, PROT_READ | PROT_WRITE,
 					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -444,7 +369,8 @@ static int check(const struct request_check *request)
 		say_error("out of memory");
 		return EXIT_USAGE;
 	}
-	int status = play_apart(request, findings);
+	request->findings = findings;
+	int status = apart_play("check", play, request);
 	if (status == EXIT_FINE && findings->possible == 0 && findings->of[REFUSALS].broken == 0) {
 		say_error("check: nothing of %s can be played here: %s", request->what,
 			  findings->stopped);
