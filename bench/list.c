@@ -10,21 +10,26 @@
 #include "commands.h"
 #include "config.h"
 #include "place.h"
+#include "probe.h"
 #include "registry.h"
 #include "say.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
 const char list_help[] =
-	"toll list [WHAT] [options]   what there is to measure, and where\n"
+	"toll list [WHAT [NAME…]] [options]   what there is to measure, and where\n"
 	"\n"
-	"  toll list mechanisms         ways to move a message, how they wait, and their options\n"
+	"  toll list mechanisms         ways to move a message, how they wait, and their options;\n"
+	"                               with a NAME, as pipe or pipe:mode=packet, these only\n"
 	"  toll list patterns           choreographies of peers\n"
 	"  toll list placements         pairs of CPUs, by what they share on this machine\n"
 	"  toll list configs            what toll run -c takes by name\n"
 	"  toll list                    all of them\n"
 	"\n"
-	"      --probe                  ask of each mechanism and wait whether it works here\n"
+	"      --probe                  whether each mechanism works here, with which waits, and\n"
+	"                               what it is, found out by playing it: bytes or messages,\n"
+	"                               how much it holds, what it does when it is full, what a\n"
+	"                               death does to the other side, what it costs to set up, …\n"
 	"  -m, --plugin FILE.so         a mechanism from a shared object; again for more\n"
 	"      --json                   as JSON\n"
 	"\n"
@@ -34,7 +39,9 @@ struct look {
 	struct registry *registry;
 	struct place *place;
 	bool probe;
-	json_t *json; /* with --json: the object under construction */
+	const char *const *names; /* mechanisms with their options: only these */
+	size_t name_count;        /* 0: all */
+	json_t *json;             /* with --json: the object under construction */
 };
 
 static void title(const char *text, const char *about)
@@ -206,43 +213,108 @@ static char *join(const json_t *array, char *buffer, size_t bytes)
 	return buffer;
 }
 
-static int list_mechanisms(const struct look *look)
+/* Those that are named, each once, in the order of the list. */
+static json_t *named_mechanisms(const struct look *look)
 {
-	json_t *mechanisms = json_object_get(look->registry->description, "mechanisms"), *mechanism;
+	json_t *named = json_array(), *mechanism;
 	size_t i;
-	if (look->json) {
-		if (look->probe)
-			json_array_foreach (mechanisms, i, mechanism) {
-				if (probe_json(look, mechanism))
-					return -1;
-			}
-		return json_object_set(look->json, "mechanisms", mechanisms);
+	json_array_foreach (json_object_get(look->registry->description, "mechanisms"), i,
+			    mechanism) {
+		bool wanted = look->name_count == 0;
+		for (size_t n = 0; n < look->name_count && !wanted; n++) {
+			const char *name = registry_text(mechanism, "name");
+			size_t length = strcspn(look->names[n], ":");
+			wanted = strlen(name) == length &&
+				 strncmp(name, look->names[n], length) == 0;
+		}
+		if (wanted)
+			json_array_append(named, mechanism);
 	}
+	return named;
+}
+
+/* What each is, by playing it; then as tables, or added to the JSON. An exit status. */
+static int list_properties(const struct look *look, const json_t *mechanisms)
+{
+	size_t count = look->name_count ? look->name_count : json_array_size(mechanisms);
+	const char **variants = calloc(count + 1, sizeof *variants);
+	json_t *found = NULL;
+	int status = EXIT_USAGE;
+
+	for (size_t i = 0; variants && i < count; i++)
+		variants[i] = look->name_count
+				      ? look->names[i]
+				      : registry_text(json_array_get(mechanisms, i), "name");
+	if (variants)
+		status = probe_variants(look->registry, variants, count, &found);
+	else
+		say_error("out of memory");
+	free(variants);
+	if (status != EXIT_FINE)
+		return status;
+	if (look->json) {
+		json_object_set_new(look->json, "properties", found);
+		return EXIT_FINE;
+	}
+	title("properties", "found out by playing each here; man toll-list says how");
+	status = probe_print(found) ? EXIT_USAGE : EXIT_FINE;
+	json_decref(found);
+	return status;
+}
+
+static int print_mechanisms(const struct look *look, const json_t *mechanisms)
+{
+	const json_t *mechanism;
+	size_t i;
 	struct table *table = table_new(2);
 	if (!table)
 		return print_table(table);
 	json_array_foreach (mechanisms, i, mechanism) {
-		char waits[128];
 		table_row(table);
 		table_cell(table, SAY_BOLD, "%s", registry_text(mechanism, "name"));
 		table_cell(table, SAY_PLAIN, "%s", registry_text(mechanism, "about"));
-		table_row(table);
-		table_cell(table, SAY_PLAIN, "%s", "");
-		table_cell(table, SAY_DIM, "waits: %s",
-			   join(json_object_get(mechanism, "waits"), waits, sizeof waits));
+		if (!look->probe) {
+			char waits[128];
+			table_row(table);
+			table_cell(table, SAY_PLAIN, "%s", "");
+			table_cell(table, SAY_DIM, "waits: %s",
+				   join(json_object_get(mechanism, "waits"), waits, sizeof waits));
+		}
 		if (strcmp(registry_text(mechanism, "from"), "built in") != 0) {
 			table_row(table);
 			table_cell(table, SAY_PLAIN, "%s", "");
 			table_cell(table, SAY_DIM, "from %s", registry_text(mechanism, "from"));
 		}
-		add_options(table, mechanisms, mechanism);
-		if (look->probe && print_probe(look, mechanism, table)) {
+		if (!look->probe) {
+			add_options(table, mechanisms, mechanism);
+		} else if (print_probe(look, mechanism, table)) {
 			table_free(table);
 			return -1;
 		}
 	}
 	title("mechanisms", "ways to move a message: --mechanism NAME or NAME:OPTION=VALUE,…");
 	return print_table(table);
+}
+
+static int list_mechanisms(const struct look *look)
+{
+	json_t *mechanisms = named_mechanisms(look);
+	int status = EXIT_FINE;
+	if (look->json) {
+		json_t *mechanism;
+		size_t i;
+		json_array_foreach (mechanisms, i, mechanism) {
+			if (look->probe && probe_json(look, mechanism))
+				status = EXIT_USAGE;
+		}
+		json_object_set(look->json, "mechanisms", mechanisms);
+	} else if (print_mechanisms(look, mechanisms)) {
+		status = EXIT_USAGE;
+	}
+	if (look->probe && status == EXIT_FINE)
+		status = list_properties(look, mechanisms);
+	json_decref(mechanisms);
+	return status;
 }
 
 /* --- patterns ------------------------------------------------------------------------------- */
@@ -432,11 +504,40 @@ static int check_what(const char *what)
 	return -1;
 }
 
+/* Each is known by its name, whatever options it has. */
+static int check_names(const struct look *look)
+{
+	for (size_t n = 0; n < look->name_count; n++) {
+		char name[CELL_NAME];
+		const char *nearest;
+		snprintf(name, sizeof name, "%.*s", (int)strcspn(look->names[n], ":"),
+			 look->names[n]);
+		if (strlen(look->names[n]) < CELL_NAME + CELL_OPTIONS &&
+		    !strpbrk(look->names[n], "\t\n") && registry_mechanism(look->registry, name))
+			continue;
+		nearest = registry_nearest(look->registry, "mechanisms", name);
+		if (nearest)
+			say_error("list: no mechanism called \"%s\", the nearest is \"%s\"; toll "
+				  "list mechanisms",
+				  name, nearest);
+		else
+			say_error("list: no mechanism called \"%s\"; toll list mechanisms", name);
+		return -1;
+	}
+	return 0;
+}
+
+/* An exit status. */
 static int print_lists(struct look *look, const char *what)
 {
-	for (size_t l = 0; l < LENGTH(lists); l++)
-		if ((!what || strcmp(what, lists[l].name) == 0) && lists[l].list(look))
-			return EXIT_USAGE;
+	if (check_names(look))
+		return EXIT_USAGE;
+	for (size_t l = 0; l < LENGTH(lists); l++) {
+		int status =
+			what && strcmp(what, lists[l].name) != 0 ? EXIT_FINE : lists[l].list(look);
+		if (status != EXIT_FINE)
+			return status > 0 ? status : EXIT_USAGE;
+	}
 	if (!look->json)
 		return EXIT_FINE;
 	if (json_dumpf(look->json, stdout, JSON_INDENT(2))) {
@@ -477,12 +578,17 @@ int cmd_list(int argc, char **argv, char **rest)
 	const char *what = optind < argc ? argv[optind] : NULL;
 	if (what && check_what(what))
 		return EXIT_USAGE;
-	if (rest || optind + 1 < argc) {
+	bool mechanisms = what && strcmp(what, "mechanisms") == 0;
+	if (rest || (optind + 1 < argc && !mechanisms)) {
 		say_error("list: \"%s\" is one argument too many; toll list -h",
 			  rest ? "--" : argv[optind + 1]);
 		return EXIT_USAGE;
 	}
-	if (look.probe && what && strcmp(what, "mechanisms") != 0) {
+	if (mechanisms) {
+		look.names = (const char *const *)argv + optind + 1;
+		look.name_count = (size_t)(argc - optind - 1);
+	}
+	if (look.probe && what && !mechanisms) {
 		say_error("list: --probe is about mechanisms; toll list mechanisms --probe");
 		return EXIT_USAGE;
 	}

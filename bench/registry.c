@@ -29,13 +29,6 @@ extern char **environ;
 
 /* --- one question to one worker ------------------------------------------------------------- */
 
-struct answer {
-	char *text; /* ends with a NUL beyond length */
-	size_t length;
-	int status;  /* of waitpid() */
-	bool silent; /* it hung and was killed */
-};
-
 /* The question as a file of its own: with a pipe, two sides that both write could wait for ever. */
 static int question_file(const char *text)
 {
@@ -58,7 +51,8 @@ static int question_file(const char *text)
 }
 
 /* Starts toll-worker VERB on these descriptors: its process id, or -1 with errno. */
-static pid_t spawn_worker(const struct registry *registry, const char *verb, int in, int out)
+static pid_t spawn_worker(const struct registry *registry, const char *verb, bool own_group, int in,
+			  int out)
 {
 	char *argv[2 * REGISTRY_MOST_PLUGINS + 3];
 	size_t argc = 0;
@@ -75,24 +69,43 @@ static pid_t spawn_worker(const struct registry *registry, const char *verb, int
 	argv[argc] = NULL;
 
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	int error = posix_spawn_file_actions_init(&actions);
+	if (!error && (error = posix_spawnattr_init(&attributes)))
+		posix_spawn_file_actions_destroy(&actions);
 	if (!error) {
-		error = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+		if (own_group) /* whose number is that of the process */
+			error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+		if (!error)
+			error = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
 		if (!error)
 			error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
 		if (!error)
-			error = posix_spawn(&pid, registry->worker, &actions, NULL, argv, environ);
+			error = posix_spawn(&pid, registry->worker, &actions, &attributes, argv,
+					    environ);
+		posix_spawnattr_destroy(&attributes);
 		posix_spawn_file_actions_destroy(&actions);
 	}
 	errno = error;
 	return error ? -1 : pid;
 }
 
-/* Reads until the end of the stream; false when the worker fell silent or memory ran out. */
-static bool read_answer(int fd, struct answer *answer)
+/* Whether the text ends with this line. */
+static bool ends_with(const struct answer *answer, const char *last)
+{
+	size_t length = strlen(last);
+	return answer->length >= length &&
+	       memcmp(answer->text + answer->length - length, last, length) == 0;
+}
+
+/* Reads until the end of the stream, or a line that is to be the last (NULL: none); false when the
+ * worker fell silent or memory ran out. */
+static bool read_answer(int fd, const char *last, struct answer *answer)
 {
 	size_t room = 0;
 	for (;;) {
+		if (last && ends_with(answer, last))
+			return true;
 		if (answer->length + 1 >= room) {
 			room = room ? 2 * room : 65536;
 			char *text = room > MOST_ANSWER ? NULL : realloc(answer->text, room);
@@ -115,16 +128,15 @@ static bool read_answer(int fd, struct answer *answer)
 	}
 }
 
-/* Runs toll-worker VERB with a text on its standard input. 0, or -1 after say_error(). */
-static int ask(const struct registry *registry, const char *verb, const char *question,
-	       struct answer *answer)
+int registry_ask(const struct registry *registry, const char *verb, const char *question,
+		 const char *last, struct answer *answer)
 {
 	int ends[2] = { -1, -1 }, in = question_file(question);
 	pid_t pid = -1;
 
 	*answer = (struct answer){ .text = calloc(1, 1) };
 	if (in >= 0 && answer->text && pipe2(ends, O_CLOEXEC) == 0)
-		pid = spawn_worker(registry, verb, in, ends[1]);
+		pid = spawn_worker(registry, verb, last != NULL, in, ends[1]);
 	int error = errno;
 	if (in >= 0)
 		close(in);
@@ -137,18 +149,23 @@ static int ask(const struct registry *registry, const char *verb, const char *qu
 		free(answer->text);
 		return -1;
 	}
-	answer->silent = !read_answer(ends[0], answer);
+	answer->silent = !read_answer(ends[0], last, answer);
 	close(ends[0]);
-	if (answer->silent)
-		kill(pid, SIGKILL);
+	if (answer->silent || last)
+		kill(last ? -pid : pid, SIGKILL);
 	while (waitpid(pid, &answer->status, 0) < 0 && errno == EINTR)
 		;
 	answer->text[answer->length] = '\0';
 	return 0;
 }
 
-/* "was ended by signal 11 (Segmentation fault)" */
-static const char *fate(const struct answer *answer, char *buffer, size_t bytes)
+static int ask(const struct registry *registry, const char *verb, const char *question,
+	       struct answer *answer)
+{
+	return registry_ask(registry, verb, question, NULL, answer);
+}
+
+const char *answer_fate(const struct answer *answer, char *buffer, size_t bytes)
 {
 	if (answer->silent)
 		snprintf(buffer, bytes, "gave no answer within %d s", ANSWER_MS / 1000);
@@ -438,7 +455,7 @@ static int blame(const struct registry *registry, const char *why)
 		if (ask(&alone, "--describe", "", &answer))
 			return -1;
 		answered = has_answered(&answer);
-		fate(&answer, its, sizeof its);
+		answer_fate(&answer, its, sizeof its);
 		free(answer.text);
 		if (answered)
 			continue;
@@ -462,7 +479,7 @@ static int describe(struct registry *registry)
 		return -1;
 	if (!has_answered(&answer)) {
 		char why[128];
-		fate(&answer, why, sizeof why);
+		answer_fate(&answer, why, sizeof why);
 		free(answer.text);
 		if (registry->plugin_count)
 			return blame(registry, why);
@@ -702,7 +719,7 @@ int registry_examine(const struct registry *registry, const struct cell cells[],
 		if (done == n)
 			break;
 		/* it went over this cell: that is the cell's fault, and no other's */
-		fate(&answer, why, sizeof why);
+		answer_fate(&answer, why, sizeof why);
 		out[done] = (struct examination){ .possible = false };
 		snprintf(out[done].reason, sizeof out[done].reason,
 			 "toll-worker %s when it was asked about this cell", why);

@@ -39,6 +39,20 @@ bool registry_flag(const json_t *object, const char *member);
  * "patterns". */
 const char *registry_nearest(const struct registry *registry, const char *kind, const char *name);
 
+struct answer {
+	char *text; /* ends with a NUL beyond length; to be freed */
+	size_t length;
+	int status;  /* of waitpid() */
+	bool silent; /* it hung and was killed */
+};
+/* Runs toll-worker VERB with a text on its standard input. last: a line that ends the answer,
+ * whereupon the worker is killed with all of its process group; NULL: it ends by itself. 0, or -1
+ * after say_error(). */
+int registry_ask(const struct registry *registry, const char *verb, const char *question,
+		 const char *last, struct answer *answer);
+/* What became of it: "was ended by signal 11 (Segmentation fault)". */
+const char *answer_fate(const struct answer *answer, char *buffer, size_t bytes);
+
 struct examination {
 	bool possible;
 	char reason[256];         /* when not */

@@ -11,6 +11,8 @@ static int usage(FILE *out, int status)
 	      "  toll-worker --describe [-m PLUGIN.so]…   its mechanisms and patterns, as JSON\n"
 	      "  toll-worker --examine  [-m PLUGIN.so]…   cells on standard input: can it run "
 	      "them?\n"
+	      "  toll-worker --probe    [-m PLUGIN.so]…   variants and tasks on standard input: "
+	      "what are they?\n"
 	      "  toll-worker --version\n",
 	      out);
 	return status;
@@ -43,7 +45,7 @@ static void refuse(const char *path, const char *why)
 
 int main(int argc, char **argv)
 {
-	enum { NOTHING, DESCRIBE, EXAMINE, MEASURE } task = NOTHING;
+	enum { NOTHING, DESCRIBE, EXAMINE, PROBE, MEASURE } task = NOTHING;
 	int page_fd = -1;
 	unsigned slot = 0;
 
@@ -52,6 +54,8 @@ int main(int argc, char **argv)
 			task = DESCRIBE;
 		} else if (strcmp(argv[i], "--examine") == 0) {
 			task = EXAMINE;
+		} else if (strcmp(argv[i], "--probe") == 0) {
+			task = PROBE;
 		} else if (strcmp(argv[i], "--page") == 0 && i + 2 < argc) {
 			task = MEASURE;
 			page_fd = (int)strtol(argv[++i], NULL, 10);
@@ -80,6 +84,8 @@ int main(int argc, char **argv)
 		return fflush(stdout) == 0 ? 0 : 4;
 	case EXAMINE:
 		return examine(stdin, stdout) < 0 ? 4 : 0;
+	case PROBE:
+		return probe(stdin, stdout) < 0 ? 4 : 0;
 	case MEASURE:
 		return supervise(page_fd, slot);
 	default:

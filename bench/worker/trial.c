@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* trial.c - a channel that no pattern plays on, to try a mechanism with: how many messages it
- * holds. */
+ * holds, and what probe.c asks. */
 #include "worker.h"
 
 #include <errno.h>

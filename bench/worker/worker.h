@@ -173,6 +173,10 @@ _Noreturn void trial_failed(const char *what, int error);
  * one at once; −1 with why. What it opens stays open: for a child. */
 int64_t layout_capacity(const struct layout *layout, int64_t most, char *why, size_t bytes);
 
+/* ---- probe.c ---- */
+
+int probe(FILE *in, FILE *out); /* toll-worker --probe */
+
 /* ---- memory.c: what channels' memory is made of, and where it lies ---- */
 
 size_t memory_page(const char *kind); /* kind: memory=; bytes of a page of it */

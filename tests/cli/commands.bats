@@ -103,8 +103,10 @@ load helpers
 		is_json <json
 		grep -q "\"$what\"" json
 	done
-	toll list --probe | grep -q 'works here'
-	toll list mechanisms --probe --json | is_json
+	toll list --probe >text
+	grep -q 'works here' text
+	run ! grep BROKEN text
+	toll list mechanisms pipe --probe --json | is_json
 	toll list --json | is_json
 }
 

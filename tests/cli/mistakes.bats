@@ -20,7 +20,8 @@ load helpers
 
 @test "arguments too many or too few" {
 	fails_saying toll run quick : '"quick" is one argument too many'
-	fails_saying toll list mechanisms pipe : '"pipe" is one argument too many'
+	fails_saying toll list patterns pingpong : '"pingpong" is one argument too many'
+	fails_saying toll list mechanisms pipes:mode=packet : 'no mechanism called "pipes"' '"pipe"'
 	fails_saying toll fit : "which result"
 	fails_saying toll report : "which result"
 	fails_saying toll one : "which cell"
