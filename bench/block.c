@@ -30,7 +30,7 @@
 enum {
 	START_MS = 20000,   /* for a worker to be ready: sanitizers and slow machines included */
 	HANG_MS = 5000,     /* no visit ended for so long: it hangs, */
-	CROWDED_MS = 60000, /* or for so long where others have its CPUs */
+	CROWDED_MS = 20000, /* or for so long where others have its CPUs */
 	LEAVE_MS = 4000,    /* to leave before SIGKILL */
 	CANARY_EVERY = 10,  /* cycles */
 	PADDING_MOST = 4096
