@@ -456,23 +456,23 @@ static void read_shares(const struct page_worker *w, unsigned peers, struct shar
 	}
 }
 
-/* Has a peer waited for a CPU for a second since then, while none of the other peers ran? Peers
- * that take turns at one CPU are then slow, each turn as long as what others run between, not
- * hanging.
+/* Has a peer waited for its CPU for a second since then, while no other peer ran there? Peers that
+ * take turns at one CPU are then slow, each turn as long as what others run between, not hanging.
  */
 static bool crowded_out(const struct page_worker *w, unsigned peers, const struct share since[])
 {
 	struct share now[PAGE_PEERS];
-	uint64_t all = 0;
 
 	memcpy(now, since, peers * sizeof(*now));
 	read_shares(w, peers, now);
-	for (unsigned i = 0; i < peers; i++)
-		all += now[i].ran - since[i].ran;
 	for (unsigned i = 0; i < peers; i++) {
-		uint64_t others = all - (now[i].ran - since[i].ran);
+		uint64_t others = 1000000000u;
 
-		if (now[i].waited - since[i].waited > others + 1000000000u)
+		for (unsigned k = 0; k < peers; k++) {
+			if (k != i && (w->cpu[k] == w->cpu[i] || w->cpu[k] < 0 || w->cpu[i] < 0))
+				others += now[k].ran - since[k].ran;
+		}
+		if (now[i].waited - since[i].waited > others)
 			return true;
 	}
 	return false;
