@@ -125,8 +125,8 @@ TOLL_MECHANISM(futex_duplex, FUTEX_KIND_PLAIN, FUTEX_DUPLEX)
  */
 enum futex_call { FUTEX_BY_BITSET, FUTEX_BY_WAITV };
 
-static inline void futex_call_wait(const uint32_t *word, uint32_t value, uint32_t side,
-				   enum futex_call call)
+static TOLL_CALLED void futex_call_wait(const uint32_t *word, uint32_t value, uint32_t side,
+					enum futex_call call)
 {
 	struct futex_waitv one = { .val = value, .uaddr = (uintptr_t)word, .flags = FUTEX_32 };
 
@@ -150,6 +150,11 @@ static TOLL_HOT bool futex_call_has_turn(const struct toll_end *end, unsigned ho
 	return __atomic_load_n(&end->shared->turn, __ATOMIC_ACQUIRE) == end->mine;
 }
 
+static TOLL_CALLED void futex_bitset_wake(const uint32_t *word, uint32_t side)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_BITSET, 1, NULL, NULL, 1 << side);
+}
+
 static TOLL_HOT void futex_call_pass(struct toll_end *end, unsigned how, enum futex_call call)
 {
 	if (call == FUTEX_BY_WAITV) { /* whom FUTEX_WAKE wakes as well */
@@ -158,8 +163,7 @@ static TOLL_HOT void futex_call_pass(struct toll_end *end, unsigned how, enum fu
 	}
 	futex_pass(end, 0);
 	if (how & TOLL_WAKE)
-		syscall(SYS_futex, &end->shared->turn, FUTEX_WAKE_BITSET, 1, NULL, NULL,
-			1 << (end->mine + 1) % 2);
+		futex_bitset_wake(&end->shared->turn, (end->mine + 1) % 2);
 }
 
 #define FUTEX_VERBS(name, call)                                                                    \

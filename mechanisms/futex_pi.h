@@ -72,7 +72,7 @@ static TOLL_HOT uint32_t futex_pi_turn(uint32_t turn)
 }
 
 /* Sleeps for the lock, at most 10 ms. */
-static inline void futex_pi_sleep(uint32_t *lock)
+static TOLL_CALLED void futex_pi_sleep(uint32_t *lock)
 {
 	enum { AT_MOST_NS = 10000000, SECOND_NS = 1000000000 };
 	struct timespec until;

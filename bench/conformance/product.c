@@ -717,13 +717,18 @@ static size_t pair_at(const struct product *product, size_t first[DIMENSIONS][DI
 	return first[a][b] + (size_t)point->value[a] * product->values[b] + point->value[b];
 }
 
+struct candidate {
+	size_t point;
+	unsigned most; /* new pairs that it had when last looked at: it has no more since */
+};
+
 /* Greedy (Cohen, Dalal, Fredman & Patton 1997): the point with most new pairs first. Since what a
  * point adds only shrinks, one pass for each number of new pairs, from the most down, finds it. */
 size_t product_cover(struct product *product, uint64_t seed, size_t *pairs)
 {
 	size_t first[DIMENSIONS][DIMENSIONS], length = lay_out(product, first), chosen = 0;
 	bool *seen = calloc(length, sizeof *seen);
-	size_t *order = calloc(product->count + 1, sizeof *order);
+	struct candidate *order = calloc(product->count + 1, sizeof *order);
 
 	*pairs = 0;
 	if (!seen || !order) {
@@ -733,23 +738,26 @@ size_t product_cover(struct product *product, uint64_t seed, size_t *pairs)
 		return 0;
 	}
 	for (size_t i = 0; i < product->count; i++)
-		order[i] = i;
+		order[i] = (struct candidate){ i, PAIRS };
 	for (size_t i = product->count; i > 1; i--) {
-		size_t k = random_step(&seed) % i, kept = order[i - 1];
+		size_t k = random_step(&seed) % i;
+		struct candidate kept = order[i - 1];
 		order[i - 1] = order[k];
 		order[k] = kept;
 	}
 	for (unsigned wanted = PAIRS; wanted > 0; wanted--) {
 		for (size_t i = 0; i < product->count; i++) {
-			struct point *point = &product->points[order[i]];
-			unsigned fresh = 0;
-			if (point->chosen)
+			if (order[i].most < wanted)
 				continue;
+			struct point *point = &product->points[order[i].point];
+			unsigned fresh = 0;
 			for (unsigned a = 0; a < DIMENSIONS; a++)
 				for (unsigned b = a + 1; b < DIMENSIONS; b++)
 					fresh += !seen[pair_at(product, first, point, a, b)];
+			order[i].most = fresh;
 			if (fresh < wanted)
 				continue;
+			order[i].most = 0;
 			for (unsigned a = 0; a < DIMENSIONS; a++)
 				for (unsigned b = a + 1; b < DIMENSIONS; b++)
 					seen[pair_at(product, first, point, a, b)] = true;

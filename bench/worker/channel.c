@@ -133,69 +133,22 @@ static unsigned default_slots(const struct toll_mechanism *m, uint64_t size)
 	return m->most_depth && slots > m->most_depth ? m->most_depth : (unsigned)slots;
 }
 
-/* Some mechanisms answer by making kernel objects, which takes a millisecond, and an examination
- * asks of cells by the ten thousand: what an answer may depend on, and the answer. */
-struct answer {
-	const char *(*absent)(const struct toll_channel *);
-	uint64_t values; /* a hash of them (FNV-1a) */
-	size_t most;
-	unsigned depth;
-	enum toll_wait wait;
-	bool threads;
-	char *why; /* NULL: it can be had */
-};
-
-static uint64_t hash_of(const struct toll_values *values)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (unsigned i = 0; i < values->count; i++) {
-		const char *part[] = { values->value[i].name, values->value[i].value };
-
-		for (unsigned k = 0; k < 2; k++) {
-			for (const char *c = part[k];; c++) {
-				hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
-				if (*c == '\0')
-					break;
-			}
-		}
-	}
-	return hash;
-}
-
+/* Why a mechanism cannot be had, NULL when it can; asked once for channels alike. */
 static const char *absent_of(const struct toll_mechanism *m, const struct toll_channel *proto)
 {
-	enum { ANSWERS = 1 << 15, TRIES = 8 };
-	static struct answer *answers;
-	struct answer asked = { m->absent,   hash_of(proto->values), proto->most, proto->depth,
-				proto->wait, proto->threads,         NULL };
-	uint64_t at = asked.values ^ (asked.most * 31 + asked.depth) * 0x9e3779b97f4a7c15;
-	struct answer *free_one = NULL;
+	char question[MEMO_QUESTION];
 
 	if (m->absent == NULL)
 		return NULL;
-	if (answers == NULL)
-		answers = calloc(ANSWERS, sizeof(*answers));
-	at = (at ^ at >> 29) + (uint64_t)asked.wait * 2 + asked.threads;
-	for (unsigned i = 0; answers && i < TRIES; i++) {
-		struct answer *a = &answers[(at + i) % ANSWERS];
+	memo_question(question, m, proto, proto->threads ? "absent, threads" : "absent");
+	char **answer = memo_of(question);
 
-		if (a->absent == asked.absent && a->values == asked.values &&
-		    a->most == asked.most && a->depth == asked.depth && a->wait == asked.wait &&
-		    a->threads == asked.threads)
-			return a->why;
-		if (a->absent == NULL) {
-			free_one = a;
-			break;
-		}
-	}
+	if (answer && *answer)
+		return (*answer)[0] ? *answer : NULL;
 	const char *why = m->absent(proto);
 
-	if (free_one) {
-		asked.why = why ? strdup(why) : NULL;
-		if (why == NULL || asked.why)
-			*free_one = asked;
-	}
+	if (answer)
+		*answer = strdup(why ? why : "");
 	return why;
 }
 

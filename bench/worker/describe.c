@@ -292,46 +292,25 @@ static bool wish_read(char *line, struct wish *wish, const char **why)
 	return true;
 }
 
-/* What fits() has said of a channel, by a hash of what it is (FNV-1a): how its ends wait and who
- * copies makes it no larger. 0: not asked yet. */
-static uint8_t *fitted(const struct wish *wish)
-{
-	enum { FITTED = 1 << 16 };
-	static struct {
-		uint64_t hash;
-		uint8_t answer;
-	} * kept;
-	char what[512];
-	uint64_t hash = 0xcbf29ce484222325;
-
-	if (kept == NULL && (kept = calloc(FITTED, sizeof(*kept))) == NULL)
-		return NULL;
-	snprintf(what, sizeof(what), "%s/%s/%llu/%d/%u/%u/%d", wish->variant, wish->pattern,
-		 (unsigned long long)wish->size, wish->depth, wish->slots, wish->peers,
-		 wish->threads);
-	for (const char *c = what; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
-	uint64_t at = hash % FITTED;
-
-	if (kept[at].hash != hash)
-		kept[at].answer = 0;
-	kept[at].hash = hash;
-	return &kept[at].answer;
-}
-
-/* A peer that plays both ends cannot take the first part of a message while it sends the rest. */
+/* A peer that plays both ends cannot take the first part of a message while it sends the rest.
+ * Neither how its ends wait nor whether they are threads makes a channel larger. */
 static bool fits(const struct layout *layout, char *why, size_t bytes)
 {
-	enum { NO = 1, YES = 2 };
-	uint8_t *before = fitted(&layout->wish);
-	int status = before && *before == YES ? 0 : 1;
+	static char yes[] = "fits", no[] = "does not";
+	struct toll_channel proto = layout_proto(layout);
+	char question[MEMO_QUESTION];
+	int status = 1;
 
 	/* what else went wrong in there will be said when the cell is run */
 	snprintf(why, bytes,
 		 "%s plays both ends, and the channel does not hold a message of %llu B",
 		 layout->wish.pattern, (unsigned long long)layout->wish.size);
+	proto.wait = TOLL_WAIT_SPIN;
+	memo_question(question, &layout->choice.unit->mechanism, &proto, "fits");
+	char **before = memo_of(question);
+
 	if (before && *before)
-		return status == 0;
+		return *before == yes;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -343,7 +322,7 @@ static bool fits(const struct layout *layout, char *why, size_t bytes)
 		return false;
 	}
 	if (before)
-		*before = status == 0 ? YES : NO;
+		*before = status == 0 ? yes : no;
 	return status == 0;
 }
 

@@ -222,10 +222,14 @@ int memory_touch(char *at, size_t bytes)
 static const unsigned long *nodes(void)
 {
 	static unsigned long bits[MOST_NODES / (8 * sizeof(unsigned long))];
+	static bool known;
 	char text[512] = "0";
+
+	if (known)
+		return bits;
+	known = true;
 	FILE *file = fopen("/sys/devices/system/node/has_memory", "re");
 
-	memset(bits, 0, sizeof(bits));
 	if (file && !fgets(text, sizeof(text), file))
 		strcpy(text, "0");
 	if (file)

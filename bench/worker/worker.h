@@ -82,6 +82,15 @@ bool parse_ns(const char *text, uint64_t *ns);
 int describe(FILE *out);          /* toll-worker --describe */
 int examine(FILE *in, FILE *out); /* toll-worker --examine */
 
+/* ---- memo.c: what has been answered before ---- */
+
+enum { MEMO_QUESTION = 4096 }; /* bytes that the longest question takes */
+/* Where the answer to a question stands: NULL before it is first put there. NULL: no memory. */
+char **memo_of(const char *question);
+/* "what" about a channel of a mechanism that is not there yet, in words. */
+void memo_question(char room[MEMO_QUESTION], const struct toll_mechanism *m,
+		   const struct toll_channel *channel, const char *what);
+
 /* ---- channel.c: a cell's channels, ends and ports ---- */
 
 enum { MOST_CHANNELS = TOLL_MOST_EDGES * 2, MOST_INSTANCES = 96 };
