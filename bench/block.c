@@ -929,6 +929,7 @@ static void gather(struct block *b, unsigned index, bool whole, double canary,
 
 	*outcome = (struct outcome){ .canary_ns = canary,
 				     .peers = w->peers,
+				     .stuck = w->stuck,
 				     .operations = b->page->lane[index].count[1],
 				     .uncounted = b->page->lane[index].count[0],
 				     .capacity = w->capacity,

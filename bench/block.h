@@ -58,6 +58,7 @@ struct outcome { /* of one worker; free with outcome_free() */
 	double cpu_ns[CELL_MOST_PEERS]; /* per message */
 	struct block_disturbance disturbance[CELL_MOST_PEERS];
 	unsigned environment_bytes, stack_bytes, buffer_bytes, line_offset;
+	unsigned stuck;   /* peers that had to be killed, since they did not leave */
 	double lost, due; /* messages that did not come, of those that should have */
 	bool settled;
 	json_t *histogram; /* reports/schema.md, or NULL */

@@ -68,7 +68,7 @@ static const struct {
 		    "no pattern of two peers" },
 	[SLEEPS] = { "sleeps", "who waits for a stopped peer sleeps",
 		     "it has no wait that sleeps" },
-	[LEAVES] = { "leaves", "when a peer is killed the others leave at once",
+	[LEAVES] = { "leaves", "when a peer is killed the others leave",
 		     "no pattern of two peers" },
 	[DEADLINES] = { "deadlines", "a deadline is kept, and names who kept another waiting",
 			"no pattern with a deadline takes it" },

@@ -12,7 +12,8 @@
 enum act {
 	PLAY, /* left alone: order and content of each message, nothing left behind */
 	HOLD, /* a peer is stopped and goes on: the others meet a full and an empty channel */
-	KILL, /* a peer or the worker is killed: the others leave at once, and the reason names it
+	KILL, /* a peer or the worker is killed: the others leave by themselves, and the reason
+	       * names it
 	       */
 	LATE, /* a peer is stopped beyond the pattern's deadline: the reason names who waited */
 	ACTS

@@ -296,7 +296,6 @@ static bool wish_read(char *line, struct wish *wish, const char **why)
  * Neither how its ends wait nor whether they are threads makes a channel larger. */
 static bool fits(const struct layout *layout, char *why, size_t bytes)
 {
-	static char yes[] = "fits", no[] = "does not";
 	struct toll_channel proto = layout_proto(layout);
 	char question[MEMO_QUESTION];
 	int status = 1;
@@ -310,7 +309,7 @@ static bool fits(const struct layout *layout, char *why, size_t bytes)
 	char **before = memo_of(question);
 
 	if (before && *before)
-		return *before == yes;
+		return strcmp(*before, "yes") == 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -322,7 +321,7 @@ static bool fits(const struct layout *layout, char *why, size_t bytes)
 		return false;
 	}
 	if (before)
-		*before = status == 0 ? yes : no;
+		*before = strdup(status == 0 ? "yes" : "no");
 	return status == 0;
 }
 

@@ -218,16 +218,11 @@ int memory_touch(char *at, size_t bytes)
 
 /* ---- where it lies ---- */
 
-/* Nodes that have memory, as bits; node 0 alone where the kernel knows of none. */
-static const unsigned long *nodes(void)
-{
-	static unsigned long bits[MOST_NODES / (8 * sizeof(unsigned long))];
-	static bool known;
-	char text[512] = "0";
+enum { NODE_BITS = 8 * sizeof(unsigned long), NODE_WORDS = MOST_NODES / NODE_BITS };
 
-	if (known)
-		return bits;
-	known = true;
+static void read_nodes(unsigned long bits[NODE_WORDS])
+{
+	char text[512] = "0";
 	FILE *file = fopen("/sys/devices/system/node/has_memory", "re");
 
 	if (file && !fgets(text, sizeof(text), file))
@@ -241,15 +236,25 @@ static const unsigned long *nodes(void)
 		unsigned long to = *end == '-' ? strtoul(end + 1, NULL, 10) : from;
 
 		for (unsigned long n = from; n <= to && n < MOST_NODES; n++)
-			bits[n / (8 * sizeof(*bits))] |= 1UL << n % (8 * sizeof(*bits));
+			bits[n / NODE_BITS] |= 1UL << n % NODE_BITS;
 	}
+}
+
+/* Nodes that have memory, as bits; node 0 alone where the kernel knows of none. Asked once. */
+static const unsigned long *nodes(void)
+{
+	static unsigned long bits[NODE_WORDS];
+	static bool known;
+
+	if (!known)
+		read_nodes(bits);
+	known = true;
 	return bits;
 }
 
 static bool has_node(const unsigned long *bits, unsigned long node)
 {
-	return node < MOST_NODES &&
-	       bits[node / (8 * sizeof(*bits))] >> node % (8 * sizeof(*bits)) & 1;
+	return node < MOST_NODES && bits[node / NODE_BITS] >> node % NODE_BITS & 1;
 }
 
 unsigned memory_nodes(void)

@@ -16,7 +16,7 @@
 
 #define PAGE_MAGIC 0x746f6c6c70616765ULL
 enum {
-	PAGE_VERSION = 3,
+	PAGE_VERSION = 4,
 	PAGE_WORKERS = 16,
 	PAGE_LANES = 16,
 	PAGE_PEERS = TOLL_MOST_PEERS,
@@ -62,6 +62,7 @@ struct page_peer {
 	uint64_t lost, due; /* in them: messages that did not come, and all that should have */
 	uint32_t stack_bytes, buffer_bytes;
 	uint32_t run_delay_known;
+	uint32_t left; /* it ends by itself */
 };
 
 struct page_worker {
@@ -89,6 +90,7 @@ struct page_worker {
 	uint32_t fills;                /* of the pattern, for the pilot */
 	uint32_t lap;                  /* slots of the variant's own; 0: it has none */
 	double messages, bytes;        /* a counted operation moves; bytes over all its messages */
+	uint32_t stuck;                /* peers that it had to kill, since they did not leave */
 	struct page_peer peer[PAGE_PEERS];
 };
 

@@ -103,6 +103,7 @@ static _Noreturn void leave(int status)
 		h->self->run_delay_ns = delayed - h->self->run_delay_ns;
 		h->self->run_delay_known = 2;
 	}
+	__atomic_store_n(&h->self->left, 1, __ATOMIC_RELAXED); /* the kernel may take a while */
 	if (!h->layout->wish.threads)
 		_exit(status);
 	epoll_close(h);

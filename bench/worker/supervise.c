@@ -166,8 +166,12 @@ static void wait_for_end(struct workplace *w, const sigset_t *signals)
 		if (w->layout.wish.threads)
 			_exit(1);
 		for (unsigned i = 0; i < w->worker->peers; i++) {
-			if (w->alive[i])
-				kill(w->worker->peer[i].pid, SIGKILL);
+			if (!w->alive[i])
+				continue;
+			w->worker->stuck +=
+				waited == PATIENCE &&
+				!__atomic_load_n(&w->worker->peer[i].left, __ATOMIC_RELAXED);
+			kill(w->worker->peer[i].pid, SIGKILL);
 		}
 	}
 }
