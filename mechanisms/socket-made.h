@@ -2,9 +2,10 @@
 /* socket-made.h - how sockets are made, whoever moves messages through them: by calls of their own
  * (socket.h) or by a ring (uring-socket.c).
  *
- *   SOCKET_BUFFER        the option buffer=; socket_buffer() sets it, and socket_buffer_absent()
- * says why it cannot be had socket_loopback()    a free port of 127.0.0.1; socket_loopback_absent()
- *   socket_connect_tcp() two sockets connected over it */
+ *   SOCKET_BUFFER        the option buffer=; socket_buffer() sets it
+ *                        socket_buffer_absent(): why it cannot be had
+ *   socket_loopback()    a free port of 127.0.0.1; socket_loopback_absent()
+ *   socket_connect_tcp() two sockets connected over it; socket_segments() */
 #ifndef SOCKET_MADE_H
 #define SOCKET_MADE_H
 
@@ -12,6 +13,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -123,6 +125,20 @@ static inline int socket_accept_tcp(int listener, int client)
 		close(fd);
 	}
 	return fd;
+}
+
+/* Segments of an eighth of a buffer. A receiver acknowledges at once what is longer than a segment,
+ * and less only 40 ms later; and it opens a window again when a segment has room. Loopback's are
+ * 64 KB: a smaller sender's buffer waited those 40 ms for each message. */
+static inline int socket_segments(int fd, uint64_t buffer)
+{
+	enum { MOST = 32767 /* that TCP_MAXSEG takes */, LOOPBACK = 65483 };
+	uint64_t eighth = buffer / 8;
+	int segment = eighth < MOST ? (int)eighth : MOST;
+
+	return eighth == 0 || eighth >= LOOPBACK
+		       ? 0
+		       : setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
 }
 
 /* buffer() sets the buffers: before the connection, which agrees on the window; who accepts

@@ -22,23 +22,9 @@ static const struct toll_option tcp_options[] = {
 	{ 0 },
 };
 
-/* A receiver acknowledges at once what is longer than a segment, and less only 40 ms later; and it
- * opens a window again when a segment has room. Loopback's are 64 KB: a smaller sender's buffer
- * waited those 40 ms for each message. */
-static int tcp_segments(const struct toll_channel *channel, int fd)
-{
-	enum { MOST = 32767 /* that TCP_MAXSEG takes */, LOOPBACK = 65483 };
-	uint64_t eighth = toll_value_size(channel, "buffer") / 8;
-	int segment = eighth < MOST ? (int)eighth : MOST;
-
-	return eighth == 0 || eighth >= LOOPBACK
-		       ? 0
-		       : setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
-}
-
 static int tcp_buffer(const struct toll_channel *channel, int fd)
 {
-	if (tcp_segments(channel, fd) < 0)
+	if (socket_segments(fd, toll_value_size(channel, "buffer")) < 0)
 		return -1;
 	/* The kernel counts a page for each small message that was sent from a page: a receiver's
 	 * buffer of 64K then closes the window and opens it 200 ms later (4.6 ms a message in a

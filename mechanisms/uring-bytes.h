@@ -134,7 +134,7 @@ static inline const char *uring_bytes_absent(const struct toll_channel *channel)
 	return why;
 }
 
-/* fd[0] is written, fd[1] read. */
+/* fd[0] is written, fd[1] read; −1: it is not. */
 static inline int uring_bytes_attach(struct toll_end *end, const struct toll_channel *channel,
 				     enum toll_side side, const int fd[2], void *buf)
 {

@@ -65,19 +65,19 @@ static int uring_pipe_attach(struct toll_end *end, const struct toll_channel *ch
 {
 	int(*fd)[2] = channel->shared->fd;
 	unsigned way = side == TOLL_BOTH ? index : 0; /* that this end writes */
-	const int mine[2] = { fd[way][1], fd[side == TOLL_BOTH ? !index : 0][0] };
+	/* −1: not this end's, whose ring would hold it open as well (fixed=files) */
+	const int mine[2] = { side == TOLL_CONSUMER ? -1 : fd[way][1],
+			      side == TOLL_PRODUCER ? -1 : fd[side == TOLL_BOTH ? !index : 0][0] };
 
 	/* both ways, an answer finds the pipe empty: what fits goes whole */
-	end->whole = (size_t)fcntl(mine[0], F_GETPIPE_SZ);
+	end->whole = (size_t)fcntl(fd[way][1], F_GETPIPE_SZ);
 	if (uring_bytes_attach(end, channel, side, mine, buf) < 0)
 		return -1;
 	/* in a process of its own the other end is not ours to hold open */
 	for (int i = 0; i < 4 && !channel->threads; i++) {
 		int other = fd[i / 2][i % 2];
-		bool writes = side != TOLL_CONSUMER && other == mine[0];
-		bool reads = side != TOLL_PRODUCER && other == mine[1];
 
-		if (!writes && !reads)
+		if (other != mine[0] && other != mine[1])
 			close(other);
 	}
 	return 0;

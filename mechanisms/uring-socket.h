@@ -39,7 +39,8 @@ static int uring_socket_buffer(const struct toll_channel *channel, int fd)
 			 : tcp && !zc                        ? 32 << 10
 							     : 0;
 
-	if (socket_buffer_one(fd, bytes, SO_SNDBUF, SO_SNDBUFFORCE) < 0)
+	if (socket_buffer_one(fd, bytes, SO_SNDBUF, SO_SNDBUFFORCE) < 0 ||
+	    (tcp && socket_segments(fd, bytes) < 0))
 		return -1;
 	return tcp && !zc ? socket_buffer_one(fd, bytes, SO_RCVBUF, SO_RCVBUFFORCE) : 0;
 }

@@ -9,7 +9,7 @@ setup_file() {
 	local toll=$(realpath "$BATS_TEST_DIRNAME/../../${BUILD:-build}/toll")
 	"$toll" list mechanisms --probe --json pipe pipe:mode=packet pipe:capacity=128K fifo unix-stream unix-seqpacket \
 		unix-dgram:connected=producer posix-queue posix-queue:messages=3 sysv-queue sysv-sem mailbox \
-		seqlock udp tcp ring ring:memory=posix-shm cma memfd-pass signal eventfd null \
+		seqlock udp tcp ring ring:memory=posix-shm cma memfd-pass signal eventfd null uring-pipe:fixed=files \
 		>"$BATS_FILE_TMPDIR/found"
 }
 
@@ -97,6 +97,7 @@ is() { # VARIANT CONDITION…
 @test "the reader dies: EPIPE and SIGPIPE of pipe(7), EPIPE of send(2), ECONNREFUSED of udp(7)" {
 	is pipe '.reader_dies == "EPIPE, SIGPIPE"'
 	is fifo '.reader_dies == "EPIPE, SIGPIPE"'
+	is uring-pipe:fixed=files '.reader_dies | startswith("EPIPE")' # its ring holds no other end open
 	is unix-stream '.reader_dies == "EPIPE"'
 	is unix-seqpacket '.reader_dies == "EPIPE"'
 	is udp '.reader_dies == "ECONNREFUSED"'

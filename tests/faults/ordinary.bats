@@ -46,7 +46,7 @@ load helpers
 	local cpu
 	cpu=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
 	grid 1 "mechanism = all" "size = 64" "placement = same-cpu, across" "wait = spin, yield, block" \
-		"pattern = pingpong, self, fanin, pipeline"
+		"pattern = pingpong, fanin"
 	run --separate-stderr taskset -c "$cpu" "$TOLL" run -c grid.conf -o x.ndjson --operations 20
 	echo "status $status: $stderr"
 	echo "$output"
