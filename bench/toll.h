@@ -171,6 +171,8 @@ struct toll_mechanism {
 	/* kernel threads that each end keeps busy beside its peer (SQPOLL); NULL: none. They want
 	 * CPUs of their own where time is measured */
 	unsigned (*helpers)(const struct toll_channel *);
+	bool one_way; /* a twin of the same name, for both ways, plays the patterns of peers that
+		       * alternate: no such loop is compiled for this constant */
 };
 
 /* Value of an option as text, never NULL for one that the mechanism declares. */
@@ -950,13 +952,13 @@ TOLL_EXPORT void toll_register(const struct toll_unit *unit);
  * keeps in registers. In memory they would be stored for each message, between the stores that make
  * up the message: on a Golden Cove core each such store ends the run of lines that are fetched for
  * writing together, and a ring streamed 64 B in 60 ns instead of 12. Not where each operation takes
- * the next instance, nor where one end serves both ways, nor for an end beyond TOLL_HELD_BYTES, nor
- * where the harness may send a message again, nor with sleeping waits, where a fence for each
- * message costs more. */
+ * the next instance, nor where one end serves both ways, nor where memory of a mechanism's own is
+ * handed on by system calls, nor for an end beyond TOLL_HELD_BYTES, nor where the harness may send
+ * a message again, nor with sleeping waits, where a fence for each message costs more. */
 enum { TOLL_HELD_BYTES = 256 };
 #define TOLL_HOLDS(m, p)                                                                           \
-	(toll_mechanism_##m.in_place && !toll_mechanism_##m.lossy &&                               \
-	 sizeof(struct toll_end) <= TOLL_HELD_BYTES &&                                             \
+	(toll_mechanism_##m.in_place && !toll_mechanism_##m.own_memory &&                          \
+	 !toll_mechanism_##m.lossy && sizeof(struct toll_end) <= TOLL_HELD_BYTES &&                \
 	 !(toll_mechanism_##m.duplex && toll_pattern_##p.alternates))
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): they declare what they are given a name for */
@@ -985,6 +987,8 @@ enum { TOLL_HELD_BYTES = 256 };
 #define TOLL_NEVER_RUNS(m, p, asleep, bytes, flags)                                                \
 	((!toll_mechanism_##m.in_place && (((flags)&TOLL_COPY) || (bytes))) ||                     \
 	 (toll_mechanism_##m.both && !toll_pattern_##p.alternates) ||                              \
+	 (toll_mechanism_##m.one_way && toll_pattern_##p.alternates &&                             \
+	  toll_pattern_##p.most_peers > 1) ||                                                      \
 	 (toll_mechanism_##m.self_only && toll_pattern_##p.least_peers > 1) ||                     \
 	 !((asleep) ? (toll_mechanism_##m.waits & (TOLL_BLOCK | TOLL_HYBRID)) ||                   \
 			      toll_mechanism_##m.descriptor                                        \

@@ -118,7 +118,8 @@ static TOLL_HOT void futex_keep(struct toll_end *end, unsigned how)
 /* the first is the default */
 #define FUTEX_KIND_PLAIN                                                                           \
 	FUTEX_WORD, .when = "kind=plain", .commit = futex_commit, .peek = futex_peek
-TOLL_MECHANISM(futex, FUTEX_KIND_PLAIN, .reserve = futex_reserve, .release = futex_pass)
+TOLL_MECHANISM(futex, FUTEX_KIND_PLAIN, .one_way = true, .reserve = futex_reserve,
+	       .release = futex_pass)
 TOLL_MECHANISM(futex_duplex, FUTEX_KIND_PLAIN, FUTEX_DUPLEX)
 
 /* kind=bitset and waitv: the same by other calls. Apart, so that plain's loops stay what they are.
@@ -202,14 +203,14 @@ static const char *futex_waitv_absent(const struct toll_channel *channel)
 
 #define FUTEX_KIND_BITSET                                                                          \
 	FUTEX_WORD, .when = "kind=bitset", .commit = futex_commit_bitset, .peek = futex_peek_bitset
-TOLL_MECHANISM(futex_bitset, FUTEX_KIND_BITSET, .reserve = futex_reserve_bitset,
+TOLL_MECHANISM(futex_bitset, FUTEX_KIND_BITSET, .one_way = true, .reserve = futex_reserve_bitset,
 	       .release = futex_pass_bitset)
 TOLL_MECHANISM(futex_bitset_duplex, FUTEX_KIND_BITSET, FUTEX_DUPLEX)
 
 #define FUTEX_KIND_WAITV                                                                           \
 	FUTEX_WORD, .when = "kind=waitv", .absent = futex_waitv_absent,                            \
 		    .commit = futex_commit_waitv, .peek = futex_peek_waitv
-TOLL_MECHANISM(futex_waitv, FUTEX_KIND_WAITV, .reserve = futex_reserve_waitv,
+TOLL_MECHANISM(futex_waitv, FUTEX_KIND_WAITV, .one_way = true, .reserve = futex_reserve_waitv,
 	       .release = futex_pass_waitv)
 TOLL_MECHANISM(futex_waitv_duplex, FUTEX_KIND_WAITV, FUTEX_DUPLEX)
 
@@ -218,5 +219,6 @@ TOLL_MECHANISM(futex_waitv_duplex, FUTEX_KIND_WAITV, FUTEX_DUPLEX)
 #define FUTEX_KIND_PI                                                                              \
 	FUTEX, .when = "kind=pi", .absent = futex_pi_absent, .bytes = futex_pi_bytes,              \
 	       .attach = futex_pi_attach, .commit = futex_pi_commit, .peek = futex_pi_peek
-TOLL_MECHANISM(futex_pi, FUTEX_KIND_PI, .reserve = futex_pi_reserve, .release = futex_pi_pass)
+TOLL_MECHANISM(futex_pi, FUTEX_KIND_PI, .one_way = true, .reserve = futex_pi_reserve,
+	       .release = futex_pi_pass)
 TOLL_MECHANISM(futex_pi_duplex, FUTEX_KIND_PI, FUTEX_DUPLEX)

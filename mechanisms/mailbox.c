@@ -135,8 +135,9 @@ static TOLL_HOT void mailbox_release_line(struct toll_end *end, unsigned how)
 #define MAILBOX_DUPLEX                                                                             \
 	.duplex = true, .both = true, .reserve = mailbox_reserve_turn, .release = mailbox_keep
 
-TOLL_MECHANISM(mailbox, MAILBOX_ALONE, .reserve = mailbox_reserve, .release = mailbox_release)
+TOLL_MECHANISM(mailbox, MAILBOX_ALONE, .one_way = true, .reserve = mailbox_reserve,
+	       .release = mailbox_release)
 TOLL_MECHANISM(mailbox_duplex, MAILBOX_ALONE, MAILBOX_DUPLEX)
-TOLL_MECHANISM(mailbox_line, MAILBOX_SHARED, .reserve = mailbox_reserve,
+TOLL_MECHANISM(mailbox_line, MAILBOX_SHARED, .one_way = true, .reserve = mailbox_reserve,
 	       .release = mailbox_release_line)
 TOLL_MECHANISM(mailbox_line_duplex, MAILBOX_SHARED, MAILBOX_DUPLEX)

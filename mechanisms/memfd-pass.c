@@ -70,7 +70,7 @@ static TOLL_HOT bool memfd_pass_again(const char *call)
 	return false;
 }
 
-static TOLL_HOT bool memfd_pass_has_room(struct toll_end *end, unsigned how)
+static TOLL_CALLED bool memfd_pass_has_room(struct toll_end *end, unsigned how)
 {
 	uint32_t count;
 	ssize_t n = recv(end->fd, &count, sizeof(count), how & TOLL_SLEEP ? 0 : MSG_DONTWAIT);
@@ -94,7 +94,7 @@ union memfd_pass_rights { /* a control message with one descriptor */
 	char room[CMSG_SPACE(sizeof(int))];
 };
 
-static TOLL_HOT bool memfd_pass_send(struct toll_end *end, size_t len, unsigned how, bool pool)
+static TOLL_CALLED bool memfd_pass_send(struct toll_end *end, size_t len, unsigned how, bool pool)
 {
 	union memfd_pass_rights rights = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
 						       .cmsg_level = SOL_SOCKET,
@@ -119,8 +119,8 @@ static TOLL_HOT bool memfd_pass_send(struct toll_end *end, size_t len, unsigned 
 	return true;
 }
 
-static TOLL_HOT const void *memfd_pass_take(struct toll_end *end, size_t *len, unsigned how,
-					    bool pool)
+static TOLL_CALLED const void *memfd_pass_take(struct toll_end *end, size_t *len, unsigned how,
+					       bool pool)
 {
 	union memfd_pass_rights rights;
 	size_t bytes;
@@ -151,7 +151,7 @@ static TOLL_HOT const void *memfd_pass_take(struct toll_end *end, size_t *len, u
 	return end->in.at;
 }
 
-static TOLL_HOT void memfd_pass_release(struct toll_end *end, unsigned how)
+static TOLL_CALLED void memfd_pass_release(struct toll_end *end, unsigned how)
 {
 	(void)how;
 	memfd_give_up(&end->in);

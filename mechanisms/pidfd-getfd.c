@@ -89,15 +89,15 @@ static TOLL_HOT void *pidfd_getfd_room(struct toll_end *end, size_t len, unsigne
 	return notes_room(&end->notes, how) ? memfd_room(&end->out, len, pool) : NULL;
 }
 
-static TOLL_HOT bool pidfd_getfd_send(struct toll_end *end, size_t len, unsigned how, bool pool)
+static TOLL_CALLED bool pidfd_getfd_send(struct toll_end *end, size_t len, unsigned how, bool pool)
 {
 	notes_put(&end->notes, (uint32_t)memfd_seal(&end->out, len, pool), len, how);
 	memfd_next(&end->out);
 	return true;
 }
 
-static TOLL_HOT const void *pidfd_getfd_take(struct toll_end *end, size_t *len, unsigned how,
-					     bool pool)
+static TOLL_CALLED const void *pidfd_getfd_take(struct toll_end *end, size_t *len, unsigned how,
+						bool pool)
 {
 	const struct note *note = notes_look(&end->notes, how);
 
@@ -119,7 +119,7 @@ static TOLL_HOT const void *pidfd_getfd_take(struct toll_end *end, size_t *len, 
 	return end->in.at;
 }
 
-static TOLL_HOT void pidfd_getfd_release(struct toll_end *end, unsigned how)
+static TOLL_CALLED void pidfd_getfd_release(struct toll_end *end, unsigned how)
 {
 	memfd_give_up(&end->in);
 	notes_done(&end->notes, how);

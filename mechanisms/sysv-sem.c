@@ -92,8 +92,8 @@ static void sysv_sem_close(struct toll_channel *channel)
 	semctl(channel->shared->set, 0, IPC_RMID);
 }
 
-static TOLL_HOT bool sysv_sem_step(struct toll_end *end, enum sysv_sem_count count, short by,
-				   int flags)
+static TOLL_CALLED bool sysv_sem_step(struct toll_end *end, enum sysv_sem_count count, short by,
+				      int flags)
 {
 	struct sembuf step = { .sem_num = (unsigned short)count,
 			       .sem_op = by,
@@ -129,8 +129,8 @@ static TOLL_HOT void sysv_sem_up(struct toll_end *end, enum sysv_sem_count count
 /* Brings the kernel's notes for this process back by SYSV_SEM_SETTLE: of the count that it lowers,
  * then of the one that it raises. What is noted goes first where it raises the count, else last, so
  * that neither waits. */
-static inline void sysv_sem_settle(struct toll_end *end, enum sysv_sem_count lowers,
-				   enum sysv_sem_count raises)
+static TOLL_CALLED void sysv_sem_settle(struct toll_end *end, enum sysv_sem_count lowers,
+					enum sysv_sem_count raises)
 {
 	struct sembuf steps[] = {
 		{ (unsigned short)lowers, SYSV_SEM_SETTLE, SEM_UNDO },

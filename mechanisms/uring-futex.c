@@ -220,7 +220,7 @@ static TOLL_HOT void uring_futex_keep(struct toll_end *end, unsigned how)
 	.bytes = uring_futex_bytes, .attach = uring_futex_attach,                                  \
 	.descriptor = uring_futex_descriptor, .peek = uring_futex_peek
 
-TOLL_MECHANISM(uring_futex, URING_FUTEX, .reserve = uring_futex_reserve,
+TOLL_MECHANISM(uring_futex, URING_FUTEX, .one_way = true, .reserve = uring_futex_reserve,
 	       .commit = uring_futex_commit, .release = uring_futex_pass)
 TOLL_MECHANISM(uring_futex_duplex, URING_FUTEX, .duplex = true, .both = true, .peek_sends = true,
 	       .reserve = uring_futex_reserve_turn, .commit = uring_futex_commit_turn,

@@ -119,16 +119,25 @@ static int add_value(void *context, const char *value)
 	return add_variant(adding, &variant);
 }
 
-/* What every mechanism in shared memory takes changes no loop: a choice has it of one of them. */
+/* A choice has of one mechanism what is the same code in all: what every mechanism in shared memory
+ * takes, and what all over io_uring do, or those of them that read and write (uring-bytes.h). */
 static bool told_elsewhere(const struct adding *adding)
 {
-	static const char *const harness[] = { "instances", "memory", "home" };
+	static const struct {
+		const char *option, *by, *instead_of;
+	} told[] = {
+		{ "instances", "ring", "*" },
+		{ "memory", "ring", "*" },
+		{ "home", "ring", "*" },
+		{ "sqpoll", "uring-pipe", "uring-*" },
+		{ "link", "uring-pipe", "uring-socket" },
+		{ "fixed", "uring-pipe", "uring-socket" },
+	};
 
-	if (!adding->brief || strncmp(adding->like.name, "ring", 4) == 0)
-		return false;
-	for (size_t i = 0; i < LENGTH(harness); i++) {
-		if (strcmp(adding->option, harness[i]) == 0)
-			return true;
+	for (size_t i = 0; i < LENGTH(told) && adding->brief; i++) {
+		if (strcmp(adding->option, told[i].option) == 0 &&
+		    fnmatch(told[i].instead_of, adding->like.name, 0) == 0)
+			return strncmp(adding->like.name, told[i].by, strlen(told[i].by)) != 0;
 	}
 	return false;
 }

@@ -433,7 +433,7 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 		if (strcmp(m->name, name) != 0 || !when_holds(m, values))
 			continue;
 		found_when = true;
-		if (m->both && !pairs)
+		if (pairs ? m->one_way : m->both)
 			continue;
 		if (best == NULL || (pairs && m->duplex && !best->mechanism.duplex))
 			best = u;
@@ -444,8 +444,10 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 		return false;
 	}
 	if (best == NULL) {
-		snprintf(why, bytes, "%s goes both ways only; %s needs one-way channels", name,
-			 pattern);
+		snprintf(why, bytes,
+			 pairs ? "%s goes one way only; %s needs a channel of both ways"
+			       : "%s goes both ways only; %s needs one-way channels",
+			 name, pattern);
 		return false;
 	}
 	choice->unit = best;

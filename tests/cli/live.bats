@@ -232,6 +232,7 @@ pairs_of() { # RECORD DUEL
 }
 
 @test "a setting that makes it slower is found" {
+	[ "${TOLL_CHECK:-long}" = long ] || skip "in make check-long"
 	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" TOLL_WORKER
 	TOLL_WORKER=$(slow_when flag)
 	says 1 "1 slower" "not side by side: worker by worker, ABBA" : \
