@@ -81,7 +81,7 @@ SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -Dalways_inlin
 
 LANGUAGE := -std=gnu11 -D_GNU_SOURCE -DTOLL_VERSION=\"$(VERSION)\" -Ibench -I$(BUILD)
 COMMON := $(LANGUAGE) -MMD -MP $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZE)
-TOLL_CFLAGS := -I. -Ianalysis -Ireports $(shell $(PKG_CONFIG) --cflags $(REQUIRED) 2>/dev/null)
+TOLL_CFLAGS := -DTOLL_WITHOUT_PATTERNS -I. -Ianalysis -Ireports $(shell $(PKG_CONFIG) --cflags $(REQUIRED) 2>/dev/null)
 TOLL_LIBS := $(shell $(PKG_CONFIG) --libs $(REQUIRED) 2>/dev/null) -lm
 WORKER_CFLAGS := $(LOOPS) $(call cflags_of,$(WANTED))
 WORKER_LIBS := $(call libs_of,$(WANTED)) -ldl -lrt -lpthread
@@ -140,7 +140,7 @@ $(BUILD)/toll-worker: $(WORKER_OBJECTS) $(BUILD)/sources
 
 $(BUILD)/bench/worker/%.o $(BUILD)/mechanisms/%.o: EXTRA := $(WORKER_CFLAGS)
 $(TOLL_OBJECTS): EXTRA := $(TOLL_CFLAGS)
-$(TOLL_OBJECTS) $(WORKER_OBJECTS): | $(BUILD)/patterns.h
+$(WORKER_OBJECTS): | $(BUILD)/patterns.h
 $(BUILD)/bench/new.o: | $(BUILD)/templates.h
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call step,cc)$(CC) $(COMMON) $(EXTRA) -c -o $@ $<
@@ -196,7 +196,6 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/toll.a $(BUILD)/flags
 	$(call step,cc)$(call straight,$(TOLL_CFLAGS)) $(BUILD)/toll.a -lcmocka $(TOLL_LIBS)
 
 $(CONFORM_OBJECTS): EXTRA := $(TOLL_CFLAGS)
-$(CONFORM_OBJECTS): | $(BUILD)/patterns.h
 CONFORM_PLUGINS := $(patsubst tests/plugins/%.c,$(BUILD)/plugins/%.so,$(wildcard tests/plugins/*.c)) \
 	$(BUILD)/plugins/ring-plugin.so
 $(BUILD)/conform: $(CONFORM_OBJECTS) $(BUILD)/toll.a | $(BUILD)/toll-worker $(CONFORM_PLUGINS)
@@ -284,7 +283,8 @@ ANALYZER := $(foreach word,-analyzer-config max-nodes=$(NODES),--extra-arg=-Xcla
 lint-tidy: $(SOURCES:%.c=$(BUILD)/lint/%.tidy)
 $(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h $(BUILD)/templates.h
 	$(call step,tidy)clang-tidy --quiet $(ANALYZER) $(if $(filter tests/%,$<),--checks=-clang-analyzer-*) $< -- \
-		$(LANGUAGE) $(TOLL_CFLAGS) $(WORKER_CFLAGS)
+		$(LANGUAGE) $(if $(filter mechanisms/% bench/worker/%,$<),$(filter-out -DTOLL_WITHOUT_PATTERNS,$(TOLL_CFLAGS)),\
+		$(TOLL_CFLAGS)) $(WORKER_CFLAGS)
 	@touch $@
 lint-cppcheck: $(BUILD)/patterns.h $(BUILD)/templates.h
 	cppcheck --quiet -j $(shell nproc) --std=c11 --language=c -D__cppcheck__ $(filter-out -std%,$(LANGUAGE)) \

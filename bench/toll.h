@@ -1069,6 +1069,8 @@ enum { TOLL_HELD_BYTES = 256 };
 	}
 #endif
 
+#ifndef TOLL_WITHOUT_PATTERNS /* who compiles no loops: toll itself */
 #include "patterns.h"
+#endif
 
 #endif

@@ -35,7 +35,7 @@ block() {
 	block 2 >"$BATS_TEST_TMPDIR/burst.h"
 	(cd "$tree" && "$toll" new pattern burst)
 	cmp "$BATS_TEST_TMPDIR/burst.h" "$tree/bench/patterns/burst.h"
-	make -C "$tree" BUILD=build CFLAGS='-O1 -g' build/toll-worker >"$BATS_TEST_TMPDIR/log" 2>&1 || {
+	make -C "$tree" BUILD=build CFLAGS='-O0 -Dalways_inline=unused' build/toll-worker >"$BATS_TEST_TMPDIR/log" 2>&1 || {
 		cat "$BATS_TEST_TMPDIR/log"
 		false
 	}

@@ -158,7 +158,7 @@ load helpers
 }
 
 @test "one names one cell" {
-	fails_saying toll one 'ring:layout=*' : "names 5 cells"
+	fails_saying toll one 'ring:layout=*' : "names 6 cells"
 	fails_saying toll one pipe/pingpong : "five parts"
 	fails_saying toll one pipe/pingpong/same-cpu/64/sleepy : "wait"
 	fails_saying toll one ring --wait spin : "nothing to run" "one CPU"
