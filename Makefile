@@ -283,8 +283,8 @@ ANALYZER := $(foreach word,-analyzer-config max-nodes=$(NODES),--extra-arg=-Xcla
 lint-tidy: $(SOURCES:%.c=$(BUILD)/lint/%.tidy)
 $(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h $(BUILD)/templates.h
 	$(call step,tidy)clang-tidy --quiet $(ANALYZER) $(if $(filter tests/%,$<),--checks=-clang-analyzer-*) $< -- \
-		$(LANGUAGE) $(if $(filter mechanisms/% bench/worker/%,$<),$(filter-out -DTOLL_WITHOUT_PATTERNS,$(TOLL_CFLAGS)),\
-		$(TOLL_CFLAGS)) $(WORKER_CFLAGS)
+		$(LANGUAGE) $(if $(filter $(<:%.c=$(BUILD)/%.o),$(TOLL_OBJECTS)),$(TOLL_CFLAGS),\
+		$(filter-out -DTOLL_WITHOUT_PATTERNS,$(TOLL_CFLAGS))) $(WORKER_CFLAGS)
 	@touch $@
 lint-cppcheck: $(BUILD)/patterns.h $(BUILD)/templates.h
 	cppcheck --quiet -j $(shell nproc) --std=c11 --language=c -D__cppcheck__ $(filter-out -std%,$(LANGUAGE)) \
