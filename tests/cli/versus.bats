@@ -136,7 +136,7 @@ agrees() { # what run has left in status and output
 	fails_saying toll vs pipe/4K/8K ring : "size twice"
 	fails_saying toll vs pipe/cpus:0,0/same-cpu ring : "twice"
 	fails_saying toll vs pipe//4K ring : "a word is empty"
-	fails_saying toll vs 'ring:layout=*' ring : "names 5 cells"
+	fails_saying toll vs 'ring:layout=*' ring : "names 6 cells"
 	fails_saying toll vs pipe ring --size 64,4K : "2 cells"
 	fails_saying toll vs pipe ring --pairs 4 : "--pairs" "5"
 	fails_saying toll vs pipe ring --margin 0 : "--margin"
