@@ -59,6 +59,15 @@ static inline int socket_buffer(const struct toll_channel *channel, int fd)
 	return domain == AF_UNIX ? 0 : socket_buffer_one(fd, bytes, SO_RCVBUF, SO_RCVBUFFORCE);
 }
 
+/* Why there is no buffer of that size, by errno of the above. */
+static inline const char *socket_buffer_refusal(void)
+{
+	return errno == EPERM
+		       ? "buffer= is beyond sysctl net.core.wmem_max or rmem_max, which only "
+			 "CAP_NET_ADMIN may pass"
+		       : "the kernel makes no socket buffer of that size";
+}
+
 static inline const char *socket_buffer_absent(const struct toll_channel *channel, int domain,
 					       int type)
 {
@@ -68,9 +77,7 @@ static inline const char *socket_buffer_absent(const struct toll_channel *channe
 	if (fd < 0)
 		return "this kernel has no such sockets";
 	if (socket_buffer(channel, fd) < 0)
-		why = errno == EPERM ? "buffer= is beyond sysctl net.core.wmem_max or rmem_max, "
-				       "which only CAP_NET_ADMIN may pass"
-				     : "the kernel makes no socket buffer of that size";
+		why = socket_buffer_refusal();
 	close(fd);
 	return why;
 }

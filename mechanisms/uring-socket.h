@@ -179,9 +179,7 @@ static const char *uring_socket_why(const struct toll_channel *channel,
 	if (fd < 0)
 		return "this kernel has no such sockets";
 	if (uring_socket_buffer(channel, fd) < 0)
-		why = errno == EPERM ? "buffer= is beyond sysctl net.core.wmem_max or rmem_max, "
-				       "which only CAP_NET_ADMIN may pass"
-				     : "the kernel makes no socket buffer of that size";
+		why = socket_buffer_refusal();
 	close(fd);
 	if (why == NULL && (multishot || uring_is_zc(channel)))
 		why = uring_socket_trial(channel, mechanism, multishot);
