@@ -249,14 +249,14 @@ static void rounds(struct trial *trial)
 /* --- what is seen ------------------------------------------------------------------------------
  */
 
-struct tally {
+struct score {
 	unsigned cells, different, same, invalid, anchor, rejected;
 	double spread, seconds; /* of all cells: sum of their pairs' sds; measured, both sides */
 };
 
-static struct tally tally_of(const struct trial *trial, const struct kind *kind)
+static struct score tally_of(const struct trial *trial, const struct kind *kind)
 {
-	struct tally tally = { 0 };
+	struct score tally = { 0 };
 
 	for (size_t i = 0; i < trial->cells; i++) {
 		const struct twins *twins = &trial->twins[i];
@@ -293,7 +293,7 @@ static unsigned hardly_more(unsigned m, double q)
 	return k;
 }
 
-static void judge_alarms(const struct tally *all, const char *where, bool quick)
+static void judge_alarms(const struct score *all, const char *where, bool quick)
 {
 	unsigned most = quick ? hardly_more(all->cells, Q) : 1;
 	char goal[96];
@@ -304,7 +304,7 @@ static void judge_alarms(const struct tally *all, const char *where, bool quick)
 	       "%u, %u invalid; Mann-Whitney %u", all->different, all->invalid, all->anchor);
 }
 
-static void judge_same(const struct tally *all, const char *where, bool quick)
+static void judge_same(const struct score *all, const char *where, bool quick)
 {
 	double share = percent_of(all->same, all->cells), side = all->seconds / 2 / all->cells;
 
@@ -326,7 +326,7 @@ static void judge(struct trial *trial, bool quick)
 	for (size_t i = 0; i < trial->cells; i++)
 		trial->twins[i].verdict = verdicts[i];
 	for (size_t k = 0; k < KINDS; k++) {
-		struct tally its = tally_of(trial, &kinds[k]);
+		struct score its = tally_of(trial, &kinds[k]);
 
 		if (its.cells == 0)
 			continue;
@@ -336,7 +336,7 @@ static void judge(struct trial *trial, bool quick)
 		       its.different, its.cells, its.same, its.rejected,
 		       percent_of(its.spread, its.cells), its.seconds / 2 / its.cells, its.anchor);
 	}
-	struct tally all = tally_of(trial, NULL);
+	struct score all = tally_of(trial, NULL);
 
 	snprintf(where, sizeof where, "this machine, %zu pairs in %zu blocks, %u pairs failed",
 		 trial->pairs, trial->blocks, trial->failures);

@@ -251,7 +251,7 @@ static struct truth truth_of(const struct calibration *calibration, double chang
 /* --- trials ------------------------------------------------------------------------------------
  */
 
-struct tally { /* of one experiment with one kind */
+struct score { /* of one experiment with one kind */
 	unsigned trials, found, anchor, aside, covered;
 	unsigned open, resolved, more, beyond; /* G9: could not be told at first; pairs announced,
 						  of how many more than MOST_PAIRS */
@@ -262,12 +262,12 @@ struct tally { /* of one experiment with one kind */
 };
 
 struct series { /* a kind */
-	struct tally tally[EXPERIMENTS];
+	struct score tally[EXPERIMENTS];
 	unsigned calibrations, calibrations_found, gone;
 	double call_ns, operation_ns;
 };
 
-static void count_truth(struct tally *tally, const struct truth *truth)
+static void count_truth(struct score *tally, const struct truth *truth)
 {
 	tally->truth += truth->share;
 	tally->error += truth->error;
@@ -276,7 +276,7 @@ static void count_truth(struct tally *tally, const struct truth *truth)
 	tally->calls = truth->calls;
 }
 
-static void count_trial(struct tally *tally, const struct duel *duel, const struct verdict *verdict,
+static void count_trial(struct score *tally, const struct duel *duel, const struct verdict *verdict,
 			double truth)
 {
 	tally->trials++;
@@ -291,7 +291,7 @@ static void count_trial(struct tally *tally, const struct duel *duel, const stru
 
 /* Few pairs, then as many more as were announced. false: the host's state has gone. */
 static bool resolve(struct trial *trial, struct duel *duel, struct verdict *verdict,
-		    struct tally *tally, double margin)
+		    struct score *tally, double margin)
 {
 	if (verdict->kind != VERDICT_CANT_TELL)
 		return true;
@@ -324,7 +324,7 @@ static bool scale_truth(struct truth *truth, const struct calibration *calibrati
 
 static bool run_trial(struct trial *trial, const struct kind *kind,
 		      const struct calibration *calibration, const struct experiment *experiment,
-		      struct tally *tally)
+		      struct score *tally)
 {
 	struct truth truth = truth_of(calibration, experiment->change);
 	struct duel duel = duel_of(trial, kind, truth.calls, calibration->alone.state);
@@ -391,7 +391,7 @@ static void judge_calibration(const struct kind *kind, const struct series *seri
 static void judge_found(const struct kind *kind, const struct experiment *experiment,
 			const struct series *series, bool quick)
 {
-	const struct tally *t = &series->tally[experiment - experiments],
+	const struct score *t = &series->tally[experiment - experiments],
 			   *nothing = &series->tally[NOTHING];
 	unsigned least = least_of(t->trials, experiment->power, 0.05);
 	double n = t->trials, seconds = t->seconds / n;
@@ -414,7 +414,7 @@ static void judge_found(const struct kind *kind, const struct experiment *experi
 	       "%.2f s, %u pairs of another host state put aside", seconds, t->aside);
 }
 
-static void add_resolved(struct tally *sum, const struct tally *tally)
+static void add_resolved(struct score *sum, const struct score *tally)
 {
 	sum->trials += tally->trials;
 	sum->open += tally->open;
@@ -424,7 +424,7 @@ static void add_resolved(struct tally *sum, const struct tally *tally)
 }
 
 static void say_resolved(enum judgement judgement, const char *goal, const char *where,
-			 const struct tally *t)
+			 const struct score *t)
 {
 	char all[128];
 
@@ -437,12 +437,12 @@ static void say_resolved(enum judgement judgement, const char *goal, const char 
 
 static void judge_resolved(const struct series series[])
 {
-	struct tally all = { 0 };
+	struct score all = { 0 };
 	char goal[96];
 
 	for (size_t k = 0; k < KINDS; k++) {
 		for (size_t e = NOTHING; e <= UNCLEAR; e++) {
-			const struct tally *its = &series[k].tally[e];
+			const struct score *its = &series[k].tally[e];
 
 			if (its->trials)
 				say_resolved(SEEN,
