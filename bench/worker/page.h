@@ -13,10 +13,11 @@
 #include <stdint.h>
 
 #include "../toll.h"
+#include "page_counter.h"
 
 #define PAGE_MAGIC 0x746f6c6c70616765ULL
 enum {
-	PAGE_VERSION = 4,
+	PAGE_VERSION = 5,
 	PAGE_WORKERS = 16,
 	PAGE_LANES = 16,
 	PAGE_PEERS = TOLL_MOST_PEERS,
@@ -119,6 +120,12 @@ struct page {
 	struct page_turn turn[PAGE_TURNS];
 	struct page_sample sample[PAGE_LANES][PAGE_CYCLES];
 	uint64_t histogram[PAGE_WORKERS][TOLL_HISTOGRAM];
+
+	/* toll */
+	uint32_t counting; /* the turns are counted, and no timing is taken from them */
+	uint32_t counters;
+	struct page_counter counter[PAGE_COUNTERS];
+	struct page_counted counted[PAGE_WORKERS][PAGE_PEERS];
 };
 
 #endif

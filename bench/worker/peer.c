@@ -107,6 +107,7 @@ static _Noreturn void leave(int status)
 	if (!h->layout->wish.threads)
 		_exit(status);
 	epoll_close(h);
+	counting_close(h);
 	/* the supervisor sleeps in sigwaitinfo(): a thread's end must be said */
 	__atomic_store_n(&h->self->pid, status ? -2 : -1, __ATOMIC_RELEASE);
 	syscall(SYS_tgkill, getpid(), h->supervisor, SIGUSR1);
@@ -463,12 +464,16 @@ static void play(struct harness *h, const struct page_turn *turn)
 		wall = clock_read(CLOCK_MONOTONIC);
 		cpu = clock_read(cpu_clock);
 	}
+	if (measuring && h->counting)
+		counting_begin(h);
 	if (!h->loop[lane->versus](peer)) {
 		if (stopping(h))
 			leave(0);
 		deadline_missed(h);
 		leave(1);
 	}
+	if (measuring && h->counting)
+		counting_end(h, lane->count[0] + lane->count[1]);
 	if (h->lossy)
 		turn_over(peer);
 	if (h->timer) {
@@ -639,6 +644,8 @@ __attribute__((noinline)) static void live(struct harness *h)
 			      worker->cpu[peer->index], strerror(errno));
 		leave(1);
 	}
+	if (page->counting)
+		counting_open(h);
 	if (!layout_attach(h->layout, peer->index, worker->touch_all, h->seed, &offset, why,
 			   sizeof(why)))
 		goto failed;

@@ -284,6 +284,7 @@ static bool prepare(struct workplace *w, unsigned slot, char *why, size_t bytes)
 				       .timer = worker->timer == i,
 				       .supervisor = main_thread(),
 				       .seed = random_next(&seed),
+				       .counted = &w->page->counted[slot][i],
 				       .epoll_any = -1 };
 		h->peer->harness = h;
 		h->peer->histogram = w->page->histogram[slot];

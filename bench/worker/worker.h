@@ -203,6 +203,7 @@ int memory_place(char *at, size_t bytes, int node);
 
 /* ---- peer.c: a peer's life ---- */
 
+struct counting; /* counters.c */
 struct harness { /* peer->harness: its own, and what the supervisor shares */
 	struct page *page;
 	struct page_worker *worker;
@@ -219,6 +220,8 @@ struct harness { /* peer->harness: its own, and what the supervisor shares */
 	int epoll_any; /* the instance of all inputs, −1: none */
 	int *idle;     /* descriptors that never get ready */
 	unsigned idle_count;
+	struct counting *counting; /* NULL: this visit is timed */
+	struct page_counted *counted;
 };
 /* Attaches, meets, plays turns until told to leave. Ends the process (or thread) on failure. */
 void peer_live(struct harness *harness);
@@ -240,6 +243,16 @@ void epoll_close(struct harness *harness);
 /* Until the port's descriptor is ready, one of the peer's inputs is, or a signal comes. */
 void epoll_sleep(const struct toll_port *port);
 void epoll_sleep_any(const struct toll_peer *peer);
+
+/* ---- counters.c: what the kernel and the processor count, in a counted visit ---- */
+
+/* In the peer, before it makes threads, which are counted with it: opens what the page asks for.
+ * What cannot be counted has its errno in the page. */
+void counting_open(struct harness *harness);
+/* Around a turn; nothing where the visit is timed. */
+void counting_begin(struct harness *harness);
+void counting_end(struct harness *harness, uint64_t operations);
+void counting_close(struct harness *harness);
 
 /* ---- supervise.c ---- */
 
