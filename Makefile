@@ -83,6 +83,9 @@ LANGUAGE := -std=gnu11 -D_GNU_SOURCE -DTOLL_VERSION=\"$(VERSION)\" -Ibench -I$(B
 COMMON := $(LANGUAGE) -MMD -MP $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZE)
 TOLL_CFLAGS := -DTOLL_WITHOUT_PATTERNS -I. -Ianalysis -Ireports $(shell $(PKG_CONFIG) --cflags $(REQUIRED) 2>/dev/null)
 TOLL_LIBS := $(shell $(PKG_CONFIG) --libs $(REQUIRED) 2>/dev/null) -lm
+# libpfm4 knows the processors' events by name (bench/counters.c); pkg-config knows nothing of it.
+LIBPFM := $(if $(call present,perfmon/pfmlib_perf_event.h -lpfm),-lpfm)
+TOLL_LIBS += $(LIBPFM)
 WORKER_CFLAGS := $(LOOPS) $(call cflags_of,$(WANTED))
 WORKER_LIBS := $(call libs_of,$(WANTED)) -ldl -lrt -lpthread
 LINK = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS)
@@ -117,6 +120,9 @@ $(BUILD)/flags: FORCE
 $(BUILD)/sources: FORCE
 	$(call stamp,'$(TOLL_OBJECTS)' '$(WORKER_OBJECTS)' '$(LINK) $(TOLL_LIBS) $(WORKER_LIBS)')
 
+$(BUILD)/libpfm: FORCE
+	$(call stamp,'$(LIBPFM)')
+
 names = $(notdir $(basename $(PATTERNS)))
 $(BUILD)/patterns.h: FORCE
 	$(call stamp,'/* patterns.h - every pattern there is; written by make from bench/patterns/. */' \
@@ -141,6 +147,8 @@ $(BUILD)/toll-worker: $(WORKER_OBJECTS) $(BUILD)/sources
 $(BUILD)/bench/worker/%.o $(BUILD)/mechanisms/%.o: EXTRA := $(WORKER_CFLAGS)
 $(TOLL_OBJECTS): EXTRA := $(TOLL_CFLAGS)
 $(WORKER_OBJECTS): | $(BUILD)/patterns.h
+$(BUILD)/bench/counters.o: EXTRA += $(if $(LIBPFM),-DTOLL_LIBPFM)
+$(BUILD)/bench/counters.o: $(BUILD)/libpfm
 $(BUILD)/bench/new.o: | $(BUILD)/templates.h
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call step,cc)$(CC) $(COMMON) $(EXTRA) -c -o $@ $<
