@@ -29,6 +29,7 @@ struct reader {
 	struct result *result;
 	size_t worker_room;
 	size_t turns; /* of all workers */
+	size_t counted_room;
 };
 
 /* --- header ----------------------------------------------------------------------------------- */
@@ -540,6 +541,56 @@ static bool index_workers(const struct reader *reader)
 	return true;
 }
 
+/* --- what was counted ------------------------------------------------------------------------- */
+
+static bool counted_grow(struct reader *reader)
+{
+	struct result *result = reader->result;
+
+	if (!result->counted_at)
+		result->counted_at = calloc(result->cell_count + 1, sizeof *result->counted_at);
+	if (!result->counted_at)
+		return member_out_of_memory(&reader->spot);
+	if (result->counted_count < reader->counted_room)
+		return true;
+	size_t room = reader->counted_room ? reader->counted_room * 2 : 64;
+	struct result_counted *counted = reallocarray(result->counted, room, sizeof *counted);
+
+	if (!counted)
+		return member_out_of_memory(&reader->spot);
+	result->counted = counted;
+	reader->counted_room = room;
+	return true;
+}
+
+/* A cell once: so many lines at most as there are cells. */
+static bool read_counted(struct reader *reader, const json_t *object)
+{
+	struct result *result = reader->result;
+	json_int_t cell = 0;
+
+	if (!member_integer(&reader->spot, object, "cell", REQUIRED, 0,
+			    (json_int_t)result->cell_count - 1, &cell) ||
+	    !counted_grow(reader))
+		return false;
+	if (result->counted_at[cell])
+		return member_wrong(&reader->spot, "cell", "%lld was counted already",
+				    (long long)cell);
+	struct result_counted *counted = &result->counted[result->counted_count++];
+
+	result->counted_at[cell] = result->counted_count;
+	*counted = (struct result_counted){ .cell = (unsigned)cell,
+					    .peers = result->cells[cell].cell.peers };
+	return counted_read(&reader->spot, object, result->words, counted);
+}
+
+const struct result_counted *result_counts(const struct result *result, unsigned cell)
+{
+	size_t at = result->counted_at ? result->counted_at[cell] : 0;
+
+	return at ? &result->counted[at - 1] : NULL;
+}
+
 /* --- the other lines -------------------------------------------------------------------------- */
 
 static bool read_resume(const struct reader *reader, json_t *object)
@@ -708,6 +759,8 @@ static bool read_object(struct reader *reader, json_t *object)
 		return read_worker(reader, object);
 	if (!strcmp(kind, "summary"))
 		return read_summary(reader, object);
+	if (!strcmp(kind, "counted"))
+		return read_counted(reader, object);
 	if (!strcmp(kind, "look"))
 		return read_look(reader, object);
 	if (!strcmp(kind, "resume"))
@@ -738,8 +791,9 @@ struct result *result_read(const char *path)
 		reader.result = result;
 		snprintf(result->path, sizeof result->path, "%s", path);
 		result->texts = json_object();
+		result->words = json_object();
 	}
-	if (result && result->texts)
+	if (result && result->texts && result->words)
 		fine = objects_read(&reader.spot, path, take_object, &reader, &result->truncated) &&
 		       index_workers(&reader);
 	else
@@ -777,6 +831,11 @@ void result_free(struct result *result)
 	json_decref(result->header);
 	json_decref(result->summary);
 	json_decref(result->texts);
+	json_decref(result->words);
+	for (size_t i = 0; i < result->counted_count; i++)
+		counted_clear(&result->counted[i]);
+	free(result->counted);
+	free(result->counted_at);
 	free(result);
 }
 

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "../bench/cell.h"
+#include "counted.h"
 #include "member.h"
 #include "state.h"
 #include "verdict.h"
@@ -85,12 +86,16 @@ struct result {
 	/* Workers by cell, then visit: those of cell c are workers[order[i]], first[c] ≤ i <
 	 * first[c + 1]. */
 	size_t *first, *order;
+	struct result_counted *counted; /* a cell at most once, in the order of the file */
+	size_t counted_count;
+	size_t *counted_at;                      /* of each cell, plus 1; 0: it was not counted */
 	struct result_look looks[VERDICT_LOOKS]; /* in time order, so their numbers ascend */
 	size_t look_count;
 	json_t *summary;       /* the last one, or NULL */
 	bool truncated;        /* the last line was cut; it was left out */
 	unsigned long skipped; /* lines of an unknown kind */
 	json_t *texts;         /* what result_host() has handed out */
+	json_t *words;         /* what the counted lines say */
 };
 
 /* Reads path ("-": standard input). NULL after one say_error() that names file, line and member;
@@ -98,6 +103,9 @@ struct result {
  * file: clean them before they reach a terminal or a page. */
 struct result *result_read(const char *path);
 void result_free(struct result *result);
+
+/* What was counted of a cell; NULL: nothing was. */
+const struct result_counted *result_counts(const struct result *result, unsigned cell);
 
 /* One of header.plan.cells, which has to say that this index is its own. false after say_error().
  */

@@ -179,6 +179,7 @@ struct block {
 	pid_t spinner[CELL_MOST_PEERS];
 	unsigned spinners;
 	uint32_t next_visit;
+	int counter_place[PAGE_COUNTERS];
 	double steal_before[CELL_MOST_PEERS];
 };
 
@@ -219,6 +220,10 @@ static bool page_open(struct block *b)
 	b->page->controller = getpid();
 	b->page->event = 4;
 	b->page->ticks_per_ns = b->options->ticks_per_ns;
+	b->page->counting = b->options->counters != NULL;
+	if (b->options->counters)
+		b->page->counters =
+			counters_ask(b->options->counters, b->page->counter, b->counter_place);
 	return true;
 }
 
@@ -921,6 +926,27 @@ static void gather_peer(const struct block *b, unsigned worker, unsigned index, 
 	outcome->buffer_bytes += index == 0 ? peer->buffer_bytes : 0;
 }
 
+static bool gather_counters(const struct block *b, unsigned worker, struct outcome *outcome)
+{
+	const struct counters *counters = b->options->counters;
+	size_t n = counters->count;
+
+	outcome->tallies = calloc(outcome->peers * n + 1, sizeof(*outcome->tallies));
+	for (unsigned peer = 0; outcome->tallies && peer < outcome->peers; peer++) {
+		const struct page_counted *counted = &b->page->counted[worker][peer];
+
+		for (size_t i = 0; i < n; i++) {
+			int place = b->counter_place[i];
+
+			counters_tally(&counters->counter[i], counted,
+				       place < 0 ? NULL : &counted->count[place],
+				       &outcome->tallies[peer * n + i]);
+		}
+		outcome->counted = (double)counted->operations;
+	}
+	return outcome->tallies != NULL;
+}
+
 static void gather(struct block *b, unsigned index, bool whole, double canary,
 		   struct outcome *outcome)
 {
@@ -955,6 +981,10 @@ static void gather(struct block *b, unsigned index, bool whole, double canary,
 	outcome->settled = settles(outcome->batch_ns, outcome->turns);
 	for (unsigned i = 0; i < w->peers; i++)
 		gather_peer(b, index, i, w->messages, outcome);
+	if (b->options->counters && !gather_counters(b, index, outcome)) {
+		outcome->state = BLOCK_FAILED;
+		snprintf(outcome->reason, sizeof(outcome->reason), "out of memory");
+	}
 	if (b->options->tails)
 		outcome->histogram = histogram_of(b, index);
 }
@@ -964,6 +994,7 @@ void outcome_free(struct outcome *outcome)
 	free(outcome->batch_ns);
 	free(outcome->versus_ns);
 	json_decref(outcome->histogram);
+	free(outcome->tallies);
 	*outcome = (struct outcome){ 0 };
 }
 

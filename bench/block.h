@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "../analysis/state.h"
+#include "counters.h"
 #include "registry.h"
 
 struct block_options {
@@ -24,6 +25,7 @@ struct block_options {
 		operations; /* counted in a turn; 0: the pilot fits them, variant by variant */
 	bool canary;        /* measure one line's round trip meanwhile (two CPUs or more) */
 	bool tails;         /* stamp each operation */
+	const struct counters *counters; /* count, and do not time; NULL: the other way round */
 	/* called when all is ready to start, with the peers' ids (of processes or threads); may be
 	 * NULL */
 	void (*started)(const int pids[], size_t count, void *context);
@@ -62,6 +64,10 @@ struct outcome { /* of one worker; free with outcome_free() */
 	double lost, due; /* messages that did not come, of those that should have */
 	bool settled;
 	json_t *histogram; /* reports/schema.md, or NULL */
+	/* with options.counters: of each peer each counter, peer by peer; operations of all turns,
+	 * those not timed included */
+	struct tally *tallies;
+	double counted;
 };
 
 /* Measures n cells side by side. versus[i], when versus is given and versus[i] not NULL, is a

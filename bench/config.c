@@ -45,9 +45,8 @@ static const struct list_key list_keys[] = {
 	LIST("peers", peers),         LIST("peer-count", peer_count),
 	LIST("copy", copy),           LIST("touch", touch),
 };
-static const char *const run_keys[] = {
-	"budget", "rounds", "operations", "margin", "seed", "tails"
-};
+static const char *const run_keys[] = { "budget", "rounds", "operations", "margin",
+					"seed",   "tails",  "counters" };
 
 static struct config_list *grid_list(struct config_grid *grid, const struct list_key *key)
 {
@@ -149,6 +148,11 @@ static int set_run_key(struct config *config, const char *key, const char *value
 			return COMPLAIN(why, "\"%s\" is no seed from 0 to 2^63 - 1", value);
 		config->seed = number;
 		config->seed_given = true;
+	} else if (strcmp(key, "counters") == 0) {
+		if (!*value || strlen(value) >= sizeof config->counters)
+			return COMPLAIN(why, "%s; write default, none or names with commas between",
+					*value ? "too long" : "no value");
+		snprintf(config->counters, sizeof config->counters, "%s", value);
 	} else {
 		if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
 			return COMPLAIN(why, "\"%s\" is neither on nor off", value);

@@ -40,6 +40,7 @@ struct config {
 	uint64_t seed;
 	bool seed_given, budget_given;
 	bool tails;
+	char counters[1024]; /* a list of bench/counters.h; "": not said */
 };
 
 /* Reads FILE. NULL after say_error("FILE:LINE: unknown key \"sise\"; did you mean \"size\"?"). */

@@ -43,6 +43,7 @@ static const struct option run_options[] = {
 	{ "budget", required_argument, NULL, KEY },
 	{ "rounds", required_argument, NULL, KEY },
 	{ "tails", no_argument, NULL, KEY_ON },
+	{ "counters", required_argument, NULL, KEY },
 	{ "resume", no_argument, NULL, RESUME },
 	{ "dry-run", no_argument, NULL, DRY_RUN },
 	{ "require-quiet", no_argument, NULL, QUIET },
@@ -52,6 +53,7 @@ static const struct option one_options[] = {
 	CELL_OPTIONS_TABLE,
 	{ "mechanism", required_argument, NULL, KEY },
 	{ "for", required_argument, NULL, HOLD },
+	{ "counters", required_argument, NULL, KEY },
 	{ NULL, 0, NULL, 0 },
 };
 static const struct option vs_options[] = {
@@ -91,6 +93,7 @@ static const char run_help[] =
 	"      --rounds N             exactly so many of each cell, instead of a budget\n"
 	"      --seed N               of every random choice: same seed, same plan\n"
 	"      --operations N         operations a turn, instead of a pilot\n"
+	"      --counters LIST        events to count in visits apart: default, none, a,{b,c}\n"
 	"      --tails                stamp every operation, for quantiles\n"
 	"      --require-quiet        do not measure on a disturbed machine\n"
 	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
@@ -98,8 +101,7 @@ static const char run_help[] =
 	"\n"
 	"These replace the same key in every section of the configuration; lists have commas:\n"
 	"      --mechanism pipe,ring:layout=*       --pattern pingpong       --size 64,4K\n"
-	"      --wait spin,pause,yield,block,poll,hybrid:20us,epoll,epoll:100\n"
-	"      --idle awake,sleep\n"
+	"      --wait spin,pause,yield,block,poll,hybrid:20us,epoll:100     --idle awake,sleep\n"
 	"      --placement same-cpu,across,pairs or --cpus 2,5       --depth N  --copy\n"
 	"      --touch all,none       --peers process,thread         --peer-count K\n"
 	"\n"
@@ -226,8 +228,11 @@ static int cmd_run(int argc, char **argv, char **rest)
 	if (config_find(request.config, config_path, sizeof config_path))
 		return EXIT_USAGE;
 	struct config *config = config_read(config_path);
-	if (config)
+	if (config) {
 		replace_amount(config, &request);
+		if (!*config->counters)
+			snprintf(config->counters, sizeof config->counters, "default");
+	}
 	if (means_open(&means, config, &request))
 		goto end;
 	if (request.dry_run) {
@@ -269,6 +274,7 @@ static const char one_help[] =
 	"      --placement NAME [same-cpu] or --cpus 2,5              --depth N  --copy\n"
 	"      --idle awake|sleep     --touch all|none    --peers process|thread\n"
 	"      --peer-count K         --seed N            --operations N\n"
+	"      --counters LIST        events to count after it: default, a,{b,c} [none]\n"
 	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
 	"      --json                 the figures as JSON\n"
 	"\n"

@@ -369,6 +369,19 @@ static int draw_seed(uint64_t *seed)
 	return 0;
 }
 
+/* 0, or -1 after say_error(). */
+static int read_counters(const struct config *config, struct plan *plan)
+{
+	const char *list = *config->counters ? config->counters : "none";
+	char why[256];
+
+	snprintf(plan->counting, sizeof plan->counting, "%s", list);
+	if (counters_read(list, &plan->counters, why, sizeof why) == 0)
+		return 0;
+	say_error("--counters: %s", why);
+	return -1;
+}
+
 struct plan *plan_make(const struct config *config, const struct registry *registry,
 		       const struct place *place)
 {
@@ -386,6 +399,7 @@ struct plan *plan_make(const struct config *config, const struct registry *regis
 	plan->rounds = config->rounds;
 	plan->operations = config->operations;
 	plan->tails = config->tails;
+	failed = read_counters(config, plan);
 	/* a fixed count of operations leaves nothing for a budget to decide (statistics.md, rule 5)
 	 */
 	plan->budget_s = config->operations ? 0 : config->budget_s;
@@ -393,7 +407,7 @@ struct plan *plan_make(const struct config *config, const struct registry *regis
 		plan->rounds = PLAN_LEAST_ROUNDS;
 	memcpy(plan->config, config->path, sizeof plan->config);
 
-	failed = !config->seed_given && draw_seed(&plan->seed);
+	failed = failed || (!config->seed_given && draw_seed(&plan->seed));
 	for (size_t g = 0; g < config->grid_count && !failed; g++) {
 		struct axes axes;
 		failed = axes_read(config, &config->grids[g], registry, place, &axes) ||

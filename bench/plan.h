@@ -5,6 +5,7 @@
 #define PLAN_H
 
 #include "config.h"
+#include "counters.h"
 #include "place.h"
 #include "registry.h"
 
@@ -31,6 +32,8 @@ struct plan {
 	unsigned rounds;          /* 0: as many as the budget allows */
 	unsigned long operations; /* 0: fitted by the pilot */
 	bool tails;
+	char counting[COUNTERS_LIST]; /* as it was asked for: "default", "none" */
+	struct counters counters;
 	char config[4096]; /* path, or "" */
 	struct plan_cell *cells;
 	size_t cell_count;

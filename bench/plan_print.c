@@ -43,13 +43,14 @@ json_t *plan_json(const struct plan *plan)
 	for (size_t r = 0; r < plan->refused_count; r++)
 		json_array_append_new(refused, json_pack("{s:s, s:s}", "cell", plan->refused[r].key,
 							 "reason", plan->refused[r].reason));
-	return json_pack("{s:s?, s:f, s:o, s:o, s:o, s:b, s:o, s:o}", "config",
+	return json_pack("{s:s?, s:f, s:o, s:o, s:o, s:b, s:s, s:o, s:o}", "config",
 			 *plan->config ? plan->config : NULL, "margin", plan->margin, "budget_s",
 			 plan->budget_s > 0 ? json_real(plan->budget_s) : json_null(), "rounds",
 			 plan->rounds ? json_integer(plan->rounds) : json_null(), "operations",
 			 plan->operations ? json_integer((json_int_t)plan->operations)
 					  : json_null(),
-			 "tails", (int)plan->tails, "cells", cells, "refused", refused);
+			 "tails", (int)plan->tails, "counters", plan->counting, "cells", cells,
+			 "refused", refused);
 }
 
 static int most_wide(int width, const char *text)

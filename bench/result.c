@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "../analysis/statistics.h"
 #include "say.h"
 
 /* What names the file, and what goes on with it. */
@@ -254,4 +255,49 @@ json_t *result_worker(const struct result_place *place, const struct outcome *ou
 			  "stack_bytes", (int)outcome->stack_bytes, "buffer_bytes",
 			  (int)outcome->buffer_bytes, "line_offset", (int)outcome->line_offset));
 	return line;
+}
+
+static json_t *tallies(const struct counters *counters, const struct outcome *outcome, size_t of)
+{
+	json_t *all = json_array();
+
+	for (unsigned peer = 0; peer < outcome->peers; peer++) {
+		const struct tally *tally = &outcome->tallies[peer * counters->count + of];
+		bool counted = isfinite(tally->per_operation);
+
+		json_array_append_new(all, json_pack("{s:o,s:o,s:s?,s:b,s:s?}", "per_operation",
+						     result_number(tally->per_operation), "share",
+						     result_number(tally->share), "by",
+						     !counted       ? NULL
+						     : tally->usage ? "getrusage"
+								    : "perf",
+						     "user_only", tally->user_only, "reason",
+						     tally->reason[0] ? tally->reason : NULL));
+	}
+	return all;
+}
+
+json_t *result_counted(const struct result_place *place, const struct counters *counters,
+		       const struct outcome *outcome)
+{
+	bool fine = outcome->state == BLOCK_OK && outcome->tallies;
+	json_t *all = json_array(), *reason = fine ? json_null() : json_string(outcome->reason);
+
+	for (size_t i = 0; fine && i < counters->count; i++) {
+		const struct counter *counter = &counters->counter[i];
+
+		json_array_append_new(all,
+				      json_pack("{s:s,s:s?,s:i,s:o}", "name", counter->name, "what",
+						counter->what[0] ? counter->what : NULL, "group",
+						(int)counter->event.group, "peers",
+						tallies(counters, outcome, i)));
+	}
+	return json_pack("{s:s,s:i,s:i,s:o,s:I,s:o,s:o,s:o,s:o}", "kind", "counted", "cell",
+			 (int)place->cell, "round", (int)place->round, "at_s",
+			 result_number(place->at_s), "turns",
+			 (json_int_t)(fine ? outcome->turns : 0), "operations",
+			 fine ? result_number(outcome->counted) : json_null(), "median_ns",
+			 fine ? result_number(statistics_median(outcome->batch_ns, outcome->turns))
+			      : json_null(),
+			 "reason", reason ? reason : json_string("(not UTF-8)"), "counters", all);
 }

@@ -44,6 +44,9 @@ struct result_place { /* where in the run a worker stood */
 	bool reference;
 	double at_s;
 };
+/* A line of what was counted of a cell, new reference; NULL when memory runs out. */
+json_t *result_counted(const struct result_place *place, const struct counters *counters,
+		       const struct outcome *outcome);
 /* A worker line of the schema, new reference; NULL when memory runs out. */
 json_t *result_worker(const struct result_place *place, const struct outcome *outcome);
 

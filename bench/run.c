@@ -17,6 +17,7 @@
 #include "../analysis/statistics.h"
 #include "block.h"
 #include "commands.h"
+#include "count.h"
 #include "host.h"
 #include "journal.h"
 #include "looks.h"
@@ -31,10 +32,13 @@ enum {
 static const double TURN_NS = 60e3, BLOCK_SECONDS = 0.6, QUIET_SHARE = 0.02;
 /* Of the budget is for measuring, the rest for the last look, the summary and the page. */
 static const double MEASURED_SHARE = 0.98;
+/* And at most so much of the measuring is counting. */
+static const double COUNTED_SHARE = 0.05;
 
 struct cell_state {
 	unsigned failures; /* in a row */
 	bool given_up;
+	bool counted; /* or tried to be */
 	size_t n, room;
 	double *value;        /* of each worker: median over turns of ln ns */
 	double block_seconds; /* what the last block it was in took; 0: none yet */
@@ -55,7 +59,8 @@ struct campaign {
 	unsigned failed;
 	double block_seconds; /* mean of the blocks so far */
 	unsigned long blocks_done;
-	struct result *old; /* --resume: what the file held, or NULL */
+	bool tried_counting; /* by this process */
+	struct result *old;  /* --resume: what the file held, or NULL */
 };
 
 static double elapsed(const struct campaign *c)
@@ -267,6 +272,35 @@ static int visit(struct campaign *c, const struct plan_block *block, unsigned bl
 	return 0;
 }
 
+/* Counts what is not counted yet, each cell once: visits apart from the timed ones, and not paired.
+ * 0, 1 interrupted, −1. */
+static int count_block(struct campaign *c, const struct plan_block *block, unsigned index)
+{
+	unsigned cells[PLAN_BLOCK_CELLS], n = 0;
+
+	for (unsigned i = 0; i < block->count; i++) {
+		if (!c->cell[block->cells[i]].given_up && !c->cell[block->cells[i]].counted)
+			cells[n++] = block->cells[i];
+	}
+	unsigned most = block->sequential ? 1 : n;
+
+	for (unsigned at = 0; at < n; at += most) {
+		const struct count_task task = { .registry = c->registry,
+						 .plan = c->plan,
+						 .ticks_per_ns = c->ticks_per_ns,
+						 .seed = mix(c->plan->seed, ~(uint64_t)index, at),
+						 .round = c->round,
+						 .at_s = elapsed(c) };
+		int status = count_cells(&task, &cells[at], most, &c->file);
+
+		if (status != 0)
+			return status;
+	}
+	for (unsigned i = 0; i < n; i++)
+		c->cell[cells[i]].counted = true;
+	return 0;
+}
+
 static int run_block(struct campaign *c, const struct plan_block *block, unsigned index)
 {
 	if (!block->sequential)
@@ -378,12 +412,13 @@ static bool anything_left(const struct campaign *c)
 /* After the first round: will twenty fit? */
 static bool budget_suffices(const struct campaign *c, double round_seconds, size_t blocks)
 {
-	double fit = c->plan->budget_s / round_seconds;
+	bool counting = c->plan->counters.count > 0;
+	double fit = c->plan->budget_s * (1 - counting * COUNTED_SHARE) / round_seconds;
 
 	if (c->plan->budget_s <= 0 || c->plan->rounds || fit >= PLAN_LEAST_ROUNDS)
 		return true;
 	char least[32], given[32];
-	double enough = ceil(PLAN_LEAST_ROUNDS * round_seconds * 1.05);
+	double enough = ceil(PLAN_LEAST_ROUNDS * round_seconds * (1.05 + counting * COUNTED_SHARE));
 
 	say_duration(enough, least);
 	say_duration(c->plan->budget_s, given);
@@ -445,6 +480,28 @@ static enum passed pass(struct campaign *c, const struct plan_block blocks[], si
 	return passed;
 }
 
+/* After the first round that is whole: what a run under a budget has counted by then takes little
+ * of it, and one that is broken off has it. */
+static enum passed count_all(struct campaign *c, const struct plan_block blocks[], size_t count)
+{
+	double start = block_now_s();
+
+	if (c->tried_counting || c->plan->counters.count == 0)
+		return PASSED;
+	c->tried_counting = true;
+	for (unsigned i = 0; i < count; i++) {
+		if (c->plan->budget_s > 0 &&
+		    block_now_s() - start > COUNTED_SHARE * c->plan->budget_s)
+			break;
+		say_progress("counting, block %u of %zu", i + 1, count);
+		int status = count_block(c, &blocks[i], i);
+
+		if (status != 0 || block_signal())
+			return status < 0 ? FAILED : INTERRUPTED;
+	}
+	return result_sync(&c->file) ? PASSED : FAILED;
+}
+
 static enum ended rounds(struct campaign *c)
 {
 	for (;; c->round++) {
@@ -462,16 +519,23 @@ static enum ended rounds(struct campaign *c)
 		unsigned long done = c->blocks_done;
 		enum passed passed = pass(c, blocks, count, &skipped);
 
-		free(blocks);
-		if (passed == FAILED || passed == INTERRUPTED)
+		if (passed == FAILED || passed == INTERRUPTED) {
+			free(blocks);
 			return passed == FAILED ? BY_ERROR : BY_SIGNAL;
+		}
 		done = c->blocks_done - done;
 		if (c->round == 0 && skipped == 0 && done > 0 &&
 		    !budget_suffices(c, (elapsed(c) - start) / (double)done * (double)count,
 				     count)) {
+			free(blocks);
 			c->round += passed == PASSED;
 			return BY_SMALL_BUDGET;
 		}
+		enum passed counted = passed == PASSED ? count_all(c, blocks, count) : PASSED;
+
+		free(blocks);
+		if (counted == FAILED || counted == INTERRUPTED)
+			return counted == FAILED ? BY_ERROR : BY_SIGNAL;
 		if (passed == OUT_OF_TIME)
 			return look(c, c->round, true) ? BY_BUDGET : BY_ERROR;
 		if (!look(c, c->round + 1, false))
@@ -564,6 +628,8 @@ static int take_up(struct campaign *c, json_t *host)
 		c->visit = w->visit >= c->visit ? w->visit + 1 : c->visit;
 		c->before = w->at_s > c->before ? w->at_s : c->before;
 	}
+	for (size_t i = 0; i < old->counted_count; i++)
+		c->cell[old->counted[i].cell].counted = true;
 	looks_take_up(&c->looks, old);
 	/* the file is this run's: from here on it is changed */
 	if (!result_mend(&c->file))
@@ -791,8 +857,36 @@ static void start_companion(const int pids[], size_t count, void *context)
 	free(argv);
 }
 
+/* Each event, peer by peer. */
+static void print_counts(const struct counters *counters, const struct outcome *counted)
+{
+	puts("counted per operation, in a visit of its own:");
+	for (size_t i = 0; i < counters->count; i++) {
+		const struct counter *counter = &counters->counter[i];
+		const char *reason = "";
+
+		printf("  %-24s", counter->what[0] ? counter->what : counter->name);
+		for (unsigned peer = 0; peer < counted->peers; peer++) {
+			const struct tally *tally = &counted->tallies[peer * counters->count + i];
+
+			if (isfinite(tally->per_operation))
+				printf(" %10.3f", tally->per_operation);
+			else
+				printf(" %10s", "-");
+			if (tally->reason[0])
+				reason = tally->reason;
+			else if (tally->user_only)
+				reason = "user mode alone";
+			else if (tally->share < 0.999)
+				reason = "scaled: others had the counters part of the time";
+		}
+		printf("%s%s\n", *reason ? "  " : "", reason);
+	}
+}
+
 static void print_one(const struct run_one_options *options, const struct plan_cell *cell,
-		      const struct outcome *outcome)
+		      const struct outcome *outcome, const struct counters *counters,
+		      const struct outcome *counted)
 {
 	double median = statistics_median(outcome->batch_ns, outcome->turns);
 	double low = statistics_quantile(outcome->batch_ns, outcome->turns, 0.05);
@@ -809,6 +903,10 @@ static void print_one(const struct run_one_options *options, const struct plan_c
 					   "operations_a_turn", (json_int_t)outcome->operations,
 					   "cpu_ns", cpu);
 
+		if (counted)
+			json_object_set_new(object, "counted",
+					    result_counted(&(struct result_place){ .at_s = NAN },
+							   counters, counted));
 		json_dumpf(object, stdout, JSON_INDENT(2));
 		putchar('\n');
 		json_decref(object);
@@ -822,6 +920,8 @@ static void print_one(const struct run_one_options *options, const struct plan_c
 	for (unsigned i = 0; i < outcome->peers; i++)
 		printf("peer %u: CPU %d, %s of CPU time a message\n", i, cell->cell.cpus[i],
 		       say_ns(outcome->cpu_ns[i], a));
+	if (counted)
+		print_counts(counters, counted);
 	puts("One worker only: turns of one worker are no replicates; use toll run for an "
 	     "interval.");
 }
@@ -849,16 +949,27 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 	block.turn_ns = options->seconds * 1e9 / block.cycles;
 	block.seconds = options->seconds;
 	int status = block_run(&block, &cell, NULL, 1, &outcome);
+	struct outcome counted = { .state = BLOCK_OK };
+	bool counting = status == 0 && outcome.state == BLOCK_OK && plan->counters.count > 0;
 
-	block_release_signals();
 	if (companion.pid > 0) {
 		kill(companion.pid, SIGINT); /* perf record ends its file in order on this */
 		waitpid(companion.pid, &command_status, 0);
 	}
+	if (counting) {
+		const struct count_task task = { .registry = registry,
+						 .plan = plan,
+						 .ticks_per_ns = block.ticks_per_ns,
+						 .seed = plan->seed + 1 };
+
+		status = count_one(&task, 0, &counted);
+	}
+	block_release_signals();
 	if (status < 0)
 		return EXIT_USAGE;
 	if (status > 0) {
 		outcome_free(&outcome);
+		outcome_free(&counted);
 		return 128 + block_signal();
 	}
 	if (outcome.state != BLOCK_OK) {
@@ -866,8 +977,13 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 		outcome_free(&outcome);
 		return EXIT_USAGE;
 	}
-	print_one(options, &plan->cells[0], &outcome);
+	if (counting && counted.state != BLOCK_OK) {
+		say_warning("counting: %s", counted.reason);
+		counting = false;
+	}
+	print_one(options, &plan->cells[0], &outcome, &plan->counters, counting ? &counted : NULL);
 	outcome_free(&outcome);
+	outcome_free(&counted);
 	if (companion.pid > 0 && WIFEXITED(command_status) && WEXITSTATUS(command_status) == 127)
 		return EXIT_USAGE;
 	return 0;

@@ -166,6 +166,13 @@ load helpers
 	fails_saying toll one pipe -- : "no command"
 }
 
+@test "counters that are none" {
+	fails_saying toll run --counters cylces : '"cylces"' '"cycles"' "toll list events"
+	fails_saying toll run --counters cs,cs : "twice"
+	fails_saying toll one pipe --counters cs:u : "in the kernel alone"
+	fails_saying toll run --counters '{cs,faults' : "braces"
+}
+
 @test "lists that are none" {
 	fails_saying toll list mechanism : '"mechanisms"'
 	fails_saying toll list events : "no events yet"
