@@ -9,6 +9,7 @@
 #include "../reports/table.h"
 #include "commands.h"
 #include "config.h"
+#include "events.h"
 #include "place.h"
 #include "probe.h"
 #include "registry.h"
@@ -23,6 +24,7 @@ const char list_help[] =
 	"                               with a NAME, as pipe or pipe:mode=packet, these only\n"
 	"  toll list patterns           choreographies of peers\n"
 	"  toll list placements         pairs of CPUs, by what they share on this machine\n"
+	"  toll list events             what --counters can count here, and why not the rest\n"
 	"  toll list configs            what toll run -c takes by name\n"
 	"  toll list                    all of them\n"
 	"\n"
@@ -404,6 +406,22 @@ static int list_placements(const struct look *look)
 	return print_table(table);
 }
 
+/* --- events --------------------------------------------------------------------------------- */
+
+static int list_events(const struct look *look)
+{
+	json_t *array = json_array();
+	struct table *table = events_table(array);
+
+	if (look->json) {
+		table_free(table);
+		return json_object_set_new(look->json, "events", array);
+	}
+	json_decref(array);
+	title("events", events_others());
+	return print_table(table);
+}
+
 /* --- configurations ------------------------------------------------------------------------- */
 
 static int is_config(const struct dirent *entry)
@@ -474,9 +492,8 @@ static const struct {
 	const char *name;
 	int (*list)(const struct look *);
 } lists[] = {
-	{ "mechanisms", list_mechanisms },
-	{ "patterns", list_patterns },
-	{ "placements", list_placements },
+	{ "mechanisms", list_mechanisms }, { "patterns", list_patterns },
+	{ "placements", list_placements }, { "events", list_events },
 	{ "configs", list_configs },
 };
 
@@ -488,9 +505,9 @@ static int check_what(const char *what)
 		if (strcmp(what, names[l]) == 0)
 			return 0;
 	}
-	if (strcmp(what, "events") == 0 || strcmp(what, "experiments") == 0) {
+	if (strcmp(what, "experiments") == 0) {
 		say_error("list: this version has no %s yet; there are mechanisms, patterns, "
-			  "placements "
+			  "placements, events "
 			  "and configs",
 			  what);
 		return -1;

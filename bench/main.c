@@ -756,7 +756,7 @@ static const struct command commands[] = {
 	{ "vs", "two mechanisms head to head, with a verdict in seconds", vs_help, cmd_vs },
 	{ "aa", "does this machine call identical cells the same?", aa_help, cmd_aa },
 	{ "one", "hold one cell, for a profiler", one_help, cmd_one },
-	{ "list", "mechanisms, patterns, placements, configurations", list_help, cmd_list },
+	{ "list", "mechanisms, patterns, placements, events, configurations", list_help, cmd_list },
 	{ "fit", "cost models and crossover sizes of a result", fit_help, cmd_fit },
 	{ "compare", "old results against new ones: a verdict per cell", compare_help,
 	  cmd_compare },

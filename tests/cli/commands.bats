@@ -96,7 +96,7 @@ load helpers
 }
 
 @test "lists, as text and as JSON" {
-	for what in mechanisms patterns placements configs; do
+	for what in mechanisms patterns placements events configs; do
 		toll list $what >text
 		grep -q "^$what" text
 		toll list $what --json >json

@@ -175,7 +175,6 @@ load helpers
 
 @test "lists that are none" {
 	fails_saying toll list mechanism : '"mechanisms"'
-	fails_saying toll list events : "no events yet"
 	fails_saying toll list experiments : "no experiments yet"
 	fails_saying toll list patterns --probe : "toll list mechanisms --probe"
 }
@@ -198,7 +197,7 @@ load helpers
 		"run --mechanism ring --pattern pingpong --placement same-cpu --wait spin --json"
 		"fit nothing --json" "fit newer.ndjson --json" "report newer.ndjson --json"
 		"report --json" "one --json" "check --json" "check nothing.so --json"
-		"new --json" "new mechanism pipe --json" "one pip --json" "list events --json" "list --json x"
+		"new --json" "new mechanism pipe --json" "one pip --json" "list experiments --json" "list --json x"
 	)
 	local command
 	for command in "${commands[@]}"; do
