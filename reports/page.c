@@ -11,6 +11,7 @@
 
 #include "../bench/say.h"
 #include "answer.h"
+#include "counts.h"
 #include "html.h"
 #include "left_out.h"
 #include "looks_text.h"
@@ -72,7 +73,8 @@ static void head(FILE *out, const struct page *page)
 	}
 	fputs("<nav><a href=\"#answer\">Answer</a> <a href=\"#figures\">Figures</a> "
 	      "<a href=\"#tables\">Tables</a> <a href=\"#models\">Cost models</a> "
-	      "<a href=\"#crossovers\">Crossovers</a> <a href=\"#missing\">Left out</a> "
+	      "<a href=\"#crossovers\">Crossovers</a> <a href=\"#counted\">Counted</a> <a "
+	      "href=\"#missing\">Left out</a> "
 	      "<a href=\"#host\">Host</a> <a "
 	      "href=\"#method\">Method</a></nav>\n</header>\n<main>\n",
 	      out);
@@ -807,6 +809,7 @@ int page_html(FILE *out, const struct page *page)
 	tables(out, page);
 	bool fine = models(out, page);
 	crossovers(out, page);
+	counts_html(out, page->arrangement);
 	fine &= missing(out, page);
 	host(out, page);
 	method(out, page);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* counts.h - what the peers did in each operation, as a table, on a page, as JSON. */
+#ifndef COUNTS_H
+#define COUNTS_H
+
+#include "arrange.h"
+
+/* On a terminal, for the smallest size of each row, and what is not counted, with its reasons;
+ * nothing where the file has nothing counted. 0, or -1 when memory runs out. */
+int counts_print(FILE *stream, const struct arrangement *arrangement, size_t columns);
+/* Its section of the page, all sizes. */
+void counts_html(FILE *stream, const struct arrangement *arrangement);
+/* A new array, an object a cell. */
+json_t *counts_json(const struct arrangement *arrangement);
+
+#endif
