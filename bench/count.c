@@ -7,7 +7,7 @@
 #include "say.h"
 
 enum { CYCLES = 3, ALONE_CYCLES = 10, TRIALS = 3 };
-static const double TURN_NS = 2e6, ALONE_TURN_NS = 2e7, SECONDS = 0.6;
+static const double TURN_NS = 1e6, ALONE_TURN_NS = 2e7, SECONDS = 0.6;
 
 static int count(const struct count_task *task, const unsigned cells[], unsigned n, bool alone,
 		 uint64_t seed, struct outcome outcomes[])

@@ -33,7 +33,7 @@ static const double TURN_NS = 60e3, BLOCK_SECONDS = 0.6, QUIET_SHARE = 0.02;
 /* Of the budget is for measuring, the rest for the last look, the summary and the page. */
 static const double MEASURED_SHARE = 0.98;
 /* And at most so much of the measuring is counting. */
-static const double COUNTED_SHARE = 0.05;
+static const double COUNTED_SHARE = 0.08;
 
 struct cell_state {
 	unsigned failures; /* in a row */

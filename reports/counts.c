@@ -16,7 +16,7 @@ enum { MOST = COUNTED_EVENTS /* events in a table, and reasons below it */ };
 struct survey {
 	const struct result_event *event[MOST];
 	bool counted[MOST]; /* anywhere */
-	bool happens[MOST]; /* anywhere: not 0 */
+	bool happens[MOST]; /* anywhere, in more than one of 200 operations */
 	size_t events;
 	struct {
 		const char *text;
@@ -30,6 +30,7 @@ struct survey {
 	} failed[MOST];
 	size_t failures;
 	bool scaled, user_only;
+	size_t missing; /* cells that were measured and not counted */
 };
 
 static size_t place_of_event(struct survey *survey, const struct result_event *event, size_t hint)
@@ -81,6 +82,9 @@ static bool is_scaled(const struct result_count *count)
 static void look_at(struct survey *survey, const struct result *result)
 {
 	*survey = (struct survey){ .events = 0 };
+	for (size_t c = 0; c < result->cell_count; c++)
+		survey->missing += result->first[c + 1] > result->first[c] &&
+				   !result_counts(result, (unsigned)c);
 	for (size_t c = 0; c < result->counted_count; c++) {
 		const struct result_counted *counted = &result->counted[c];
 
@@ -93,7 +97,7 @@ static void look_at(struct survey *survey, const struct result *result)
 				const struct result_count *count = &counted->events[e].peer[p];
 
 				survey->counted[at] |= isfinite(count->per_operation);
-				survey->happens[at] |= count->per_operation > 0;
+				survey->happens[at] |= count->per_operation >= 0.005;
 				survey->scaled |= is_scaled(count);
 				survey->user_only |= count->user_only;
 				if (count->reason)
@@ -284,7 +288,7 @@ static void put_events(FILE *stream, const struct survey *survey, uint64_t of,
 	}
 }
 
-/* What was counted and came to 0 in every cell has a line instead of a column. */
+/* What was counted and came to next to nothing in every cell has a line instead of a column. */
 static uint64_t never_happen(const struct survey *survey)
 {
 	uint64_t of = 0;
@@ -300,7 +304,7 @@ static void print_reasons(FILE *stream, const struct survey *survey)
 	uint64_t none = never_happen(survey);
 
 	if (none) {
-		fputs("  0 in every cell: ", stream);
+		fputs("  under 0.01 in every cell: ", stream);
 		put_events(stream, survey, none, put);
 		fputc('\n', stream);
 	}
@@ -317,6 +321,10 @@ static void print_reasons(FILE *stream, const struct survey *survey)
 		put(stream, survey->failed[i].text);
 		fputc('\n', stream);
 	}
+	if (survey->missing)
+		fprintf(stream, "  not counted: %zu cell%s: the budget left no time for %s\n",
+			survey->missing, survey->missing == 1 ? "" : "s",
+			survey->missing == 1 ? "it" : "them");
 }
 
 int counts_print(FILE *stream, const struct arrangement *a, size_t columns)
@@ -446,7 +454,7 @@ static void html_table(FILE *out, const struct arrangement *a, const struct surv
 
 static void html_reasons(FILE *out, const struct survey *survey)
 {
-	if (!survey->reasons && !survey->failures)
+	if (!survey->reasons && !survey->failures && !survey->missing)
 		return;
 	fputs("<ul>\n", out);
 	for (size_t i = 0; i < survey->reasons; i++) {
@@ -461,6 +469,9 @@ static void html_reasons(FILE *out, const struct survey *survey)
 		text_html(out, survey->failed[i].text);
 		fputs("</li>\n", out);
 	}
+	if (survey->missing)
+		fprintf(out, "<li>not counted: %zu cells: the budget left no time</li>\n",
+			survey->missing);
 	fputs("</ul>\n", out);
 }
 
@@ -486,7 +497,8 @@ void counts_html(FILE *out, const struct arrangement *a)
 		      out);
 	if (before && any)
 		html_table(out, a, &survey, before);
-	html_reasons(out, &survey);
+	if (a->result->counted_count)
+		html_reasons(out, &survey);
 	fputs("</section>\n", out);
 	free(before);
 }
