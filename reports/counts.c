@@ -247,11 +247,12 @@ static struct table *make_table(const struct arrangement *a, const struct survey
 		for (size_t r = 0; r < sheet->row_count; r++) {
 			const struct sheet_row *of = &sheet->rows[r];
 			int s = first_counted(a, sheet, of, before);
-			char size[24];
 
 			if (s < 0)
 				continue;
 			if (!begun) {
+				char size[24];
+
 				table_row(table);
 				table_span(table, columns, TABLE_LEFT, SAY_DIM, "%s, %s, %s",
 					   sheet->pattern, say_size(sheet->sizes[s], size),
