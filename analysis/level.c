@@ -54,6 +54,22 @@ static void measure_cpu(struct level *level, const struct result_worker *const w
 	level->cpu_ns = statistics_median(scratch, known);
 }
 
+/* What a schedule offered, and which share of it came. */
+static void measure_rate(struct level *level, const struct result_worker *const workers[], size_t n,
+			 double scratch[])
+{
+	size_t known = 0;
+
+	level->offered_per_s = NAN;
+	for (size_t i = 0; i < n; i++) {
+		if (!(workers[i]->offered_per_s > 0) || !isfinite(workers[i]->achieved_per_s))
+			continue;
+		level->offered_per_s = workers[i]->offered_per_s;
+		scratch[known++] = workers[i]->achieved_per_s / workers[i]->offered_per_s;
+	}
+	level->achieved = statistics_t(scratch, known, nominal);
+}
+
 /* Fills a level whose cell, state and all_states are set. workers and scratch hold as many as the
  * cell has workers. */
 static void measure(const struct result *result, struct level *level,
@@ -75,6 +91,9 @@ static void measure(const struct result *result, struct level *level,
 	level->ns = exponential(statistics_t(scratch, n, nominal));
 	level->median_ns = exponential(statistics_median_interval(scratch, n, nominal));
 	level->bytes_per_s = bandwidth(level->ns, result->cells[level->cell].bytes);
+	/* how long a message is on its way does not say how many are */
+	if (result->cells[level->cell].quantity == QUANTITY_ONEWAY)
+		level->bytes_per_s = (struct interval){ NAN, NAN, NAN, 0 };
 
 	double low, high;
 	bool two = statistics_bimodal(scratch, n, &low, &high);
@@ -83,6 +102,7 @@ static void measure(const struct result *result, struct level *level,
 	level->mode_ns[0] = exp(low);
 	level->mode_ns[1] = exp(high);
 	measure_cpu(level, workers, n, scratch);
+	measure_rate(level, workers, n, scratch);
 }
 
 /* The levels of one cell, appended to levels; returns how many. */

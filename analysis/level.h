@@ -15,7 +15,7 @@ struct level {
 	size_t workers, failed;      /* workers that count, workers that failed */
 	struct interval ns;          /* per operation: exp of the mean of logs, t interval */
 	struct interval median_ns;   /* median with its order-statistic interval */
-	struct interval bytes_per_s; /* payload that crosses, from ns */
+	struct interval bytes_per_s; /* payload that crosses, from ns; NaN: one way */
 	double cpu_ns; /* per message, all sides together: median over workers; NaN: not known */
 	double cpu_side_ns[CELL_MOST_PEERS];
 	bool bimodal; /* two groups of workers, further apart than the result's margin */
@@ -25,7 +25,9 @@ struct level {
 	 * that one or the only one. A twin is compared, but nobody is with it. */
 	unsigned against;
 	size_t unsettled;
-	double lost, due; /* messages over all workers; due: NaN where not told */
+	double offered_per_s;     /* of the pattern's schedule; NaN: it has none */
+	struct interval achieved; /* what came of it, as a share, with a t interval */
+	double lost, due;         /* messages over all workers; due: NaN where not told */
 };
 
 /* Levels of all cells that have workers, ordered by cell then state. Caller frees. *n is the count;

@@ -20,6 +20,7 @@ enum { SCHEMA = 1, CPU_MOST = 1 << 20, TEXT_MOST = 8192 };
 /* What a reader's memory and patience are for: ten times the largest plan and the longest run that
  * make sense. Tables are laid out as cells × sizes. */
 enum { CELLS_MOST = 200000, GRID_MOST = 4000000, WORKERS_MOST = 1000000, TURNS_MOST = 64000000 };
+enum { BUCKETS_MOST = 32000000 };
 
 /* Beyond any time, count or size that means something: thirty years in nanoseconds. */
 static const double number_most = 1e18;
@@ -28,7 +29,7 @@ struct reader {
 	struct spot spot;
 	struct result *result;
 	size_t worker_room;
-	size_t turns; /* of all workers */
+	size_t turns, buckets; /* of all workers */
 	size_t counted_room;
 };
 
@@ -77,11 +78,27 @@ static bool read_wait(const struct spot *spot, const json_t *object, struct cell
 	return true;
 }
 
+static const char *const quantities[] = { [QUANTITY_RTT] = "rtt_ns",
+					  [QUANTITY_MESSAGE] = "per_message_ns",
+					  [QUANTITY_ONEWAY] = "oneway_ns" };
+
+const char *quantity_name(enum quantity quantity)
+{
+	return quantities[quantity];
+}
+
+enum quantity quantity_named(const char *name)
+{
+	for (unsigned q = 0; q < sizeof quantities / sizeof *quantities; q++)
+		if (!strcmp(name, quantities[q]))
+			return q;
+	return QUANTITY_MESSAGE;
+}
+
 bool read_cell(const struct spot *spot, const json_t *object, size_t index, struct result_cell *out)
 {
 	static const char *const touches[] = { "header", "all" };
 	static const char *const peers_are[] = { "processes", "threads" };
-	static const char *const quantities[] = { "rtt_ns", "per_message_ns" };
 	struct cell *cell = &out->cell;
 	struct cell parsed;
 	json_int_t id = 0, peers = 0, size = 0, depth = -1;
@@ -114,7 +131,7 @@ bool read_cell(const struct spot *spot, const json_t *object, size_t index, stru
 	    !member_word(spot, object, "peers_are", REQUIRED, peers_are, 2, &threads) ||
 	    !member_unsigned(spot, object, "replica", OPTIONAL, &cell->replica) ||
 	    !member_boolean(spot, object, "sequential", OPTIONAL, &cell->sequential) ||
-	    !member_word(spot, object, "quantity", REQUIRED, quantities, 2, &quantity) ||
+	    !member_word(spot, object, "quantity", REQUIRED, quantities, 3, &quantity) ||
 	    !member_number(spot, object, "messages", REQUIRED, 0, 1e12, &out->messages) ||
 	    !member_number(spot, object, "bytes", REQUIRED, 0, number_most, &out->bytes))
 		return false;
@@ -122,7 +139,7 @@ bool read_cell(const struct spot *spot, const json_t *object, size_t index, stru
 	cell->depth = (int)depth;
 	cell->touch_all = touch == 1;
 	cell->threads = threads == 1;
-	out->quantity = quantity == 1 ? QUANTITY_MESSAGE : QUANTITY_RTT;
+	out->quantity = (enum quantity)quantity;
 
 	/* Only the key knows whether the number of peers is the pattern's own. */
 	if (cell_parse(&parsed, out->key, &why))
@@ -280,8 +297,9 @@ static bool read_header(struct reader *reader, json_t *header)
 	unsigned source;
 	if (!member_word(&reader->spot, clock, "source", OPTIONAL, sources, 3, &source) ||
 	    !member_number(&reader->spot, clock, "ticks_per_ns", OPTIONAL, 0, number_most,
-			   &ignored) ||
-	    !member_number(&reader->spot, clock, "cost_ns", OPTIONAL, 0, number_most, &ignored) ||
+			   &result->ticks_per_ns) ||
+	    !member_number(&reader->spot, clock, "cost_ns", OPTIONAL, 0, number_most,
+			   &result->clock_ns) ||
 	    !member_number(&reader->spot, clock, "step_ns", OPTIONAL, 0, number_most, &ignored))
 		return false;
 	snprintf(reader->spot.where, sizeof reader->spot.where, "plan.");
@@ -417,6 +435,55 @@ static bool read_cpu_ns(const struct reader *reader, const json_t *object,
 	return true;
 }
 
+static bool read_bucket(const struct reader *reader, const json_t *low, const json_t *count,
+			struct result_worker *worker)
+{
+	struct result_bucket *bucket = &worker->buckets[worker->bucket_count];
+
+	if (!member_check_number(&reader->spot, "low_ns", low, 0, number_most, &bucket->low_ns) ||
+	    !member_check_number(&reader->spot, "count", count, 1, number_most, &bucket->count))
+		return false;
+	if (worker->bucket_count && bucket->low_ns <= bucket[-1].low_ns)
+		return member_wrong(&reader->spot, "low_ns", "%g after %g", bucket->low_ns,
+				    bucket[-1].low_ns);
+	worker->bucket_count++;
+	return true;
+}
+
+static bool read_histogram(struct reader *reader, const json_t *object,
+			   struct result_worker *worker)
+{
+	const json_t *histogram = json_object_get(object, "histogram");
+	json_t *low, *count;
+
+	if (!histogram || json_is_null(histogram))
+		return true;
+	if (!json_is_object(histogram))
+		return member_wrong(&reader->spot, "histogram", "not an object");
+	snprintf(reader->spot.where, sizeof reader->spot.where, "histogram.");
+	if (!member_number(&reader->spot, histogram, "step", REQUIRED, 0, 1,
+			   &worker->bucket_step) ||
+	    !member_array(&reader->spot, histogram, "low_ns", REQUIRED, &low) ||
+	    !member_array(&reader->spot, histogram, "count", REQUIRED, &count))
+		return false;
+	size_t n = json_array_size(low);
+	if (json_array_size(count) != n)
+		return member_wrong(&reader->spot, "count", "%zu of them for %zu buckets",
+				    json_array_size(count), n);
+	if (n > BUCKETS_MOST - reader->buckets)
+		return member_wrong(&reader->spot, "low_ns",
+				    "over %d buckets in one file; no more are read", BUCKETS_MOST);
+	reader->buckets += n;
+	worker->buckets = calloc(n + 1, sizeof *worker->buckets);
+	if (!worker->buckets)
+		return member_out_of_memory(&reader->spot);
+	for (size_t i = 0; i < n; i++)
+		if (!read_bucket(reader, json_array_get(low, i), json_array_get(count, i), worker))
+			return false;
+	reader->spot.where[0] = '\0';
+	return true;
+}
+
 static bool read_worker_members(struct reader *reader, const json_t *object,
 				struct result_worker *worker)
 {
@@ -456,10 +523,15 @@ static bool read_worker_members(struct reader *reader, const json_t *object,
 	    !member_number(&reader->spot, object, "lost", OPTIONAL, 0, number_most,
 			   &worker->lost) ||
 	    !member_number(&reader->spot, object, "due", OPTIONAL, 0, number_most, &worker->due) ||
+	    !member_number(&reader->spot, object, "offered_per_s", OPTIONAL, 0, number_most,
+			   &worker->offered_per_s) ||
+	    !member_number(&reader->spot, object, "achieved_per_s", OPTIONAL, 0, number_most,
+			   &worker->achieved_per_s) ||
 	    !member_boolean(&reader->spot, object, "settled", OPTIONAL, &worker->settled))
 		return false;
 	worker->state = state;
-	return read_cpu_ns(reader, object, worker) && read_disturbance(reader, object, worker);
+	return read_cpu_ns(reader, object, worker) && read_disturbance(reader, object, worker) &&
+	       read_histogram(reader, object, worker);
 }
 
 static bool read_worker(struct reader *reader, const json_t *object)
@@ -488,7 +560,9 @@ static bool read_worker(struct reader *reader, const json_t *object)
 					  .value = NAN,
 					  .disturbance = not_known,
 					  .operations = NAN,
-					  .due = NAN };
+					  .due = NAN,
+					  .offered_per_s = NAN,
+					  .achieved_per_s = NAN };
 	return read_worker_members(reader, object, worker);
 }
 
@@ -792,6 +866,7 @@ struct result *result_read(const char *path)
 		snprintf(result->path, sizeof result->path, "%s", path);
 		result->texts = json_object();
 		result->words = json_object();
+		result->clock_ns = result->ticks_per_ns = NAN;
 	}
 	if (result && result->texts && result->words)
 		fine = objects_read(&reader.spot, path, take_object, &reader, &result->truncated) &&
@@ -818,6 +893,7 @@ void result_free(struct result *result)
 	for (size_t w = 0; w < result->worker_count; w++) {
 		struct result_worker *worker = &result->workers[w];
 		free(worker->batch_ns);
+		free(worker->buckets);
 		if (worker->disturbance != not_known)
 			free(worker->disturbance);
 	}

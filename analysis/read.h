@@ -12,7 +12,11 @@
 #include "state.h"
 #include "verdict.h"
 
-enum quantity { QUANTITY_RTT, QUANTITY_MESSAGE };
+enum quantity { QUANTITY_RTT, QUANTITY_MESSAGE, QUANTITY_ONEWAY };
+
+struct result_bucket {        /* of a histogram */
+	double low_ns, count; /* operations that took so long, up to the next bucket */
+};
 
 struct result_cell {
 	struct cell cell;
@@ -43,7 +47,11 @@ struct result_worker {
 	double cpu_ns[CELL_MOST_PEERS];         /* NaN: not known */
 	struct result_disturbance *disturbance; /* of each peer; never NULL */
 	double operations, lost, due;           /* due: NaN where the file does not tell */
-	unsigned long line;                     /* of the file */
+	double offered_per_s, achieved_per_s;   /* of a pattern on a schedule, else NaN */
+	struct result_bucket *buckets;          /* ascending; with --tails */
+	size_t bucket_count;
+	double bucket_step; /* relative width of a bucket, at most */
+	unsigned long line; /* of the file */
 };
 
 struct result_refusal {
@@ -75,6 +83,7 @@ struct result {
 	char path[4096];
 	json_t *header; /* checked to be an object with host, clock and plan */
 	double margin;
+	double clock_ns, ticks_per_ns; /* what a reading of the clock costs, its ticks; NaN */
 	double spent; /* of a comparison's error rate, before it asked for this run */
 	uint64_t seed;
 	struct result_cell *cells;
@@ -116,6 +125,9 @@ bool read_cell(const struct spot *spot, const json_t *object, size_t index,
  * until the result is freed. */
 const char *result_host(const struct result *result, const char *name);
 
+/* "rtt_ns", "per_message_ns", "oneway_ns", and which one it is (QUANTITY_MESSAGE: none of them) */
+const char *quantity_name(enum quantity quantity);
+enum quantity quantity_named(const char *name);
 /* "near", "far", "-" */
 const char *result_state_text(enum host_state state);
 /* "precise", "same", "faster", "slower" */

@@ -28,7 +28,7 @@ static struct result_cell described(const struct plan_cell *cell)
 {
 	struct result_cell result = {
 		.cell = cell->cell,
-		.quantity = strcmp(cell->quantity, "rtt_ns") == 0 ? QUANTITY_RTT : QUANTITY_MESSAGE,
+		.quantity = quantity_named(cell->quantity),
 		.messages = cell->messages,
 		.bytes = cell->bytes,
 	};

@@ -434,6 +434,19 @@ struct rivals {
 	struct plan *plan[2]; /* of one cell each */
 };
 
+/* What a quantity is the time of. */
+static const char *things(const char *quantity)
+{
+	switch (quantity_named(quantity)) {
+	case QUANTITY_RTT:
+		return "round trips";
+	case QUANTITY_ONEWAY:
+		return "ways of a message";
+	default:
+		return "messages";
+	}
+}
+
 static int measure_rivals(const struct rivals *rivals, const struct request *given)
 {
 	const struct plan *a = rivals->plan[0];
@@ -451,8 +464,7 @@ static int measure_rivals(const struct rivals *rivals, const struct request *giv
 	if (strcmp(x->quantity, y->quantity) != 0) {
 		say_error("vs: %s takes %s and %s takes %s: times of different things have no "
 			  "ratio; give both one --pattern",
-			  x->key, strcmp(x->quantity, "rtt_ns") == 0 ? "round trips" : "messages",
-			  y->key, strcmp(y->quantity, "rtt_ns") == 0 ? "round trips" : "messages");
+			  x->key, things(x->quantity), y->key, things(y->quantity));
 		return EXIT_USAGE;
 	}
 	if (request_pairs(given, VERSUS_FEWEST_PAIRS, VERSUS_MOST_PAIRS, &options.pairs))
@@ -690,7 +702,8 @@ static const char report_help[] =
 	"toll report FILE… [options]  write the page, or tables and figures alone\n"
 	"\n"
 	"  -o, --output DIR           where [beside the result]\n"
-	"      --format FORMAT        html (one file that holds its figures), svg, png, csv, md\n"
+	"      --format FORMAT        html (one file that holds its figures), svg, png, csv, md,\n"
+	"                             hgrm (HdrHistogram's text, a file a cell, of --tails)\n"
 	"      --json                 the names of what was written, as JSON\n"
 	"\n"
 	"FILE is what toll run wrote; each gets a page of its own.\n"
@@ -705,7 +718,7 @@ static int cmd_report(int argc, char **argv, char **rest)
 		{ "json", no_argument, NULL, JSON },
 		{ NULL, 0, NULL, 0 },
 	};
-	static const char *const formats[] = { "html", "svg", "png", "csv", "md" };
+	static const char *const formats[] = { "html", "svg", "png", "csv", "md", "hgrm" };
 	struct report_options report = { .format = "html" };
 	int option, index, status = EXIT_FINE;
 	while ((option = command_option(argc, argv, ":o:", options, &index)) != -1) {

@@ -126,6 +126,7 @@ static int fastest(struct answer *answer, const struct sheet *sheet)
 	append(sentence, "%s",
 	       sheet->measure == MEASURE_RTT         ? "Fastest round trip:"
 	       : sheet->measure == MEASURE_BANDWIDTH ? "Most payload:"
+	       : sheet->measure == MEASURE_ONEWAY    ? "Shortest way:"
 						     : "Least time per message:");
 	fastest_at(sentence, sheet, first);
 	if (last - 1 > first)

@@ -15,7 +15,8 @@ const char *measure_text(enum measure measure)
 {
 	static const char *const text[] = { [MEASURE_RTT] = "round trip (RTT)",
 					    [MEASURE_BANDWIDTH] = "payload received",
-					    [MEASURE_TIME] = "time per message" };
+					    [MEASURE_TIME] = "time per message",
+					    [MEASURE_ONEWAY] = "one way, from when it was due" };
 	return text[measure];
 }
 
@@ -190,6 +191,8 @@ static enum measure measure_of(const struct result_cell *cell)
 {
 	if (cell->quantity == QUANTITY_RTT)
 		return MEASURE_RTT;
+	if (cell->quantity == QUANTITY_ONEWAY)
+		return MEASURE_ONEWAY;
 	/* Only a stream is a claim about bandwidth; what other patterns move per message is their
 	 * workload's choice. */
 	return !strcmp(cell->cell.pattern, "stream") ? MEASURE_BANDWIDTH : MEASURE_TIME;
@@ -720,7 +723,8 @@ struct arrangement *arrange(const struct result *result, const struct level leve
 	if (!a)
 		return NULL;
 	a->result = result;
-	if (make_sheets(a, levels, n) || make_reasons(a) || make_sharing(a)) {
+	a->tails = tails_of(result, levels, n, &a->tail_count);
+	if (!a->tails || make_sheets(a, levels, n) || make_reasons(a) || make_sharing(a)) {
 		arrange_free(a);
 		return NULL;
 	}
@@ -742,6 +746,7 @@ void arrange_free(struct arrangement *a)
 	free(a->refused);
 	free(a->failed);
 	free(a->sharing);
+	free(a->tails);
 	free(a);
 }
 

@@ -5,10 +5,10 @@
 #ifndef ARRANGE_H
 #define ARRANGE_H
 
-#include "../analysis/level.h"
+#include "../analysis/tails.h"
 #include "text.h"
 
-enum measure { MEASURE_RTT, MEASURE_BANDWIDTH, MEASURE_TIME };
+enum measure { MEASURE_RTT, MEASURE_BANDWIDTH, MEASURE_TIME, MEASURE_ONEWAY };
 
 struct sheet_cell {
 	int cell;                  /* index into result->cells; -1: not in the plan */
@@ -72,13 +72,15 @@ struct arrangement {
 	size_t failed_workers, unsettled_workers;
 	struct sharing *sharing;
 	size_t sharing_count;
+	struct tail *tails; /* of a run with --tails */
+	size_t tail_count;
 };
 
 /* Refers to result and levels, which must outlive it. NULL only when memory runs out. */
 struct arrangement *arrange(const struct result *result, const struct level levels[], size_t n);
 void arrange_free(struct arrangement *arrangement);
 
-/* "round trip (RTT)", "payload received", "time per message" */
+/* "round trip (RTT)", "payload received", "time per message", "one way, from when it was due" */
 const char *measure_text(enum measure measure);
 /* The interval a sheet shows of a level, ns or bytes per second. */
 struct interval measure_value(enum measure measure, const struct level *level);

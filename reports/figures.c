@@ -8,11 +8,12 @@
 
 #include "../bench/say.h"
 #include "places.h"
+#include "tails_text.h"
 
 enum { MOST_FIGURES = 64, MOST_PANELS = 6 };
 
 static const char *const scripts[] = { "style.gp", "curves.gp",  "latency.gp", "bandwidth.gp",
-				       "dots.gp",  "sharing.gp", "ratio.gp" };
+				       "dots.gp",  "sharing.gp", "ratio.gp",   "tails.gp" };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 
 /* ---- what a figure says of itself ---- */
@@ -22,19 +23,20 @@ struct workshop {
 	const struct fits *fits;
 	const char *directory;
 	struct figures *figures;
-	unsigned made[5]; /* figures of each kind so far */
+	unsigned made[6]; /* figures of each kind so far */
 	json_t *variants; /* their places in the plan's order */
 	char host[320];
 };
 
-enum kind { KIND_LATENCY, KIND_BANDWIDTH, KIND_DOTS, KIND_SHARING, KIND_RATIO };
+enum kind { KIND_LATENCY, KIND_BANDWIDTH, KIND_DOTS, KIND_SHARING, KIND_RATIO, KIND_TAILS };
 
 /* The next figure of a kind with its data file begun; NULL when there are enough, or on error. */
 static struct figure *begin(struct workshop *shop, enum kind kind, FILE **data)
 {
-	static const char *const names[] = { "latency", "bandwidth", "dots", "sharing", "ratio" };
-	static const char *const script[] = { "latency.gp", "bandwidth.gp", "dots.gp", "sharing.gp",
-					      "ratio.gp" };
+	static const char *const names[] = { "latency", "bandwidth", "dots",
+					     "sharing", "ratio",     "tails" };
+	static const char *const script[] = { "latency.gp", "bandwidth.gp", "dots.gp",
+					      "sharing.gp", "ratio.gp",     "tails.gp" };
 	struct figures *all = shop->figures;
 
 	if (all->count == MOST_FIGURES) {
@@ -225,21 +227,28 @@ static struct frame sheet_frame(const struct workshop *shop, const struct sheet 
 	return frame;
 }
 
+/* "20", "18 to 20" */
+static char *worker_count(const struct sheet *sheet, char out[48])
+{
+	if (sheet->workers_least == sheet->workers_most)
+		snprintf(out, 48, "%zu", sheet->workers_most);
+	else
+		snprintf(out, 48, "%zu to %zu", sheet->workers_least, sheet->workers_most);
+	return out;
+}
+
 static void sheet_captions(const struct sheet *sheet, struct figure *figure, char *under,
 			   size_t bytes)
 {
 	static const char *const title[] = { [MEASURE_RTT] = "Round trip (RTT)",
 					     [MEASURE_BANDWIDTH] = "Payload received",
-					     [MEASURE_TIME] = "Time per message" };
+					     [MEASURE_TIME] = "Time per message",
+					     [MEASURE_ONEWAY] = "One way" };
 
 	snprintf(figure->title, sizeof figure->title, "%s: %s, %s", title[sheet->measure],
 		 sheet->pattern, sheet->situation);
 	char count[48];
-	if (sheet->workers_least == sheet->workers_most)
-		snprintf(count, sizeof count, "%zu", sheet->workers_most);
-	else
-		snprintf(count, sizeof count, "%zu to %zu", sheet->workers_least,
-			 sheet->workers_most);
+	worker_count(sheet, count);
 	snprintf(under, bytes, "%s; wait %s; %s workers a point, 95 %% intervals",
 		 sheet->conditions, sheet->waits, count);
 	snprintf(figure->caption, sizeof figure->caption,
@@ -248,7 +257,9 @@ static void sheet_captions(const struct sheet *sheet, struct figure *figure, cha
 		 "the point. Both scales are logarithmic: equal steps are equal factors.",
 		 sheet->measure == MEASURE_RTT         ? "The whole round trip, two messages."
 		 : sheet->measure == MEASURE_BANDWIDTH ? "Payload arriving at the consumer."
-						       : "Time per message.",
+		 : sheet->measure == MEASURE_ONEWAY
+			 ? "From when a message was to be sent to its receipt, on average."
+			 : "Time per message.",
 		 count);
 	figure->sheet = sheet;
 }
@@ -270,12 +281,15 @@ static int curves(struct workshop *shop, const struct sheet *sheet, struct frame
 	frame.margin += 6;
 	frame.axis = sheet->measure == MEASURE_RTT         ? "round trip"
 		     : sheet->measure == MEASURE_BANDWIDTH ? "payload received per second"
+		     : sheet->measure == MEASURE_ONEWAY    ? "one way"
 							   : "time per message";
 	frame_write(data, shop, figure, &frame, under,
 		    sheet->measure == MEASURE_BANDWIDTH
 			    ? "size_bytes  bytes_per_s  low  high  workers  variant"
 		    : sheet->measure == MEASURE_RTT
 			    ? "size_bytes  rtt_ns  low  high  workers  variant"
+		    : sheet->measure == MEASURE_ONEWAY
+			    ? "size_bytes  oneway_ns  low  high  workers  variant"
 			    : "size_bytes  per_message_ns  low  high  workers  variant");
 	struct end_label *ends = calloc(frame.rows, sizeof *ends);
 	if (!ends) {
@@ -380,7 +394,9 @@ static int dots(struct workshop *shop, const struct sheet *sheet, struct frame f
 		 "%s at %s; bars are 95 %% intervals over workers.%s",
 		 sheet->measure == MEASURE_RTT         ? "The whole round trip, two messages,"
 		 : sheet->measure == MEASURE_BANDWIDTH ? "Payload arriving at the consumer"
-						       : "Time per message",
+		 : sheet->measure == MEASURE_ONEWAY
+			 ? "From when a message was to be sent to its receipt, on average,"
+			 : "Time per message",
 		 size_text,
 		 logarithmic ? " The scale is logarithmic." : " The scale begins at zero.");
 	snprintf(axis, sizeof axis, "%s at %s, %s", measure_text(sheet->measure), size_text,
@@ -637,6 +653,154 @@ static int ratios(struct workshop *shop)
 	return finish(shop, figure, data);
 }
 
+/* ---- tails ---- */
+
+/* Curves of a sheet's column, as far as each one's operations go. */
+struct curve {
+	const struct sheet_row *row;
+	const struct tail *tail;
+	struct tail_value point[TAIL_POINTS];
+	size_t points;
+};
+
+static struct curve *tail_curves(const struct workshop *shop, const struct sheet *sheet,
+				 size_t size, size_t *n)
+{
+	struct curve *curves = calloc(sheet->row_count + 1, sizeof *curves);
+
+	*n = 0;
+	for (size_t r = 0; curves && r < sheet->row_count && *n < DRAW_ROWS; r++) {
+		const struct tail *tail = tails_at(shop->arrangement, &sheet->rows[r].cells[size]);
+		struct curve *curve = &curves[*n];
+		if (!tail)
+			continue;
+		*curve = (struct curve){ .row = &sheet->rows[r], .tail = tail };
+		curve->points = tail_curve(shop->arrangement->result, tail, curve->point);
+		*n += curve->points > 1;
+	}
+	return curves;
+}
+
+static void widen(struct frame *frame, const struct tail_value *value)
+{
+	const struct interval *v = &value->ns;
+
+	frame->x_high = fmax(frame->x_high, 1 / (1 - value->p));
+	/* an interval that says nothing shall not squeeze those that do */
+	frame->y_low =
+		fmin(frame->y_low, isfinite(v->low) ? fmax(v->low, v->estimate / 3) : v->estimate);
+	frame->y_high = fmax(frame->y_high,
+			     isfinite(v->high) ? fmin(v->high, v->estimate * 3) : v->estimate);
+}
+
+static void tail_point(FILE *data, const struct tail_value *value, const char *label)
+{
+	draw_number(data, 1 / (1 - value->p), "\t");
+	draw_number(data, value->ns.estimate, "\t");
+	draw_number(data, value->ns.low, "\t");
+	draw_number(data, value->ns.high, "\t");
+	fprintf(data, "%.6f\t%zu\t", value->p, value->ns.n);
+	draw_label(data, label, "\n");
+}
+
+static void tail_blocks(FILE *data, const struct frame *frame, const struct curve curves[],
+			size_t n, struct end_label ends[])
+{
+	for (size_t c = 0; c < n; c++) {
+		const struct tail_value *last = &curves[c].point[curves[c].points - 1];
+		fputs("\n\n", data);
+		for (size_t i = 0; i < curves[c].points; i++)
+			tail_point(data, &curves[c].point[i], curves[c].row->label);
+		ends[c] = (struct end_label){ .x = 1 / (1 - last->p),
+					      .y = last->ns.estimate,
+					      .early = 1 / (1 - last->p) * 2 < frame->x_high,
+					      .row = c,
+					      .text = curves[c].row->label };
+	}
+	for (size_t c = 0; c < n; c++) {
+		fputs("\n\n# p50, p90, …: those that the tables have\n", data);
+		for (size_t q = 0; q < TAIL_QUANTILES; q++)
+			if (curves[c].tail->value[q].why != TAIL_FEW)
+				tail_point(data, &curves[c].tail->value[q], curves[c].row->label);
+	}
+	spread_labels(ends, n, frame->y_low, frame->y_high);
+	fputs("\n\n# names: x where the line ends  y of the name  name  y where the line ends  1: "
+	      "ends early\n",
+	      data);
+	for (size_t c = 0; c < n; c++) {
+		draw_number(data, ends[c].x, "\t");
+		draw_number(data, ends[c].place, "\t");
+		draw_label(data, ends[c].text, "\t");
+		draw_number(data, ends[c].y, "\t");
+		fprintf(data, "%d\n", ends[c].early);
+	}
+}
+
+static void tail_captions(const struct workshop *shop, const struct sheet *sheet, size_t size,
+			  struct figure *figure, char *under, size_t bytes)
+{
+	char at[24], host[TAILS_TEXT], count[48];
+
+	snprintf(figure->title, sizeof figure->title, "Tails: %s %s, %s", sheet->pattern,
+		 say_size(sheet->sizes[size], at), sheet->situation);
+	snprintf(under, bytes, "%s; wait %s; %s workers a line, 95 %% intervals", sheet->conditions,
+		 sheet->waits, worker_count(sheet, count));
+	snprintf(figure->caption, sizeof figure->caption,
+		 "%s: the slowest in 2, in 10, in 100 … of single operations. Bars are 95 %% "
+		 "intervals over workers; a line ends where a worker's operations do. %s",
+		 sheet->measure == MEASURE_RTT      ? "Round trips"
+		 : sheet->measure == MEASURE_ONEWAY ? "From when each message was to be sent"
+						    : "Time per message",
+		 tails_host(shop->arrangement, host));
+	figure->sheet = sheet;
+}
+
+static int tails(struct workshop *shop, const struct sheet *sheet, size_t size)
+{
+	size_t n;
+	struct curve *curves = tail_curves(shop, sheet, size, &n);
+	struct end_label *ends = calloc(n + 1, sizeof *ends);
+	struct frame frame = { .x_low = 1, .y_low = INFINITY, .rows = n };
+	FILE *data;
+	char under[512];
+	int status = -1;
+
+	if (!curves || !ends) {
+		say_error("out of memory while writing figures");
+		goto done;
+	}
+	status = 0;
+	if (!n)
+		goto done;
+	struct figure *figure = begin(shop, KIND_TAILS, &data);
+	if (!figure) {
+		status = shop->figures->count == MOST_FIGURES ? 0 : -1;
+		goto done;
+	}
+	for (size_t c = 0; c < n; c++) {
+		size_t width = text_width(curves[c].row->label);
+		frame.hue[c] = hue_of(shop, curves[c].row->cell);
+		frame.margin = width > frame.margin ? width : frame.margin;
+		for (size_t i = 0; i < curves[c].points; i++)
+			widen(&frame, &curves[c].point[i]);
+	}
+	choose_shapes(&frame);
+	tail_captions(shop, sheet, size, figure, under, sizeof under);
+	frame.x_high *= 1.3;
+	frame.y_low /= 1.25;
+	frame.y_high *= 1.25;
+	frame.margin += 6;
+	frame.axis = measure_text(sheet->measure);
+	frame_write(data, shop, figure, &frame, under,
+		    "1/(1-p)  ns  low  high  p  workers  variant");
+	tail_blocks(data, &frame, curves, n, ends);
+	status = finish(shop, figure, data);
+done:
+	free(curves);
+	free(ends);
+	return status;
+}
+
 /* ---- the whole ---- */
 
 static int write_data(struct workshop *shop)
@@ -647,6 +811,9 @@ static int write_data(struct workshop *shop)
 		struct frame frame = sheet_frame(shop, sheet, &sizes);
 		if (sizes && (sizes > 1 ? curves(shop, sheet, frame) : dots(shop, sheet, frame)))
 			return -1;
+		for (size_t s = 0; s < sheet->size_count; s++)
+			if (tails_rows(shop->arrangement, sheet, s) && tails(shop, sheet, s))
+				return -1;
 	}
 	return sharing(shop) || ratios(shop) ? -1 : 0;
 }
@@ -689,8 +856,8 @@ void figures_free(struct figures *figures)
 
 bool figures_own(const char *name)
 {
-	static const char *const kinds[] = { "latency-", "bandwidth-", "dots-", "sharing-",
-					     "ratio-" };
+	static const char *const kinds[] = { "latency-", "bandwidth-", "dots-",
+					     "sharing-", "ratio-",     "tails-" };
 
 	for (size_t i = 0; i < SCRIPTS; i++)
 		if (!strcmp(name, scripts[i]))
@@ -702,6 +869,10 @@ bool figures_own(const char *name)
 		const char *suffix = name + stem + digits;
 		if (digits &&
 		    (!strcmp(suffix, ".tsv") || !strcmp(suffix, ".svg") || !strcmp(suffix, ".png")))
+			return true;
+		/* tails-N-KEY.hgrm */
+		size_t rest = strlen(suffix);
+		if (digits && *suffix == '-' && rest > 5 && !strcmp(suffix + rest - 5, ".hgrm"))
 			return true;
 	}
 	return false;

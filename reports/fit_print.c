@@ -27,8 +27,9 @@ static void print_heading(const struct fit *fit)
 	printf("%s", say_style(stdout, SAY_PLAIN));
 	if (fit->state != STATE_NONE)
 		printf(", host state %s", result_state_text(fit->state));
-	printf("; %s\n",
-	       fit->quantity == QUANTITY_RTT ? "time of a round trip" : "time of a message");
+	printf("; %s\n", fit->quantity == QUANTITY_RTT      ? "time of a round trip"
+			 : fit->quantity == QUANTITY_ONEWAY ? "time of a message, one way"
+							    : "time of a message");
 }
 
 /* "pipe", and its wait where that tells it from the other. */
@@ -318,10 +319,10 @@ static json_t *fit_json(const struct result *result, const struct fit *fit)
 	}
 	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:o}", "curve",
 			 fit->curve, "host_state", state_json(fit->state), "quantity",
-			 fit->quantity == QUANTITY_RTT ? "rtt_ns" : "per_message_ns",
-			 "bytes_factor", number(fit->bytes_factor), "points", points, "segments",
-			 segments, "segments_aicc", (json_int_t)fit->segments_aicc,
-			 "segments_least", (json_int_t)fit->segments_least, "segments_most",
+			 quantity_name(fit->quantity), "bytes_factor", number(fit->bytes_factor),
+			 "points", points, "segments", segments, "segments_aicc",
+			 (json_int_t)fit->segments_aicc, "segments_least",
+			 (json_int_t)fit->segments_least, "segments_most",
 			 (json_int_t)fit->segments_most, "break_uncertain", fit->break_uncertain,
 			 "note", *fit->note ? json_string(fit->note) : json_null());
 }

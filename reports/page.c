@@ -15,6 +15,7 @@
 #include "html.h"
 #include "left_out.h"
 #include "looks_text.h"
+#include "tails_text.h"
 
 /* A name inside a link: everything but letters, digits and - _ . ~ as %XX. */
 static void link_part(FILE *out, const char *text)
@@ -72,7 +73,11 @@ static void head(FILE *out, const struct page *page)
 		fputs("</p>\n", out);
 	}
 	fputs("<nav><a href=\"#answer\">Answer</a> <a href=\"#figures\">Figures</a> "
-	      "<a href=\"#tables\">Tables</a> <a href=\"#models\">Cost models</a> "
+	      "<a href=\"#tables\">Tables</a> ",
+	      out);
+	if (page->arrangement->tail_count)
+		fputs("<a href=\"#tails\">Tails</a> ", out);
+	fputs("<a href=\"#models\">Cost models</a> "
 	      "<a href=\"#crossovers\">Crossovers</a> <a href=\"#counted\">Counted</a> <a "
 	      "href=\"#missing\">Left out</a> "
 	      "<a href=\"#host\">Host</a> <a "
@@ -422,6 +427,118 @@ static void tables(FILE *out, const struct page *page)
 		fprintf(out, "<li>%zu workers never settled; they are kept and counted.</li>\n",
 			a->unsettled_workers);
 	fputs("</ul>\n</section>\n", out);
+}
+
+/* ---- tails ---- */
+
+/* Of a pattern on a schedule: what it offered and what came. */
+static void schedule_cell(FILE *out, const struct level *level)
+{
+	char text[TEXT_NUMBER];
+
+	fprintf(out, "<td class=\"n%s\">%s</td>", level->achieved.estimate < 0.99 ? " bad" : "",
+		tails_achieved(level, text));
+}
+
+static void tail_row(FILE *out, const struct sheet_row *row, const struct level *level,
+		     const struct tail *tail, double scale)
+{
+	char text[TEXT_NUMBER], reason[TAILS_TEXT];
+
+	fputs("<tr><th scope=\"row\">", out);
+	text_html(out, row->label);
+	fputs("</th>", out);
+	if (isfinite(level->offered_per_s))
+		schedule_cell(out, level);
+	for (size_t q = 0; q < TAIL_QUANTILES; q++) {
+		const struct tail_value *value = &tail->value[q];
+		if (value->why == TAIL_KNOWN) {
+			fprintf(out, "<td class=\"n\">%s</td>",
+				text_number(value->ns.estimate / scale, text));
+			fprintf(out, "<td class=\"pm\">%s</td>", text_spread(value->ns, text));
+			continue;
+		}
+		fputs("<td class=\"n soft\" title=\"", out);
+		text_html(out, tail_reason(tail, q, reason, sizeof reason));
+		fputs("\">–</td><td></td>", out);
+	}
+	fputs("</tr>\n", out);
+}
+
+static void tail_table(FILE *out, const struct arrangement *a, const struct sheet *sheet, size_t s)
+{
+	struct text_unit unit = tails_unit(a, sheet, s);
+	bool paced = false;
+	double offered = NAN;
+	char text[TAILS_TEXT], name[TEXT_NUMBER];
+
+	for (size_t r = 0; r < sheet->row_count; r++) {
+		const struct level *level = sheet->rows[r].cells[s].level;
+		if (level && isfinite(level->offered_per_s)) {
+			offered = level->offered_per_s;
+			paced = true;
+		}
+	}
+	fputs("<div class=\"scroll\"><table>\n<thead><tr class=\"head\"><th>", out);
+	text_html(out, sheet->pattern);
+	fprintf(out, " %s</th><th class=\"n\" colspan=\"%d\">%s, %s",
+		say_size(sheet->sizes[s], text), 2 * TAIL_QUANTILES + paced,
+		measure_text(sheet->measure), unit.name);
+	if (paced)
+		fprintf(out, "; %.0f messages/s offered", offered);
+	fputs("</th></tr>\n<tr><th></th>", out);
+	if (paced)
+		fputs("<th scope=\"col\" class=\"n\">came</th>", out);
+	for (size_t q = 0; q < TAIL_QUANTILES; q++)
+		fprintf(out, "<th scope=\"col\" class=\"n\" colspan=\"2\">%s</th>",
+			tails_name(q, name));
+	fputs("</tr></thead>\n<tbody>\n", out);
+	for (size_t r = 0; r < sheet->row_count; r++) {
+		const struct tail *tail = tails_at(a, &sheet->rows[r].cells[s]);
+		if (tail)
+			tail_row(out, &sheet->rows[r], tail->level, tail, unit.scale);
+	}
+	fputs("</tbody>\n</table></div>\n", out);
+	for (size_t q = 0; q < TAIL_QUANTILES; q++) {
+		if (!*tails_missing(a, sheet, s, q, text))
+			continue;
+		fputs("<p class=\"soft\">– ", out);
+		text_html(out, text);
+		fputs("</p>\n", out);
+	}
+}
+
+static void tails(FILE *out, const struct page *page)
+{
+	const struct arrangement *a = page->arrangement;
+	char text[TAILS_TEXT];
+	const char *situation = "";
+
+	if (!a->tail_count)
+		return;
+	fputs("<section id=\"tails\">\n<h2>Tails</h2>\n<p class=\"soft\">", out);
+	text_html(out, tails_method(a, text));
+	fputs("</p>\n", out);
+	if (*tails_host(a, text)) {
+		fputs("<p class=\"bad\">", out);
+		text_html(out, text);
+		fputs("</p>\n", out);
+	}
+	for (size_t i = 0; i < a->sheet_count; i++) {
+		const struct sheet *sheet = &a->sheets[i];
+		for (size_t s = 0; s < sheet->size_count; s++) {
+			if (!tails_rows(a, sheet, s))
+				continue;
+			if (strcmp(situation, sheet->situation) != 0) {
+				situation = sheet->situation;
+				fputs("<h3>", out);
+				text_html(out, situation);
+				fputs("</h3>\n", out);
+			}
+			tail_table(out, a, sheet, s);
+		}
+	}
+	fputs("</section>\n", out);
 }
 
 /* ---- models and crossovers ---- */
@@ -778,9 +895,10 @@ static void method(FILE *out, const struct page *page)
 	fputs("<p>Clock: ", out);
 	text_html(out, source ? source : "not known");
 	if (cost > 0)
-		fprintf(out,
-			", one reading costs %.1f ns; it is read once a turn and not subtracted",
-			cost);
+		fprintf(out, ", one reading costs %.1f ns; it is read %s", cost,
+			page->arrangement->tail_count
+				? "after each operation, and taken away from the tails alone"
+				: "once a turn and not subtracted");
 	if (isfinite(margin))
 		fprintf(out, ". Margin of relevance, fixed before the run: %.1f %%", margin * 100);
 	fputs(".</p>\n<h3>To cite</h3>\n<p>toll ", out);
@@ -807,6 +925,7 @@ int page_html(FILE *out, const struct page *page)
 	answer(out, page);
 	figures(out, page);
 	tables(out, page);
+	tails(out, page);
 	bool fine = models(out, page);
 	crossovers(out, page);
 	counts_html(out, page->arrangement);

@@ -9,6 +9,7 @@
 #include "left_out.h"
 #include "looks_text.h"
 #include "page.h"
+#include "tails_text.h"
 
 static void sheet_markdown(FILE *out, const struct sheet *sheet)
 {
@@ -62,6 +63,79 @@ static void sheet_markdown(FILE *out, const struct sheet *sheet)
 	}
 }
 
+static void tails_markdown(FILE *out, const struct arrangement *a, const struct sheet *sheet,
+			   size_t s)
+{
+	struct text_unit unit = tails_unit(a, sheet, s);
+	char text[TAILS_TEXT];
+
+	fputs("\n", out);
+	text_markdown(out, sheet->pattern);
+	fprintf(out, " %s, tails: %s, %s\n\n| variant | came |", say_size(sheet->sizes[s], text),
+		measure_text(sheet->measure), unit.name);
+	for (size_t q = 0; q < TAIL_QUANTILES; q++)
+		fprintf(out, " %s |", tails_name(q, text));
+	fputs("\n| --- | ---: |", out);
+	for (size_t q = 0; q < TAIL_QUANTILES; q++)
+		fputs(" ---: |", out);
+	fputc('\n', out);
+	for (size_t r = 0; r < sheet->row_count; r++) {
+		const struct tail *tail = tails_at(a, &sheet->rows[r].cells[s]);
+		if (!tail)
+			continue;
+		fputs("| ", out);
+		text_markdown(out, sheet->rows[r].label);
+		fprintf(out, " | %s |", tails_achieved(tail->level, text));
+		for (size_t q = 0; q < TAIL_QUANTILES; q++) {
+			const struct tail_value *value = &tail->value[q];
+			if (value->why != TAIL_KNOWN) {
+				fputs(" – |", out);
+				continue;
+			}
+			fprintf(out, " %s", text_number(value->ns.estimate / unit.scale, text));
+			fprintf(out, " %s |", text_spread(value->ns, text));
+		}
+		fputc('\n', out);
+	}
+	for (size_t q = 0; q < TAIL_QUANTILES; q++) {
+		if (!*tails_missing(a, sheet, s, q, text))
+			continue;
+		fputs("\n– ", out);
+		text_markdown(out, text);
+		fputc('\n', out);
+	}
+}
+
+/* Below the tables of levels. */
+static void all_tails_markdown(FILE *out, const struct arrangement *a)
+{
+	char text[TAILS_TEXT];
+
+	if (!a->tail_count)
+		return;
+	fputs("\n## Tails\n\n", out);
+	text_markdown(out, tails_method(a, text));
+	if (*tails_host(a, text)) {
+		fputs("\n\n", out);
+		text_markdown(out, text);
+	}
+	fputc('\n', out);
+	for (size_t i = 0; i < a->sheet_count; i++) {
+		bool begun = false;
+		for (size_t s = 0; s < a->sheets[i].size_count; s++) {
+			if (!tails_rows(a, &a->sheets[i], s))
+				continue;
+			if (!begun) {
+				fputs("\n### ", out);
+				text_markdown(out, a->sheets[i].situation);
+				fputc('\n', out);
+			}
+			begun = true;
+			tails_markdown(out, a, &a->sheets[i], s);
+		}
+	}
+}
+
 static void reasons_markdown(FILE *out, const char *what, const struct reason list[], size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -111,6 +185,7 @@ int page_markdown(FILE *out, const struct page *page)
 	      out);
 	for (size_t i = 0; i < a->sheet_count; i++)
 		sheet_markdown(out, &a->sheets[i]);
+	all_tails_markdown(out, a);
 	if (a->refused_count || a->failed_count)
 		fputs("\n## Left out, and why\n\n", out);
 	struct reason *refused = left_out(a, &n);
@@ -152,7 +227,7 @@ static void csv_line(FILE *out, const struct page *page, const struct level *lev
 		: cell->idle == IDLE_SLEEP ? "sleep"
 					   : "",
 		state_text(level->state), level->workers, level->failed);
-	fprintf(out, ",%s", of->quantity == QUANTITY_RTT ? "rtt_ns" : "per_message_ns");
+	fprintf(out, ",%s", quantity_name(of->quantity));
 	csv_number(out, level->ns.estimate);
 	csv_number(out, level->ns.low);
 	csv_number(out, level->ns.high);
@@ -167,6 +242,16 @@ static void csv_line(FILE *out, const struct page *page, const struct level *lev
 	csv_number(out, level->bimodal ? level->mode_ns[1] : NAN);
 	csv_number(out, level->lost);
 	csv_number(out, level->due);
+	csv_number(out, level->offered_per_s);
+	csv_number(out, level->achieved.estimate);
+	const struct tail *tail =
+		tail_find(page->arrangement->tails, page->arrangement->tail_count, level);
+	for (size_t q = 0; q < TAIL_QUANTILES; q++) {
+		bool known = tail && tail->value[q].why == TAIL_KNOWN;
+		csv_number(out, known ? tail->value[q].ns.estimate : NAN);
+		csv_number(out, known ? tail->value[q].ns.low : NAN);
+		csv_number(out, known ? tail->value[q].ns.high : NAN);
+	}
 	fputs("\r\n", out);
 }
 
@@ -176,8 +261,14 @@ int page_csv(FILE *out, const struct page *page)
 	      "workers,"
 	      "failed_workers,quantity,ns,ns_low,ns_high,median_ns,median_ns_low,median_ns_high,"
 	      "bytes_per_s,bytes_per_s_low,bytes_per_s_high,cpu_ns_per_message,mode_low_ns,mode_"
-	      "high_ns,lost,due\r\n",
+	      "high_ns,lost,due,offered_per_s,achieved_share",
 	      out);
+	for (size_t q = 0; q < TAIL_QUANTILES; q++) {
+		char name[TEXT_NUMBER];
+		tails_name(q, name);
+		fprintf(out, ",%s_ns,%s_ns_low,%s_ns_high", name, name, name);
+	}
+	fputs("\r\n", out);
 	for (size_t i = 0; i < page->level_count; i++)
 		csv_line(out, page, &page->levels[i]);
 	return ferror(out) ? -1 : 0;

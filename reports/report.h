@@ -15,7 +15,7 @@ int report_json(FILE *stream, const struct result *result, const struct level le
 struct report_options {
 	const char *directory; /* NULL: beside the result file, NAME.html and NAME.files/ */
 	const char *format; /* "html" (default; figures are written beside it), "svg", "png", "csv",
-			       "md" */
+			       "md", "hgrm" (one file a cell, of a run with --tails) */
 	bool json;          /* print {"report": PATH, …} instead of text */
 };
 

@@ -14,6 +14,7 @@
 #include "left_out.h"
 #include "looks_text.h"
 #include "table.h"
+#include "tails_text.h"
 
 enum { PAPER = 100 }; /* columns, where the stream is no terminal */
 
@@ -215,6 +216,127 @@ static int print_sheet(FILE *stream, const struct sheet *sheet, size_t columns)
 	return 0;
 }
 
+/* Of a pattern on a schedule: what it offered, and what of it came where that is not all. */
+static void print_schedule(FILE *stream, const struct sheet *sheet)
+{
+	double offered = NAN;
+	size_t short_of = 0;
+	char text[TEXT_NUMBER];
+
+	for (size_t r = 0; r < sheet->row_count; r++) {
+		for (size_t s = 0; s < sheet->size_count; s++) {
+			const struct level *level = sheet->rows[r].cells[s].level;
+			if (!level || !isfinite(level->offered_per_s))
+				continue;
+			offered = level->offered_per_s;
+			short_of += level->achieved.estimate < 0.99;
+		}
+	}
+	if (!isfinite(offered))
+		return;
+	fprintf(stream, "  %soffered %.0f messages/s; ", say_style(stream, SAY_DIM), offered);
+	if (!short_of)
+		fprintf(stream, "all came, within 1 %%%s\n", say_style(stream, SAY_PLAIN));
+	else
+		fprintf(stream, "%sbeyond capacity%s:", say_style(stream, SAY_BAD),
+			say_style(stream, SAY_PLAIN));
+	for (size_t r = 0; r < sheet->row_count && short_of; r++) {
+		for (size_t s = 0; s < sheet->size_count; s++) {
+			const struct level *level = sheet->rows[r].cells[s].level;
+			if (!level || !(level->achieved.estimate < 0.99))
+				continue;
+			fputc(' ', stream);
+			put(stream, sheet->rows[r].label);
+			fprintf(stream, " %s", say_size(sheet->sizes[s], text));
+			fprintf(stream, " %s came%s", tails_achieved(level, text),
+				--short_of ? "," : "\n");
+		}
+	}
+}
+
+/* Some of the quantiles of a sheet's column. */
+struct tail_panel {
+	const struct arrangement *a;
+	const struct sheet *sheet;
+	size_t size, first, count;
+};
+
+static struct table *tail_table(const struct tail_panel *panel)
+{
+	const struct sheet *sheet = panel->sheet;
+	struct table *table = table_new(1 + 2 * panel->count);
+	struct text_unit unit = tails_unit(panel->a, sheet, panel->size);
+	char size[24], text[TEXT_NUMBER];
+
+	for (size_t q = 0; q < panel->count; q++) {
+		table_column(table, 1 + 2 * q, TABLE_POINT, 2);
+		table_column(table, 2 + 2 * q, TABLE_RIGHT, 1);
+	}
+	table_row(table);
+	table_span(table, 1 + 2 * panel->count, TABLE_LEFT, SAY_BOLD, "%s %s, tails: %s, %s",
+		   sheet->pattern, say_size(sheet->sizes[panel->size], size),
+		   measure_text(sheet->measure), unit.name);
+	table_row(table);
+	table_cell(table, SAY_PLAIN, "%s", "");
+	for (size_t q = panel->first; q < panel->first + panel->count; q++)
+		table_span(table, 2, TABLE_RIGHT, SAY_HEAD, "%s", tails_name(q, text));
+	for (size_t r = 0; r < sheet->row_count; r++) {
+		const struct tail *tail = tails_at(panel->a, &sheet->rows[r].cells[panel->size]);
+		if (!tail)
+			continue;
+		table_row(table);
+		table_cell(table, SAY_PLAIN, "%s", sheet->rows[r].label);
+		for (size_t q = panel->first; q < panel->first + panel->count; q++) {
+			const struct tail_value *value = &tail->value[q];
+			bool known = value->why == TAIL_KNOWN;
+			table_cell(
+				table, known ? SAY_PLAIN : SAY_DIM, "%s",
+				text_number(known ? value->ns.estimate / unit.scale : NAN, text));
+			table_cell(table, SAY_DIM, "%s", known ? text_spread(value->ns, text) : "");
+		}
+	}
+	return table;
+}
+
+static int print_tail_panel(FILE *stream, struct tail_panel *panel, size_t columns)
+{
+	for (;; panel->count--) {
+		struct table *table = tail_table(panel);
+		int status = 1;
+		if (panel->count == 1 || table_width(table) + 2 <= columns)
+			status = table_print(stream, table, 2);
+		table_free(table);
+		if (status <= 0)
+			return status;
+	}
+}
+
+/* The quantiles of a sheet, where the run has them, size by size; as many in a line as fit. */
+static int print_tails(FILE *stream, const struct arrangement *a, const struct sheet *sheet,
+		       size_t columns)
+{
+	char text[TAILS_TEXT];
+
+	for (size_t s = 0; s < sheet->size_count; s++) {
+		struct tail_panel panel = { .a = a, .sheet = sheet, .size = s };
+		if (!tails_rows(a, sheet, s))
+			continue;
+		for (; panel.first < TAIL_QUANTILES; panel.first += panel.count) {
+			panel.count = TAIL_QUANTILES - panel.first;
+			if (print_tail_panel(stream, &panel, columns))
+				return -1;
+		}
+		for (size_t q = 0; q < TAIL_QUANTILES; q++) {
+			if (!*tails_missing(a, sheet, s, q, text))
+				continue;
+			fprintf(stream, "  %s- ", say_style(stream, SAY_DIM));
+			put(stream, text);
+			fprintf(stream, "%s\n", say_style(stream, SAY_PLAIN));
+		}
+	}
+	return 0;
+}
+
 static bool both_states(const struct arrangement *a)
 {
 	bool seen[3] = { false };
@@ -373,6 +495,21 @@ static void print_reasons(FILE *stream, const char *title, const char *what,
 			count - MOST == 1 ? "" : "s");
 }
 
+static void tails_legend(FILE *stream, const struct arrangement *a, size_t columns)
+{
+	char text[TAILS_TEXT];
+
+	if (!a->tail_count)
+		return;
+	put_wrapped(stream, tails_method(a, text), 0, columns);
+	fputc('\n', stream);
+	if (!*tails_host(a, text))
+		return;
+	fputs(say_style(stream, SAY_BAD), stream);
+	put_wrapped(stream, text, 0, columns);
+	fprintf(stream, "%s\n", say_style(stream, SAY_PLAIN));
+}
+
 static void legend(FILE *stream, const struct arrangement *a)
 {
 	bool any_tied = false, any_wide = false;
@@ -425,6 +562,8 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 			fprintf(stream, "%s\n", say_style(stream, SAY_PLAIN));
 		}
 		status = print_sheet(stream, sheet, columns);
+		print_schedule(stream, sheet);
+		status = status ? status : print_tails(stream, a, sheet, columns);
 	}
 	if (!a->sheet_count)
 		fputs("\nNothing was measured.\n", stream);
@@ -441,6 +580,7 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 	if (a->unsettled_workers)
 		fprintf(stream, "%zu worker%s never settled (kept and counted)\n",
 			a->unsettled_workers, a->unsettled_workers == 1 ? "" : "s");
+	tails_legend(stream, a, columns);
 	legend(stream, a);
 	arrange_free(a);
 	if (status || fflush(stream) || ferror(stream)) {
@@ -477,14 +617,34 @@ static json_t *reasons_json(const struct reason reasons[], size_t count)
 	return array;
 }
 
+static json_t *tail_json(const struct tail *tail)
+{
+	json_t *quantiles = json_array();
+	char reason[TAILS_TEXT];
+
+	for (size_t q = 0; q < TAIL_QUANTILES; q++) {
+		const struct tail_value *value = &tail->value[q];
+		json_t *object = json_pack(
+			"{s:f, s:o, s:o}", "p", value->p, "ns",
+			value->why == TAIL_KNOWN ? interval_json(value->ns) : json_null(), "raw_ns",
+			value->why == TAIL_KNOWN ? interval_json(value->raw_ns) : json_null());
+		if (*tail_reason(tail, q, reason, sizeof reason))
+			json_object_set_new(object, "reason", json_string(reason));
+		json_array_append_new(quantiles, object);
+	}
+	return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "quantiles", quantiles, "workers",
+			 (json_int_t)tail->workers, "operations", number_json(tail->operations),
+			 "operations_least", number_json(tail->operations_least), "clock_ns",
+			 number_json(tail->clock_ns), "most_ns", number_json(tail->most_ns));
+}
+
 static json_t *cell_json(const struct arrangement *a, const struct sheet *sheet,
 			 const struct sheet_cell *cell)
 {
 	const struct result_cell *of = &a->result->cells[cell->cell];
 	const struct level *level = cell->level;
-	json_t *object =
-		json_pack("{s:s, s:s, s:s}", "cell", of->key, "situation", sheet->situation,
-			  "quantity", of->quantity == QUANTITY_RTT ? "rtt_ns" : "per_message_ns");
+	json_t *object = json_pack("{s:s, s:s, s:s}", "cell", of->key, "situation",
+				   sheet->situation, "quantity", quantity_name(of->quantity));
 
 	if (sheet->state != STATE_NONE)
 		json_object_set_new(object, "host_state", json_string(state_text(sheet->state)));
@@ -492,8 +652,7 @@ static json_t *cell_json(const struct arrangement *a, const struct sheet *sheet,
 		json_object_set_new(object, "failed", json_boolean(cell->failed));
 		return object;
 	}
-	json_object_set_new(object, of->quantity == QUANTITY_RTT ? "rtt_ns" : "per_message_ns",
-			    interval_json(level->ns));
+	json_object_set_new(object, quantity_name(of->quantity), interval_json(level->ns));
 	json_object_set_new(object, "median_ns", interval_json(level->median_ns));
 	json_object_set_new(object, "bytes_per_s", interval_json(level->bytes_per_s));
 	json_object_set_new(object, "cpu_ns", number_json(level->cpu_ns));
@@ -504,6 +663,12 @@ static json_t *cell_json(const struct arrangement *a, const struct sheet *sheet,
 	json_object_set_new(object, "due", number_json(level->due));
 	json_object_set_new(object, "fastest", json_boolean(cell->fastest));
 	json_object_set_new(object, "not_told_from_fastest", json_boolean(cell->tied));
+	if (isfinite(level->offered_per_s)) {
+		json_object_set_new(object, "offered_per_s", number_json(level->offered_per_s));
+		json_object_set_new(object, "achieved", interval_json(level->achieved));
+	}
+	if (tails_at(a, cell))
+		json_object_set_new(object, "tails", tail_json(tails_at(a, cell)));
 	if (level->bimodal)
 		json_object_set_new(object, "modes_ns",
 				    json_pack("[o, o]", number_json(level->mode_ns[0]),

@@ -218,7 +218,14 @@ void versus_sentence(FILE *stream, const struct versus *versus)
 
 static const char *quantity_text(const char *quantity)
 {
-	return strcmp(quantity, "rtt_ns") == 0 ? "round trip" : "a message";
+	switch (quantity_named(quantity)) {
+	case QUANTITY_RTT:
+		return "round trip";
+	case QUANTITY_ONEWAY:
+		return "one way";
+	default:
+		return "a message";
+	}
 }
 
 static void print_times(FILE *stream, const struct versus *versus)

@@ -14,9 +14,18 @@
 
 #include "../bench/say.h"
 #include "page.h"
+#include "tails_text.h"
 
-enum format { FORMAT_HTML, FORMAT_MARKDOWN, FORMAT_CSV, FORMAT_SVG, FORMAT_PNG, FORMATS };
-static const char *const format_names[FORMATS] = { "html", "md", "csv", "svg", "png" };
+enum format {
+	FORMAT_HTML,
+	FORMAT_MARKDOWN,
+	FORMAT_CSV,
+	FORMAT_SVG,
+	FORMAT_PNG,
+	FORMAT_HGRM,
+	FORMATS
+};
+static const char *const format_names[FORMATS] = { "html", "md", "csv", "svg", "png", "hgrm" };
 
 struct places {
 	char source[NAME_MAX + 1]; /* name of the result file */
@@ -47,8 +56,8 @@ static int find_format(const char *text, enum format *format)
 		if (!strcmp(text, format_names[*format]))
 			return 0;
 	const char *near = say_nearest(text, format_names, FORMATS);
-	say_error("--format: there is no format \"%s\"%s%s%s; html, md, csv, svg or png", text,
-		  near ? ", perhaps \"" : "", near ? near : "", near ? "\"" : "");
+	say_error("--format: there is no format \"%s\"%s%s%s; html, md, csv, svg, png or hgrm",
+		  text, near ? ", perhaps \"" : "", near ? near : "", near ? "\"" : "");
 	return -1;
 }
 
@@ -151,7 +160,7 @@ static int write_page(const struct page *page, const struct places *p, const cha
 }
 
 static void tell(const struct report_options *options, const struct places *p, const char *path,
-		 const struct figures *figures)
+		 const struct figures *figures, int tails)
 {
 	size_t drawn = 0;
 	char text[PATH_MAX];
@@ -165,6 +174,8 @@ static void tell(const struct report_options *options, const struct places *p, c
 			json_object_set_new(object, "files",
 					    json_string(text_clean(p->files, text, sizeof text)));
 		json_object_set_new(object, "figures", json_integer((json_int_t)drawn));
+		if (tails)
+			json_object_set_new(object, "tails", json_integer(tails));
 		if (*figures->missing)
 			json_object_set_new(object, "missing", json_string(figures->missing));
 		json_dumpf(object, stdout, 0);
@@ -175,6 +186,9 @@ static void tell(const struct report_options *options, const struct places *p, c
 	if (*figures->missing)
 		say_warning("figures: %s", figures->missing);
 	printf("%s\n", text_clean(path, text, sizeof text));
+	if (tails)
+		printf("%d cell%s as HdrHistogram's percentile text (.hgrm)\n", tails,
+		       tails == 1 ? "" : "s");
 	if (figures->figure && path != p->files)
 		printf("%s/  %zu figures as SVG and PNG, their data (.tsv) and scripts (.gp)\n",
 		       text_clean(p->files, text, sizeof text), drawn);
@@ -189,7 +203,7 @@ int report_write(const struct result *result, const struct report_options *optio
 	struct level *levels = NULL;
 	struct fits *fits = NULL;
 	size_t n = 0;
-	int status = EXIT_USAGE;
+	int status = EXIT_USAGE, tails = 0;
 
 	if (find_format(options->format ? options->format : "html", &format) ||
 	    find_places(result, options, format, &p))
@@ -200,9 +214,10 @@ int report_write(const struct result *result, const struct report_options *optio
 	}
 	levels = level_of(result, &n);
 	arrangement = levels ? arrange(result, levels, n) : NULL;
-	if (arrangement && format != FORMAT_CSV)
+	bool models = format != FORMAT_CSV && format != FORMAT_HGRM;
+	if (arrangement && models)
 		fits = fit_of(result, levels, n, result->seed);
-	if (!arrangement || (format != FORMAT_CSV && !fits)) {
+	if (!arrangement || (models && !fits)) {
 		say_error("out of memory while making the report");
 		goto done;
 	}
@@ -218,17 +233,23 @@ int report_write(const struct result *result, const struct report_options *optio
 			     .figures_at = p.draft,
 			     .files = strrchr(p.files, '/') ? strrchr(p.files, '/') + 1 : p.files,
 			     .source = p.source };
-	bool is_page = format != FORMAT_SVG && format != FORMAT_PNG;
+	bool is_page = format != FORMAT_SVG && format != FORMAT_PNG && format != FORMAT_HGRM;
+	if (format == FORMAT_HGRM && !arrangement->tail_count) {
+		say_error("%s: no operation was stamped; measure with --tails", p.source);
+		goto done;
+	}
+	if (format == FORMAT_HGRM && (tails = tails_export(arrangement, p.draft)) < 0)
+		goto done;
 	if (!is_page && *figures.missing) {
 		say_error("figures: %s", figures.missing);
 		goto done;
 	}
 	char draft[PATH_MAX];
 	if (join(draft, p.draft, "page", "") || (is_page && write_page(&page, &p, draft, format)) ||
-	    (draws && publish_files(&p)) || (is_page && move(draft, p.page)))
+	    ((draws || tails) && publish_files(&p)) || (is_page && move(draft, p.page)))
 		goto done;
 	snprintf(path, PATH_MAX, "%s", is_page ? p.page : p.files);
-	tell(options, &p, is_page ? p.page : p.files, &figures);
+	tell(options, &p, is_page ? p.page : p.files, &figures, tails);
 	status = EXIT_FINE;
 done:
 	draw_remove(p.draft);
