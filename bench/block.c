@@ -28,14 +28,15 @@
 #include "worker/random.h"
 
 enum {
-	START_MS = 20000,   /* for a worker to be ready: sanitizers and slow machines included */
-	HANG_MS = 5000,     /* no visit ended for so long: it hangs, */
-	CROWDED_MS = 20000, /* or for so long where others have its CPUs */
-	LEAVE_MS = 4000,    /* to leave before SIGKILL */
-	CANARY_EVERY = 10,  /* cycles */
+	START_MS = 20000,    /* for a worker to be ready: sanitizers and slow machines included */
+	HANG_MS = 5000,      /* no visit ended for so long: it hangs, */
+	CROWDED_MS = 20000,  /* or for so long where others have its CPUs */
+	LEAVE_MS = 4000,     /* to leave before SIGKILL */
+	CANARY_EVERY = 10,   /* cycles */
+	PACED_TRIAL = 20000, /* operations that show whether a schedule can be kept */
 	PADDING_MOST = 4096
 };
-static const double CANARY_NS = 100e3, TRIAL_NS = 20e3;
+static const double CANARY_NS = 100e3, TRIAL_NS = 20e3, PACED_LATE = 1.2;
 
 /* ---- clock ---- */
 
@@ -69,8 +70,9 @@ const char *block_clock_source(void)
 
 void block_clock(double *ticks_per_ns, double *cost_ns, double *step_ns)
 {
-	enum { READINGS = 2000 };
+	enum { GROUPS = 41, READINGS = 50 };
 	uint64_t least = UINT64_MAX;
+	double cost[GROUPS];
 
 	counter_is_clock = clock_counter_trusted();
 	uint64_t ns = toll_clock_ns(), ticks = toll_ticks();
@@ -80,16 +82,22 @@ void block_clock(double *ticks_per_ns, double *cost_ns, double *step_ns)
 	uint64_t ticks_after = toll_ticks(), ns_after = toll_clock_ns();
 
 	*ticks_per_ns = (double)(ticks_after - ticks) / (double)(ns_after - ns);
-	uint64_t start = toll_ticks(), before = start;
+	uint64_t before = toll_ticks();
 
-	for (int i = 0; i < READINGS; i++) {
-		uint64_t now = toll_ticks();
+	/* of groups: a tick is too coarse for one reading, an interruption too much for a mean */
+	for (int group = 0; group < GROUPS; group++) {
+		uint64_t start = before;
 
-		if (now > before && now - before < least)
-			least = now - before;
-		before = now;
+		for (int i = 0; i < READINGS; i++) {
+			uint64_t now = toll_ticks();
+
+			if (now > before && now - before < least)
+				least = now - before;
+			before = now;
+		}
+		cost[group] = (double)(before - start) / READINGS;
 	}
-	*cost_ns = (double)(before - start) / READINGS / *ticks_per_ns;
+	*cost_ns = statistics_median(cost, GROUPS) / *ticks_per_ns;
 	*step_ns = (double)least / *ticks_per_ns;
 }
 
@@ -595,18 +603,26 @@ static enum waited fit_lane(struct block *b, unsigned lane, double turn_ns)
 		waited = play_lane(b, lane, PAGE_RUN, uncounted, counted);
 		if (waited != DONE)
 			return waited;
-		double took = (double)sample->ticks / b->options->ticks_per_ns,
+		double took = (double)sample->span / b->options->ticks_per_ns,
 		       each = took / (double)counted;
 
 		if (!(each > 0))
 			each = 0.1;
+		/* a schedule says itself how many there are, unless they are more than go through
+		 */
+		if (w->rate > 0 && (trial == 0 || each < PACED_LATE * 1e9 / w->rate))
+			each = 1e9 / w->rate;
 		wanted = (uint64_t)(turn_ns / each) + 1;
+		if (wanted > b->options->most_operations && b->options->most_operations)
+			wanted = b->options->most_operations;
 		if (wanted < least)
 			wanted = least;
 		/* the first turns are cold: believe one that was long enough, or the third */
 		if (trial > 0 && (took > TRIAL_NS || counted >= wanted))
 			break;
 		counted = took > TRIAL_NS ? wanted : counted * 8 < wanted ? counted * 8 : wanted;
+		if (w->rate > 0)
+			counted = wanted < PACED_TRIAL ? wanted : PACED_TRIAL;
 	}
 	b->page->lane[lane].count[0] = uncounted;
 	b->page->lane[lane].count[1] = wanted;
@@ -877,6 +893,21 @@ static bool settles(const double batch[], size_t turns)
 	return fabs(first - last) <= fmax(0.02 * last, 3 * 1.2533 * error * M_SQRT2);
 }
 
+/* Messages a second that came, the median of the turns: what is late when a turn ends cannot be
+ * made up for, as it would be in the next. */
+static double achieved_of(const struct block *b, unsigned lane, size_t turns)
+{
+	double per_s[BLOCK_MOST_CYCLES];
+
+	for (size_t i = 0; i < turns; i++) {
+		const struct page_sample *sample = &b->page->sample[lane][i];
+
+		per_s[i] = (double)sample->operations * b->options->ticks_per_ns * 1e9 /
+			   (double)sample->span;
+	}
+	return statistics_median(per_s, turns);
+}
+
 static json_t *histogram_of(const struct block *b, unsigned worker)
 {
 	const uint64_t *counts = b->page->histogram[worker];
@@ -903,13 +934,16 @@ static void gather_peer(const struct block *b, unsigned worker, unsigned index, 
 	const struct cell *cell = b->cells[worker];
 	struct block_disturbance *d = &outcome->disturbance[index];
 
-	/* the share of its turns that a peer spent on a CPU, of the time a message takes: what it
-	 * did while the turn began (waiting for the other to arrive) is no message's cost */
+	/* the share of its turns that a peer spent on a CPU, of the time from one message to the
+	 * next: what it did while the turn began (waiting for the other to arrive) is no message's
+	 * cost */
+	double each = outcome->achieved_per_s > 0
+			      ? 1e9 / outcome->achieved_per_s
+			      : statistics_mean(outcome->batch_ns, outcome->turns);
+
 	outcome->cpu_ns[index] =
-		peer->wall_ns
-			? (double)peer->cpu_ns / (double)peer->wall_ns *
-				  statistics_mean(outcome->batch_ns, outcome->turns) / messages
-			: NAN;
+		peer->wall_ns ? (double)peer->cpu_ns / (double)peer->wall_ns * each / messages
+			      : NAN;
 	*d = (struct block_disturbance){
 		.run_delay_ns = peer->run_delay_known == 2 ? (double)peer->run_delay_ns : NAN,
 		.switches = (double)peer->switches,
@@ -959,6 +993,8 @@ static void gather(struct block *b, unsigned index, bool whole, double canary,
 				     .operations = b->page->lane[index].count[1],
 				     .uncounted = b->page->lane[index].count[0],
 				     .capacity = w->capacity,
+				     .offered_per_s = NAN,
+				     .achieved_per_s = NAN,
 				     .environment_bytes = b->padding[index],
 				     .line_offset = w->line_offset };
 	outcome->batch_ns = lane_batches(b, index, &outcome->turns);
@@ -979,6 +1015,10 @@ static void gather(struct block *b, unsigned index, bool whole, double canary,
 	if (outcome->state != BLOCK_OK || outcome->batch_ns == NULL)
 		return;
 	outcome->settled = settles(outcome->batch_ns, outcome->turns);
+	if (w->rate > 0) {
+		outcome->offered_per_s = w->rate;
+		outcome->achieved_per_s = achieved_of(b, index, outcome->turns);
+	}
 	for (unsigned i = 0; i < w->peers; i++)
 		gather_peer(b, index, i, w->messages, outcome);
 	if (b->options->counters && !gather_counters(b, index, outcome)) {

@@ -23,9 +23,10 @@ struct block_options {
 	double seconds;  /* time for all turns, looked at when a cycle ends; 0: none */
 	unsigned long
 		operations; /* counted in a turn; 0: the pilot fits them, variant by variant */
-	bool canary;        /* measure one line's round trip meanwhile (two CPUs or more) */
-	bool tails;         /* stamp each operation */
 	const struct counters *counters; /* count, and do not time; NULL: the other way round */
+	unsigned long most_operations;   /* that the pilot lets a turn have; 0: any */
+	bool canary; /* measure one line's round trip meanwhile (two CPUs or more) */
+	bool tails;  /* stamp each operation */
 	/* called when all is ready to start, with the peers' ids (of processes or threads); may be
 	 * NULL */
 	void (*started)(const int pids[], size_t count, void *context);
@@ -63,11 +64,12 @@ struct outcome { /* of one worker; free with outcome_free() */
 	unsigned stuck;   /* peers that had to be killed, since they did not leave */
 	double lost, due; /* messages that did not come, of those that should have */
 	bool settled;
-	json_t *histogram; /* reports/schema.md, or NULL */
 	/* with options.counters: of each peer each counter, peer by peer; operations of all turns,
 	 * those not timed included */
 	struct tally *tallies;
 	double counted;
+	double offered_per_s, achieved_per_s; /* of a pattern on a schedule, else NaN */
+	json_t *histogram;                    /* reports/schema.md, or NULL */
 };
 
 /* Measures n cells side by side. versus[i], when versus is given and versus[i] not NULL, is a
@@ -98,7 +100,7 @@ int block_signal(void);
 
 /* The clock of the samples: what toll_ticks() in toll-worker reads. */
 uint64_t block_ticks(void);
-/* Ticks per ns, cost of one reading and least step, measured for about 50 ms. */
+/* Ticks per ns, median cost of one reading and least step, measured for about 50 ms. */
 void block_clock(double *ticks_per_ns, double *cost_ns, double *step_ns);
 const char *block_clock_source(void);
 

@@ -197,8 +197,7 @@ static int consider(struct maker *maker, const struct axes_variant *mechanism,
 	if (!added)
 		return out_of_memory();
 	added->cell = cell;
-	added->quantity =
-		strcmp(registry_text(is, "quantity"), "rtt_ns") == 0 ? "rtt_ns" : "per_message_ns";
+	added->quantity = registry_text(is, "quantity");
 	added->messages = json_number_value(json_object_get(is, "messages"));
 	return 0;
 }

@@ -16,7 +16,7 @@ struct plan_cell {
 	struct cell cell;
 	char key[CELL_KEY];
 	char group[CELL_KEY];   /* cell_group(): cells of one group are compared */
-	const char *quantity;   /* "rtt_ns", "per_message_ns" */
+	const char *quantity;   /* "rtt_ns", "per_message_ns", "oneway_ns" */
 	double messages, bytes; /* that cross in one operation */
 	bool capacity_needed;   /* the pattern asks the pilot what the channel holds */
 };

@@ -355,9 +355,10 @@ static int check_pattern(const struct registry *registry, json_t *pattern)
 	if (least_peers < 1 || peers < least_peers || peers > CELL_MOST_PEERS ||
 	    (most_peers && peers > most_peers))
 		return malformed(registry, name, "its numbers of peers make no sense");
-	if (strcmp(quantity, "rtt_ns") != 0 && strcmp(quantity, "per_message_ns") != 0)
+	if (strcmp(quantity, "rtt_ns") != 0 && strcmp(quantity, "per_message_ns") != 0 &&
+	    strcmp(quantity, "oneway_ns") != 0)
 		return malformed(registry, name,
-				 "its quantity is neither rtt_ns nor per_message_ns");
+				 "its quantity is none of rtt_ns, per_message_ns, oneway_ns");
 	if (!(messages > 0) || !json_is_array(edges) || !json_is_array(options))
 		return malformed(registry, name, "messages, edges or options make no sense");
 	if (check_edges(registry, name, edges))

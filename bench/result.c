@@ -243,6 +243,8 @@ json_t *result_worker(const struct result_place *place, const struct outcome *ou
 			? json_null()
 			: json_string(outcome->canary_ns > BLOCK_FAR_NS ? "far" : "near"));
 	json_object_set_new(line, "cpu_ns", cpu);
+	json_object_set_new(line, "offered_per_s", result_number(outcome->offered_per_s));
+	json_object_set_new(line, "achieved_per_s", result_number(outcome->achieved_per_s));
 	json_object_set_new(line, "histogram",
 			    outcome->histogram ? json_incref(outcome->histogram) : json_null());
 	json_object_set_new(line, "lost", result_number(outcome->lost));

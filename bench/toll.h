@@ -266,6 +266,9 @@ struct toll_peer {
 	uint32_t *bell; /* this peer's own bell */
 	double ticks_per_ns;
 	void *harness; /* the worker's own */
+	double rate;   /* of a pattern on a schedule: operations a second that it offers, set in
+			* prepare(); 0: none */
+	uint64_t span; /* such a pattern's: ticks in which this turn's counted operations came */
 };
 
 enum {
@@ -307,7 +310,8 @@ struct toll_pattern {
 	bool fills;      /* streams: leave out 2 × the channel's capacity, count 8 × it or more */
 	bool many_inputs;     /* uses toll_peek_any, or peer->in in other ways */
 	bool deadline;        /* sets peer->deadline: a signal repeats while it waits */
-	const char *quantity; /* "rtt_ns" or "per_message_ns": time of one counted operation */
+	const char *quantity; /* "rtt_ns", "per_message_ns" or "oneway_ns": time of one counted
+			       * operation */
 	double messages;      /* that cross in one operation */
 	double (*bytes)(size_t size); /* that cross in one message on average; NULL: size */
 	const char *(*absent)(const struct toll_channel *,
@@ -318,6 +322,10 @@ struct toll_pattern {
 	bool to_all; /* each consumer of an edge gets every message; else any one of them does */
 	bool loses;  /* its producers send while toll_more() says so, hence it ends whatever is
 		      * lost; one that neither does nor alternates takes no lossy mechanism */
+	bool paced;  /* on a schedule: a turn is long, for its end would hide what is late; what
+		      * lies between the last two laps is the sum of what its operations took */
+	const char *(*refuses)(const struct toll_peer *); /* why not with the options that this
+							   * peer has; may be NULL */
 };
 /* The value of a pattern's option: text, bytes or count, time. For prepare(). */
 TOLL_EXPORT const char *toll_pattern_value(const struct toll_peer *peer, const char *name);
@@ -364,18 +372,27 @@ static TOLL_HOT void toll_lap(struct toll_peer *peer)
 	peer->lap[1] = toll_ticks();
 }
 
-/* Tail mode: counts one operation's time (in ticks) in a histogram of 128 buckets an octave. */
-static TOLL_HOT void toll_stamp(const struct toll_code code, struct toll_peer *peer,
-				uint64_t *since)
+/* Tail mode: counts what one operation took (ticks) in a histogram of 128 buckets an octave. */
+static TOLL_HOT void toll_count(const struct toll_code code, struct toll_peer *peer, uint64_t took)
 {
 	if (!(code.bits & TOLL_STAMPED))
 		return;
-	uint64_t now = toll_ticks(), took = now - *since;
 	unsigned shift =
 		took < 2UL * TOLL_HISTOGRAM_STEPS ? 0 : 63 - 7 - (unsigned)__builtin_clzll(took);
 	uint64_t bucket = (uint64_t)shift * TOLL_HISTOGRAM_STEPS + (took >> shift);
 
 	peer->histogram[bucket < TOLL_HISTOGRAM ? bucket : TOLL_HISTOGRAM - 1]++;
+}
+
+/* The same of an operation that begins where the one before ends. */
+static TOLL_HOT void toll_stamp(const struct toll_code code, struct toll_peer *peer,
+				uint64_t *since)
+{
+	if (!(code.bits & TOLL_STAMPED))
+		return;
+	uint64_t now = toll_ticks();
+
+	toll_count(code, peer, now - *since);
 	*since = now;
 }
 
@@ -504,10 +521,27 @@ static TOLL_HOT bool toll_goes_on(struct toll_port *port, bool on)
 
 /* Gives the CPU to who else wants it. */
 TOLL_EXPORT void toll_give_way(void);
+/* Sleeping: most of the time until then, at most until a signal. false: give up. */
+TOLL_EXPORT bool toll_doze(struct toll_port *port, uint64_t until);
 
 static TOLL_HOT bool toll_hurried(struct toll_port *port)
 {
 	return TOLL_UNLIKELY(__atomic_load_n(&port->peer->pace, __ATOMIC_RELAXED) != 0);
+}
+
+/* Waits for a time (ticks) the way the port waits. false with port->why. */
+static TOLL_HOT bool toll_await_time(const struct toll_code code, struct toll_port *port,
+				     uint64_t until)
+{
+	while ((int64_t)(until - toll_ticks()) > 0) {
+		if (code.sleeps) {
+			if (!toll_goes_on(port, toll_doze(port->original, until)))
+				return false;
+		} else if (toll_hurried(port) && !toll_goes_on(port, toll_linger(port->original))) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* Tries until done, waiting between tries the way the port waits. `how` is for the attempt. */

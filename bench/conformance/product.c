@@ -189,12 +189,12 @@ static int list_mechanisms(const struct wanted *wanted, struct variant list[], s
 	return *count ? 0 : -1;
 }
 
-static bool has_deadline(const json_t *pattern)
+static bool has_option(const json_t *pattern, const char *name)
 {
 	const json_t *option;
 	size_t i;
 	json_array_foreach (json_object_get(pattern, "options"), i, option) {
-		if (strcmp(registry_text(option, "name"), "deadline") == 0)
+		if (strcmp(registry_text(option, "name"), name) == 0)
 			return true;
 	}
 	return false;
@@ -210,7 +210,7 @@ static int list_patterns(const struct wanted *wanted, struct variant list[], siz
 					 .count = count,
 					 .most = MOST_PATTERNS,
 					 .like = { .is = pattern,
-						   .deadline = has_deadline(pattern),
+						   .deadline = has_option(pattern, "deadline"),
 						   .peers = (unsigned)registry_number(pattern,
 										      "peers") } };
 		unsigned least = (unsigned)registry_number(pattern, "least_peers");
@@ -222,6 +222,9 @@ static int list_patterns(const struct wanted *wanted, struct variant list[], siz
 		 * other work is not to miss the deadline. */
 		if (adding.like.deadline)
 			strcpy(adding.like.options, "deadline=1m");
+		/* a schedule takes its time, and has promised nothing about how much */
+		if (registry_flag(pattern, "paced"))
+			strcpy(adding.like.options, "rate=100000");
 		if (add_variants(&adding, false))
 			return -1;
 		if (least == adding.like.peers)

@@ -179,9 +179,10 @@ static void pattern_out(FILE *out, const struct unit *u, const struct unit_bindi
 	fprintf(out,
 		",\"least_peers\":%u,\"most_peers\":%u,\"peers\":%u,\"least_size\":%zu,"
 		"\"alternates\":%s,"
-		"\"tails\":%s,\"shape\":\"%s\",\"edges\":[",
+		"\"tails\":%s,\"paced\":%s,\"shape\":\"%s\",\"edges\":[",
 		p->least_peers, p->most_peers, p->peers, p->least_size ? p->least_size : 1,
-		p->alternates ? "true" : "false", has_tails(binding) ? "true" : "false", shape(p));
+		p->alternates ? "true" : "false", has_tails(binding) ? "true" : "false",
+		p->paced ? "true" : "false", shape(p));
 	for (unsigned i = 0; i < count; i++) {
 		for (unsigned a = 0; a < p->peers; a++) {
 			for (unsigned b = 0; b < p->peers; b++) {

@@ -45,7 +45,8 @@ struct page_lane { /* toll: a worker, and which of its loops */
 
 struct page_sample { /* the worker's timing peer */
 	uint64_t ticks, operations;
-	uint64_t at; /* ticks at its end */
+	uint64_t at;   /* ticks at its end */
+	uint64_t span; /* ticks in which they came; a pattern on a schedule: more than they took */
 };
 
 enum page_state { PAGE_STARTING, PAGE_READY, PAGE_FAILED, PAGE_LEFT };
@@ -92,6 +93,7 @@ struct page_worker {
 	uint32_t lap;                  /* slots of the variant's own; 0: it has none */
 	double messages, bytes;        /* a counted operation moves; bytes over all its messages */
 	uint32_t stuck;                /* peers that it had to kill, since they did not leave */
+	double rate;                   /* operations a second that a schedule offers; 0: none */
 	struct page_peer peer[PAGE_PEERS];
 };
 

@@ -13,12 +13,13 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { WATCH_NS = 200000, GAP_NS = 1000, LOOK_NS = 20000000 };
+enum { WATCH_NS = 200000, GAP_NS = 1000, LOOK_NS = 20000000, DOZE_NS = 50000 };
 
 static __thread struct harness *mine; /* of this peer: signal handler and failures find it here */
 
@@ -265,6 +266,31 @@ bool toll_sleep(struct toll_port *port, unsigned *how, uint64_t *since)
 	return true;
 }
 
+/* What a sleep may be late by is spun away where the CPU is nobody else's: who shares it would else
+ * be kept from receiving. */
+bool toll_doze(struct toll_port *port, uint64_t until)
+{
+	struct toll_peer *peer = port->peer;
+
+	if (!look(port))
+		return false;
+	int64_t ticks = (int64_t)(until - toll_ticks());
+	int64_t ns =
+		(int64_t)((double)ticks / peer->ticks_per_ns) - (mine->shares_cpu ? 0 : DOZE_NS);
+
+	if (ns > 0) {
+		struct timespec at;
+
+		clock_gettime(CLOCK_MONOTONIC, &at);
+		ns += at.tv_nsec;
+		at.tv_sec += ns / 1000000000;
+		at.tv_nsec = ns % 1000000000;
+		/* a signal ends it: the caller looks again */
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+	}
+	return true;
+}
+
 bool toll_credit_sleep(struct toll_port *port, uint32_t seen, uint64_t *since)
 {
 	if (!look(port))
@@ -481,6 +507,7 @@ static void play(struct harness *h, const struct page_turn *turn)
 
 		sample->at = peer->lap[1];
 		sample->operations = peer->counted;
+		sample->span = peer->rate > 0 ? peer->span : peer->lap[1] - peer->lap[0];
 		/* release: an operation count that shows has its ticks */
 		__atomic_store_n(&sample->ticks, peer->lap[1] - peer->lap[0], __ATOMIC_RELEASE);
 	}
@@ -660,7 +687,8 @@ __attribute__((noinline)) static void live(struct harness *h)
 
 	h->lossy = m->lossy;
 	h->again = m->lossy && !m->slots && pattern->alternates;
-	for (unsigned i = 0; i < peer->outs && shares_cpu(worker); i++)
+	h->shares_cpu = shares_cpu(worker);
+	for (unsigned i = 0; i < peer->outs && h->shares_cpu; i++)
 		peer->out[i].burst = worker->capacity;
 	peer->ticks_per_ns = page->ticks_per_ns;
 	if (peer->wait == TOLL_WAIT_HYBRID)
@@ -672,6 +700,11 @@ __attribute__((noinline)) static void live(struct harness *h)
 			  __ATOMIC_RELAXED);
 	if (pattern->prepare)
 		pattern->prepare(peer);
+	if (h->timer)
+		worker->rate = peer->rate;
+	/* the kernel may else let a sleep last 50 us longer, to end several together */
+	if (pattern->paced)
+		prctl(PR_SET_TIMERSLACK, 1);
 	if (pattern->deadline || h->again)
 		deadline_signals();
 	if (!barrier(h, &worker->met, 1))

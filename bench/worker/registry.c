@@ -469,6 +469,14 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 	if (!values_check(&choice->pattern_values, p->options, best->option_bytes, why, bytes))
 		return false;
 
+	const struct toll_peer asks = { .size = sizeof(asks), .values = &choice->pattern_values };
+	const char *refused = p->refuses ? p->refuses(&asks) : NULL;
+
+	if (refused) {
+		snprintf(why, bytes, "%s", refused);
+		return false;
+	}
+
 	/* what mechanism and pattern can do */
 	const struct toll_mechanism *m = &best->mechanism;
 

@@ -263,7 +263,8 @@ static bool prepare(struct workplace *w, unsigned slot, char *why, size_t bytes)
 	worker->fills = p->fills;
 	worker->messages = p->messages;
 	worker->bytes = (p->bytes ? p->bytes(wish.size) : (double)wish.size) * p->messages;
-	worker->lap = m->slots ? w->layout.slots : 0;
+	/* at a pace a lap may take seconds */
+	worker->lap = m->slots && !p->paced ? w->layout.slots : 0;
 	if (!layout_open(&w->layout, worker->cpu, worker->seed, &worker->line_offset, why, bytes))
 		return false;
 	if (wish.idle_descriptors)

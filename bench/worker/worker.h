@@ -213,8 +213,9 @@ struct harness { /* peer->harness: its own, and what the supervisor shares */
 	bool (*loop[2])(struct toll_peer *);
 	bool timer;
 	bool lossy;
-	bool again;     /* waits for each message of a channel that may drop it */
-	int supervisor; /* thread id, for SIGUSR1 when a thread leaves */
+	bool shares_cpu; /* two of its cell's peers do */
+	bool again;      /* waits for each message of a channel that may drop it */
+	int supervisor;  /* thread id, for SIGUSR1 when a thread leaves */
 	uint64_t seed;
 	bool epoll;    /* epoll_open() has begun: */
 	int epoll_any; /* the instance of all inputs, −1: none */
