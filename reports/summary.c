@@ -238,7 +238,7 @@ static void print_schedule(FILE *stream, const struct sheet *sheet)
 	if (!short_of)
 		fprintf(stream, "all came, within 1 %%%s\n", say_style(stream, SAY_PLAIN));
 	else
-		fprintf(stream, "%sbeyond capacity%s:", say_style(stream, SAY_BAD),
+		fprintf(stream, "%sbehind the schedule%s:", say_style(stream, SAY_BAD),
 			say_style(stream, SAY_PLAIN));
 	for (size_t r = 0; r < sheet->row_count && short_of; r++) {
 		for (size_t s = 0; s < sheet->size_count; s++) {

@@ -55,7 +55,7 @@ keeps() { # RATE
 	keeps 10000 || keeps 10000 || keeps 10000
 	"$TOLL" run -c grid.conf --rounds 1 --size 64 --pattern openloop:rate=100000000 --operations 2000 \
 		-o beyond.ndjson >said
-	grep -F 'beyond capacity' said
+	grep -F 'behind the schedule' said
 }
 
 @test "a rate that no turn could be measured at is left out with the reason" {
