@@ -131,6 +131,25 @@ $(BUILD)/patterns.h: FORCE
 	'#define TOLL_EACH_PATTERN(X$(comma) ...)$(foreach name,$(names), X($(name)$(comma) __VA_ARGS__))' \
 	'#endif')
 
+# What the programs say of their own build. The commit stands in a file of its own source, so that
+# another one compiles that alone; where git says nothing of this folder there is none.
+quoted = $(subst ','\'',$(subst ",\",$(subst \,\\,$(strip $(1)))))
+FLAGS = -std=gnu11 $(CPPFLAGS) $(CFLAGS) $(SANITIZE)
+COMMIT = $(shell test -e .git && commit=$$(git rev-parse --short=12 HEAD 2>/dev/null) && echo $$commit$$( \
+	GIT_OPTIONAL_LOCKS=0 git diff --quiet HEAD -- 2>/dev/null || echo +))
+versions = $(foreach package,$(1),$(package) $(shell $(PKG_CONFIG) --modversion $(package) 2>/dev/null))
+$(BUILD)/built.h: FORCE
+	$(call stamp,'/* built.h - how toll was built; written by make. */' \
+	'#define BUILT_COMMIT "$(call quoted,$(COMMIT))"' '#define BUILT_FLAGS "$(call quoted,$(FLAGS))"' \
+	'#define BUILT_LIBRARIES "$(call quoted,$(call versions,$(REQUIRED)))"' \
+	'#define BUILT_WITHOUT "$(call quoted,$(foreach file,$(LEFT_OUT),\
+		$(notdir $(basename $(file))) (needs $(strip $(call needs,$(file))))))"')
+$(BUILD)/built_worker.h: FORCE
+	$(call stamp,'/* built_worker.h - how toll-worker was built; written by make. */' \
+	'/* SPDX-License-Identifier: MIT */' \
+	'#define BUILT_FLAGS "$(call quoted,$(FLAGS) $(LOOPS))"' \
+	'#define BUILT_LIBRARIES "$(call quoted,$(call versions,$(call packages,$(WANTED))))"')
+
 # What toll new writes.
 TEMPLATES := $(wildcard bench/templates/*)
 $(BUILD)/templates.h: $(TEMPLATES)
@@ -150,6 +169,8 @@ $(WORKER_OBJECTS): | $(BUILD)/patterns.h
 $(BUILD)/bench/counters.o: EXTRA += $(if $(LIBPFM),-DTOLL_LIBPFM)
 $(BUILD)/bench/counters.o: $(BUILD)/libpfm
 $(BUILD)/bench/new.o: | $(BUILD)/templates.h
+$(BUILD)/bench/account.o: | $(BUILD)/built.h
+$(BUILD)/bench/worker/describe.o: | $(BUILD)/built_worker.h
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call step,cc)$(CC) $(COMMON) $(EXTRA) -c -o $@ $<
 
@@ -289,12 +310,14 @@ lint-format:
 NODES ?= 20000
 ANALYZER := $(foreach word,-analyzer-config max-nodes=$(NODES),--extra-arg=-Xclang --extra-arg=$(word))
 lint-tidy: $(SOURCES:%.c=$(BUILD)/lint/%.tidy)
-$(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h $(BUILD)/templates.h
+# Another commit is no reason to look at all of it again.
+BUILT := $(addprefix $(BUILD)/,built.h built_worker.h)
+$(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h $(BUILD)/templates.h | $(BUILT)
 	$(call step,tidy)clang-tidy --quiet $(ANALYZER) $(if $(filter tests/%,$<),--checks=-clang-analyzer-*) $< -- \
 		$(LANGUAGE) $(if $(filter $(<:%.c=$(BUILD)/%.o),$(TOLL_OBJECTS)),$(TOLL_CFLAGS),\
 		$(filter-out -DTOLL_WITHOUT_PATTERNS,$(TOLL_CFLAGS))) $(WORKER_CFLAGS)
 	@touch $@
-lint-cppcheck: $(BUILD)/patterns.h $(BUILD)/templates.h
+lint-cppcheck: $(BUILD)/patterns.h $(BUILD)/templates.h $(BUILT)
 	cppcheck --quiet -j $(shell nproc) --std=c11 --language=c -D__cppcheck__ $(filter-out -std%,$(LANGUAGE)) \
 		-Ianalysis -Ireports --enable=warning,style,performance,portability --inline-suppr \
 		--error-exitcode=1 --suppress=missingIncludeSystem $(SOURCES)

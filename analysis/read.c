@@ -300,7 +300,10 @@ static bool read_header(struct reader *reader, json_t *header)
 			   &result->ticks_per_ns) ||
 	    !member_number(&reader->spot, clock, "cost_ns", OPTIONAL, 0, number_most,
 			   &result->clock_ns) ||
-	    !member_number(&reader->spot, clock, "step_ns", OPTIONAL, 0, number_most, &ignored))
+	    !member_number(&reader->spot, clock, "step_ns", OPTIONAL, 0, number_most, &ignored) ||
+	    !member_number(&reader->spot, clock, "bound_ns", OPTIONAL, 0, number_most, &ignored) ||
+	    !member_number(&reader->spot, clock, "contradiction_ns", OPTIONAL, 0, number_most,
+			   &ignored))
 		return false;
 	snprintf(reader->spot.where, sizeof reader->spot.where, "plan.");
 	if (!member_number(&reader->spot, plan, "margin", REQUIRED, 0, 1, &result->margin) ||

@@ -207,6 +207,14 @@ static json_t *read_hypervisor(void)
 	return guest ? json_string("yes") : NULL;
 }
 
+bool host_is_guest(void)
+{
+	json_t *hypervisor = read_hypervisor();
+	bool guest = hypervisor != NULL;
+	json_decref(hypervisor);
+	return guest;
+}
+
 /* The cgroup's path for a controller from /proc/self/cgroup: lines "N:CONTROLLERS:PATH", with no
  * controllers in version 2's (cgroups(7)). */
 static bool find_cgroup(bool second, char *path, size_t bytes)
@@ -278,15 +286,16 @@ static bool find_mount(bool second, char *root, char *point, size_t bytes)
 	return found;
 }
 
-/* The limit of one cgroup as "QUOTA PERIOD" in µs, "max" for no quota; ratio: CPUs that it gives.
- */
-static bool read_limit(bool second, const char *folder, char text[TEXT], double *ratio)
+/* The limit of one cgroup as "QUOTA PERIOD" in µs, "max" for no quota; ratio: CPUs that it gives;
+ * file: which says so. */
+static bool read_limit(bool second, const char *folder, char text[TEXT], double *ratio,
+		       char file[3 * PATH_MAX])
 {
 	char path[3 * PATH_MAX], quota[TEXT], period[TEXT];
 	json_int_t number, length;
 	if (second) {
-		snprintf(path, sizeof(path), "%s/cpu.max", folder);
-		if (!read_text(path, quota))
+		snprintf(file, sizeof(path), "%s/cpu.max", folder);
+		if (!read_text(file, quota))
 			return false;
 		char *blank = strchr(quota, ' ');
 		if (!blank)
@@ -294,8 +303,8 @@ static bool read_limit(bool second, const char *folder, char text[TEXT], double 
 		*blank = '\0';
 		snprintf(period, sizeof(period), "%s", blank + 1);
 	} else {
-		snprintf(path, sizeof(path), "%s/cpu.cfs_quota_us", folder);
-		if (!read_text(path, quota))
+		snprintf(file, sizeof(path), "%s/cpu.cfs_quota_us", folder);
+		if (!read_text(file, quota))
 			return false;
 		snprintf(path, sizeof(path), "%s/cpu.cfs_period_us", folder);
 		if (!read_text(path, period))
@@ -315,14 +324,13 @@ static bool read_limit(bool second, const char *folder, char text[TEXT], double 
 	return true;
 }
 
-/* The tightest CPU quota of this process's cgroup and those above it, as far as they are mounted:
- * each of them binds. "max 100000" is none. NULL when no cgroup says. */
-static json_t *read_cpu_max(void)
+bool host_cpu_max(char *text, size_t bytes, double *cpus, char *file, size_t file_bytes)
 {
 	for (int second = 1; second >= 0; second--) {
 		char path[PATH_MAX], root[PATH_MAX], point[PATH_MAX], folder[2 * PATH_MAX];
-		char text[TEXT], tightest[TEXT] = "";
-		double ratio, least = INFINITY;
+		char limit[TEXT], its_file[3 * PATH_MAX];
+		double ratio;
+		bool found = false;
 		if (!find_cgroup(second, path, sizeof(path)) ||
 		    !find_mount(second, root, point, sizeof(root)))
 			continue;
@@ -334,19 +342,29 @@ static json_t *read_cpu_max(void)
 			size_t end = strlen(folder);
 			while (end > strlen(point) && folder[end - 1] == '/')
 				folder[--end] = '\0';
-			if (read_limit(second, folder, text, &ratio) &&
-			    (tightest[0] == '\0' || ratio < least)) {
-				memcpy(tightest, text, sizeof(tightest));
-				least = ratio;
+			if (read_limit(second, folder, limit, &ratio, its_file) &&
+			    (!found || ratio < *cpus)) {
+				snprintf(text, bytes, "%s", limit);
+				snprintf(file, file_bytes, "%s", its_file);
+				*cpus = ratio;
+				found = true;
 			}
 			if (end <= strlen(point))
 				break;
 			*strrchr(folder, '/') = '\0';
 		}
-		if (tightest[0] != '\0')
-			return json_string(tightest);
+		if (found)
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+static json_t *read_cpu_max(void)
+{
+	char text[TEXT], file[2];
+	double cpus;
+	return host_cpu_max(text, sizeof(text), &cpus, file, sizeof(file)) ? json_string(text)
+									   : NULL;
 }
 
 static int by_text(const void *a, const void *b)
@@ -384,6 +402,128 @@ static json_t *read_governor(void)
 		free(seen[i]);
 	}
 	return governor;
+}
+
+/* Whether the clock may be boosted: "on" or "off". */
+static json_t *read_turbo(void)
+{
+	char text[TEXT];
+	if (read_text("/sys/devices/system/cpu/intel_pstate/no_turbo", text))
+		return json_string(strcmp(text, "0") == 0 ? "on" : "off");
+	if (read_text("/sys/devices/system/cpu/cpufreq/boost", text))
+		return json_string(strcmp(text, "0") == 0 ? "off" : "on");
+	return NULL;
+}
+
+/* The idle states of a CPU: name → the µs that leaving it takes at most; null for one that is
+ * switched off. NULL where there is no cpuidle. */
+static json_t *read_idle_states(int cpu)
+{
+	json_t *states = NULL;
+	for (int state = 0;; state++) {
+		char path[128], name[TEXT], disabled[TEXT];
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/cpuidle/state%d/name",
+			 cpu, state);
+		if (!read_text(path, name))
+			return states;
+		memcpy(strrchr(path, '/'), "/disable", 9);
+		bool off = read_text(path, disabled) && strcmp(disabled, "0") != 0;
+		memcpy(strrchr(path, '/'), "/latency", 9);
+		json_t *latency = off ? NULL : number_of(path);
+		states = states ? states : json_object();
+		if (!states || put(states, name, latency) != 0) {
+			json_decref(states);
+			return NULL;
+		}
+	}
+}
+
+/* Page sizes that memory=huge could have, ascending. */
+static int by_number(const void *a, const void *b)
+{
+	json_int_t x = *(const json_int_t *)a, y = *(const json_int_t *)b;
+	return (x > y) - (x < y);
+}
+
+static json_t *read_huge_page_bytes(void)
+{
+	enum { MOST = 16 };
+	DIR *directory = opendir("/sys/kernel/mm/hugepages");
+	json_int_t size[MOST], kilobytes;
+	size_t count = 0;
+	if (!directory)
+		return NULL;
+	for (struct dirent *entry; count < MOST && (entry = readdir(directory));) {
+		char text[64];
+		if (strncmp(entry->d_name, "hugepages-", 10) != 0)
+			continue;
+		snprintf(text, sizeof(text), "%.40s", entry->d_name + 10);
+		text[strspn(text, "0123456789")] = '\0';
+		if (parse_number(text, &kilobytes) && kilobytes < LLONG_MAX / 1024)
+			size[count++] = kilobytes * 1024;
+	}
+	closedir(directory);
+	qsort(size, count, sizeof(size[0]), by_number);
+	json_t *sizes = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(sizes, json_integer(size[i]));
+	return sizes;
+}
+
+/* Whether processes, host name and IPC are the machine's own: the kernel numbers its first
+ * namespaces alike everywhere (linux/proc_ns.h). false also when /proc does not say. */
+static bool in_first_namespaces(void)
+{
+	static const char *const first[][2] = { { "/proc/self/ns/pid", "pid:[4026531836]" },
+						{ "/proc/self/ns/uts", "uts:[4026531838]" },
+						{ "/proc/self/ns/ipc", "ipc:[4026531839]" } };
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		char is[64];
+		ssize_t length = readlink(first[i][0], is, sizeof(is) - 1);
+		is[length > 0 ? length : 0] = '\0';
+		if (strcmp(is, first[i][1]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* What container this runs in, from what every user may read first: the marks of Docker and Podman,
+ * a name in pid 1's environment (systemd's container interface), the names of its cgroups. NULL for
+ * none, or none that is known. A virtual machine whose disk was a container's image has the mark,
+ * and is none. */
+static json_t *read_container(void)
+{
+	char text[TEXT];
+	if (in_first_namespaces())
+		return NULL;
+	if (access("/run/.containerenv", F_OK) == 0)
+		return json_string("podman");
+	if (access("/.dockerenv", F_OK) == 0)
+		return json_string("docker");
+	if (read_text("/run/systemd/container", text))
+		return json_string(text);
+	FILE *file = fopen("/proc/1/environ", "re");
+	char *word = NULL;
+	size_t room = 0;
+	json_t *container = NULL;
+	while (file && !container && getdelim(&word, &room, '\0', file) > 0)
+		if (strncmp(word, "container=", 10) == 0 && word[10] != '\0')
+			container = json_string(word + 10);
+	free(word);
+	if (file)
+		fclose(file);
+	static const struct {
+		const char *says, *name;
+	} known[] = { { "/docker", "docker" },
+		      { "/kubepods", "kubernetes" },
+		      { "/libpod", "podman" },
+		      { "/lxc", "lxc" },
+		      { "/containerd", "containerd" } };
+	if (!container && read_text("/proc/1/cgroup", text))
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !container; i++)
+			if (strstr(text, known[i].says))
+				container = json_string(known[i].name);
+	return container;
 }
 
 /* The word in brackets: "always [madvise] never". */
@@ -500,6 +640,9 @@ json_t *host_read(const struct place *place)
 	bool named = uname(&system) == 0;
 	int cpu;
 	bool cached = place && place_allowed(place, &cpu, 1) > 0;
+	/* cores of one machine have the states of one driver; of unlike ones the first's are told
+	 */
+	int first = cached ? cpu : 0;
 	json_t *limits = read_limits();
 	json_t *placements = place ? read_placements(place) : json_null();
 	json_t *host = json_object();
@@ -523,11 +666,21 @@ json_t *host_read(const struct place *place)
 	failed |= put(host, "hypervisor", read_hypervisor());
 	failed |= put(host, "cpus_online", text_of("/sys/devices/system/cpu/online"));
 	failed |= put(host, "cpus_allowed", field_of("/proc/self/status", "Cpus_allowed_list"));
+	failed |= put(host, "mems_allowed", field_of("/proc/self/status", "Mems_allowed_list"));
 	failed |= put(host, "cgroup_cpu_max", read_cpu_max());
+	failed |= put(host, "container", read_container());
+	failed |= put(host, "lsm", text_of("/sys/kernel/security/lsm"));
 	failed |= put(host, "governor", read_governor());
+	failed |= put(host, "turbo", read_turbo());
+	failed |=
+		put(host, "idle_driver", text_of("/sys/devices/system/cpu/cpuidle/current_driver"));
+	failed |= put(host, "idle_governor",
+		      text_of("/sys/devices/system/cpu/cpuidle/current_governor_ro"));
+	failed |= put(host, "idle_states", read_idle_states(first));
 	failed |= put(host, "smt", text_of("/sys/devices/system/cpu/smt/control"));
 	failed |= put(host, "thp", read_thp());
 	failed |= put(host, "page_bytes", page > 0 ? json_integer(page) : NULL);
+	failed |= put(host, "huge_page_bytes", read_huge_page_bytes());
 	failed |= put(host, "line_bytes", read_line_bytes());
 	failed |= put(host, "clocksource",
 		      text_of("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
@@ -548,13 +701,14 @@ json_t *host_read(const struct place *place)
 	return NULL;
 }
 
-/* What decides whether two measurements were made in one environment; "limits", "mitigations" and
- * "placements" stand for each of their members. */
+/* What decides whether two measurements were made in one environment; "limits", "mitigations",
+ * "idle_states" and "placements" stand for each of their members. */
 static const char *const environment[] = {
-	"cpu_model", "microcode",   "kernel",       "kernel_build",
-	"machine",   "clocksource", "mitigations",  "command_line",
-	"governor",  "smt",         "thp",          "page_bytes",
-	"limits",    "placements",  "cpus_allowed", "cgroup_cpu_max",
+	"cpu_model",   "microcode",   "kernel",         "kernel_build", "machine",
+	"clocksource", "mitigations", "command_line",   "governor",     "turbo",
+	"idle_driver", "idle_states", "idle_governor",  "smt",          "thp",
+	"page_bytes",  "limits",      "placements",     "cpus_allowed", "mems_allowed",
+	"container",   "lsm",         "cgroup_cpu_max",
 };
 
 /* Text for a line on a terminal: a file's text may hold escape sequences. */

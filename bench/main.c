@@ -16,6 +16,7 @@
 #include "../analysis/read.h"
 #include "../reports/report.h"
 #include "aa.h"
+#include "account.h"
 #include "block.h"
 #include "commands.h"
 #include "config.h"
@@ -839,7 +840,8 @@ static int dispatch(int argc, char **argv, char **rest)
 		return EXIT_FINE;
 	}
 	if (!name && argc > 1 && strcmp(argv[1], "--version") == 0) {
-		puts("toll " TOLL_VERSION);
+		printf("toll " TOLL_VERSION "%s%s%s\n", account_commit() ? " (" : "",
+		       account_commit() ? account_commit() : "", account_commit() ? ")" : "");
 		return EXIT_FINE;
 	}
 	if (!name) {

@@ -15,6 +15,7 @@
 
 #include "../analysis/read.h"
 #include "../analysis/statistics.h"
+#include "account.h"
 #include "block.h"
 #include "commands.h"
 #include "count.h"
@@ -96,23 +97,26 @@ static void now_text(char *buffer, size_t bytes)
 static json_t *header(const struct campaign *c, json_t *host, double cost_ns, double step_ns)
 {
 	static const char *const sources[] = { "machine", "xml", "synthetic" };
+	const json_t *worker = c->registry->description;
 	json_t *plugins = json_array(), *plan = plan_json(c->plan);
 	char created[32];
 
 	now_text(created, sizeof(created));
 	for (size_t i = 0; i < c->registry->plugin_count; i++)
 		json_array_append_new(plugins, json_string(c->registry->plugins[i]));
-	return json_pack("{s:s,s:i,s:s,s:s,s:I,s:o,s:{s:s,s:f,s:f,s:f},s:{s:s,s:b},s:{s:s,s:O,s:O,"
-			 "s:o},s:o,s:f}",
-			 "kind", "header", "schema", 1, "toll", TOLL_VERSION, "created", created,
-			 "seed", (json_int_t)c->plan->seed, "host", host, "clock", "source",
-			 block_clock_source(), "ticks_per_ns", c->ticks_per_ns, "cost_ns", cost_ns,
-			 "step_ns", step_ns, "topology", "source", sources[place_source(c->place)],
-			 "this_system", place_is_this_machine(c->place), "worker", "path",
-			 c->registry->worker, "abi",
-			 json_object_get(c->registry->description, "abi"), "compiler",
-			 json_object_get(c->registry->description, "compiler"), "plugins", plugins,
-			 "plan", plan, "spent", c->options->spent);
+	return json_pack(
+		"{s:s,s:i,s:s,s:s?,s:s,s:I,s:o,s:o,s:o,s:{s:s,s:f,s:f,s:f},s:{s:s,s:b},"
+		"s:{s:s,s:O,s:O,s:O?,s:O?,s:o},s:o,s:f}",
+		"kind", "header", "schema", 1, "toll", TOLL_VERSION, "commit", account_commit(),
+		"created", created, "seed", (json_int_t)c->plan->seed, "host", host, "conditions",
+		account_conditions(), "build", account_build(), "clock", "source",
+		block_clock_source(), "ticks_per_ns", c->ticks_per_ns, "cost_ns", cost_ns,
+		"step_ns", step_ns, "topology", "source", sources[place_source(c->place)],
+		"this_system", place_is_this_machine(c->place), "worker", "path",
+		c->registry->worker, "abi", json_object_get(worker, "abi"), "compiler",
+		json_object_get(worker, "compiler"), "flags", json_object_get(worker, "flags"),
+		"libraries", json_object_get(worker, "libraries"), "plugins", plugins, "plan", plan,
+		"spent", c->options->spent);
 }
 
 static json_t *summary(const struct campaign *c, const char *ended, const char *reason)
@@ -676,10 +680,15 @@ static int begin(struct campaign *c, json_t *host, double cost_ns, double step_n
 		snprintf(path, sizeof(path), "%s", c->options->output);
 	else
 		default_path(path, sizeof(path));
-	if (!result_create(&c->file, path, RESULT_RUN))
-		return EXIT_USAGE;
-	if (!append_line(c, header(c, json_incref(host), cost_ns, step_ns)) ||
-	    !result_sync(&c->file)) {
+	/* before there is a file: what asks the clocks must not hold its lock */
+	json_t *line = header(c, json_incref(host), cost_ns, step_ns);
+	int status = account_clocks(json_object_get(line, "clock"), c->plan, c->ticks_per_ns);
+
+	if (status || !result_create(&c->file, path, RESULT_RUN)) {
+		json_decref(line);
+		return status > 0 ? 128 + block_signal() : EXIT_USAGE;
+	}
+	if (!append_line(c, line) || !result_sync(&c->file)) {
 		/* nothing measured yet: no husk is left */
 		unlink(path);
 		return EXIT_USAGE;

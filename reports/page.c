@@ -816,16 +816,14 @@ static void host_value(FILE *out, const json_t *value)
 	}
 }
 
-static void host(FILE *out, const struct page *page)
+/* Every member of an object of the header, a line each; what stands before its name says which. */
+static void host_members(FILE *out, const char *before, json_t *all)
 {
-	json_t *all = json_object_get(page->arrangement->result->header, "host");
-	json_t *clock = json_object_get(page->arrangement->result->header, "clock");
 	const char *name, *inner_name;
 	json_t *value, *inner;
 
-	fputs("<section id=\"host\">\n<h2>Host and conditions</h2>\n<dl>\n", out);
 	json_object_foreach (all, name, value) {
-		fputs("<dt>", out);
+		fprintf(out, "<dt>%s", before);
 		text_html(out, name);
 		fputs("</dt><dd>", out);
 		if (!json_is_object(value))
@@ -838,19 +836,67 @@ static void host(FILE *out, const struct page *page)
 			fputs(": ", out);
 			if (json_is_null(inner) && !strcmp(name, "placements"))
 				fputs("none here", out);
+			else if (json_is_null(inner) && !strcmp(name, "idle_states"))
+				fputs("switched off", out);
 			else
 				host_value(out, inner);
 		}
 		fputs("</dd>\n", out);
 	}
-	json_object_foreach (clock, name, value) {
-		fputs("<dt>clock ", out);
-		text_html(out, name);
-		fputs("</dt><dd>", out);
-		host_value(out, value);
+}
+
+/* What most figures hang on, in a line. */
+static void host_line(FILE *out, const struct result *result)
+{
+	static const struct {
+		const char *name, *about;
+	} told[] = {
+		{ "kernel", "Linux" },
+		{ "hypervisor", "guest of" },
+		{ "container", "container" },
+		{ "cpus_allowed", "CPUs" },
+		{ "governor", "governor" },
+		{ "turbo", "turbo" },
+		{ "idle_driver", "idle driver" },
+		{ "smt", "SMT" },
+		{ "thp", "huge pages" },
+		{ "cgroup_cpu_max", "CPU quota" },
+	};
+	const char *separator = "<p>";
+
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		const char *value = result_host(result, told[i].name);
+		if (strcmp(value, "-") == 0)
+			continue;
+		fprintf(out, "%s%s ", separator, told[i].about);
+		text_html(out, value);
+		separator = ", ";
+	}
+	if (strcmp(separator, "<p>") != 0)
+		fputs(".</p>\n", out);
+}
+
+static void host(FILE *out, const struct page *page)
+{
+	const struct result *result = page->arrangement->result;
+	static const char *const parts[][2] = { { "conditions", "" },
+						{ "clock", "clock " },
+						{ "worker", "toll-worker " },
+						{ "build", "toll " } };
+
+	fputs("<section id=\"host\">\n<h2>Host and conditions</h2>\n", out);
+	host_line(out, result);
+	fputs("<details><summary>All that is known of it</summary>\n<dl>\n", out);
+	host_members(out, "", json_object_get(result->header, "host"));
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		host_members(out, parts[i][1], json_object_get(result->header, parts[i][0]));
+	json_t *commit = json_object_get(result->header, "commit");
+	if (json_is_string(commit)) {
+		fputs("<dt>toll commit</dt><dd>", out);
+		host_value(out, commit);
 		fputs("</dd>\n", out);
 	}
-	fputs("</dl>\n</section>\n", out);
+	fputs("</dl>\n</details>\n</section>\n", out);
 }
 
 static void method(FILE *out, const struct page *page)

@@ -55,7 +55,17 @@ static void header(FILE *stream, const struct result *result)
 		text_clean(result_host(result, "cpus_allowed"), text, sizeof text));
 	const char *clock = json_string_value(
 		json_object_get(json_object_get(result->header, "clock"), "source"));
-	fprintf(stream, " · clock %s\n", text_clean(clock ? clock : "-", text, sizeof text));
+	fprintf(stream, " · clock %s", text_clean(clock ? clock : "-", text, sizeof text));
+	/* what is there only now and then, and weighs */
+	static const char *const told[][2] = { { "container", "container" },
+					       { "governor", "governor" },
+					       { "turbo", "turbo" } };
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		text_clean(result_host(result, told[i][0]), text, sizeof text);
+		if (strcmp(text, "-") != 0)
+			fprintf(stream, " · %s %s", told[i][1], text);
+	}
+	fputc('\n', stream);
 	fprintf(stream, "toll %s", text_clean(header_text(result, "toll"), text, sizeof text));
 	fprintf(stream, " · %s", text_clean(header_text(result, "created"), text, sizeof text));
 	fprintf(stream, " · seed %llu", (unsigned long long)result->seed);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* describe.c - what this worker can do, as JSON (--describe), and whether it can do given cells
  * (--examine: a cell's key, a tab and its CPUs on each line of standard input). */
+#include "built_worker.h"
 #include "worker.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -201,6 +205,31 @@ static void pattern_out(FILE *out, const struct unit *u, const struct unit_bindi
 	fputs("]}", out);
 }
 
+/* Of what it was built with; the C library says itself which it is. */
+static void libraries_out(FILE *out)
+{
+	char words[] = BUILT_LIBRARIES, *rest = words, *name;
+	const char *comma = "";
+
+	fputs(",\"libraries\":{", out);
+	while ((name = strsep(&rest, " ")) != NULL) {
+		const char *version = strsep(&rest, " ");
+
+		if (*name == '\0' || version == NULL)
+			continue;
+		fputs(comma, out);
+		text(out, name);
+		fputc(':', out);
+		text(out, version);
+		comma = ",";
+	}
+#ifdef __GLIBC__
+	fprintf(out, "%s\"glibc\":", comma);
+	text(out, gnu_get_libc_version());
+#endif
+	fputc('}', out);
+}
+
 int describe(FILE *out)
 {
 	const char *comma = "";
@@ -214,6 +243,9 @@ int describe(FILE *out)
 #else
 	text(out, "gcc " __VERSION__);
 #endif
+	fputs(",\"flags\":", out);
+	text(out, BUILT_FLAGS);
+	libraries_out(out);
 	fprintf(out, ",\"clock\":\"%s\",\"mechanisms\":[",
 #if defined(__x86_64__)
 		*toll_clock_is_counter ? "tsc" : "monotonic"

@@ -41,7 +41,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Members of reports/schema.md: s text, i integer, o object; all but the last may be null. */
+/* Members of reports/schema.md: s text, i integer, a array, o object; all but the last may be null.
+ */
 static const struct {
 	const char *name;
 	char type;
@@ -56,11 +57,19 @@ static const struct {
 	{ "hypervisor", 's' },
 	{ "cpus_online", 's' },
 	{ "cpus_allowed", 's' },
+	{ "mems_allowed", 's' },
 	{ "cgroup_cpu_max", 's' },
+	{ "container", 's' },
+	{ "lsm", 's' },
 	{ "governor", 's' },
+	{ "turbo", 's' },
+	{ "idle_driver", 's' },
+	{ "idle_governor", 's' },
+	{ "idle_states", 'o' },
 	{ "smt", 's' },
 	{ "thp", 's' },
 	{ "page_bytes", 'i' },
+	{ "huge_page_bytes", 'a' },
 	{ "line_bytes", 'i' },
 	{ "clocksource", 's' },
 	{ "mitigations", 'o' },
@@ -83,6 +92,7 @@ static void test_members_of_the_schema(void **state)
 		bool fits = value && (json_is_null(value) ||
 				      (members[i].type == 's' && json_string_length(value) > 0) ||
 				      (members[i].type == 'i' && json_integer_value(value) > 0) ||
+				      (members[i].type == 'a' && json_is_array(value)) ||
 				      (members[i].type == 'o' && json_is_object(value)));
 		if (!fits)
 			fail_msg("%s is missing, empty or of another type", members[i].name);
@@ -142,6 +152,22 @@ static void test_values(void **state)
 	const char *list = json_string_value(json_object_get(host, "cpus_allowed"));
 	assert_int_equal(place_parse_cpus(place, list, listed, 4096, why, sizeof(why)), count);
 	assert_memory_equal(cpus, listed, count * sizeof(cpus[0]));
+
+	/* a state that is there has a name and, unless switched off, a latency */
+	const char *idle;
+	json_t *latency;
+	json_object_foreach (json_object_get(host, "idle_states"), idle, latency) {
+		assert_true(*idle);
+		assert_true(json_is_null(latency) || json_is_integer(latency));
+	}
+	const json_t *huge = json_object_get(host, "huge_page_bytes");
+	for (size_t i = 0; i < json_array_size(huge); i++) {
+		json_int_t bytes = json_integer_value(json_array_get(huge, i));
+		assert_true(bytes > sysconf(_SC_PAGESIZE) && (bytes & (bytes - 1)) == 0);
+		assert_true(i == 0 || bytes > json_integer_value(json_array_get(huge, i - 1)));
+	}
+	const char *turbo = json_string_value(json_object_get(host, "turbo"));
+	assert_true(!turbo || strcmp(turbo, "on") == 0 || strcmp(turbo, "off") == 0);
 
 	/* "max PERIOD" or "QUOTA PERIOD" */
 	const char *limited = json_string_value(json_object_get(host, "cgroup_cpu_max"));
@@ -366,12 +392,13 @@ static void test_the_same_after_a_file(void **state)
 static void test_each_key_of_the_environment(void **state)
 {
 	(void)state;
-	static const char *const keys[] = { "cpu_model",     "microcode",    "kernel",
-					    "kernel_build",  "machine",      "clocksource",
-					    "mitigations",   "command_line", "governor",
-					    "smt",           "thp",          "page_bytes",
-					    "limits",        "placements",   "cpus_allowed",
-					    "cgroup_cpu_max" };
+	static const char *const keys[] = {
+		"cpu_model",   "microcode",   "kernel",        "kernel_build", "machine",
+		"clocksource", "mitigations", "command_line",  "governor",     "smt",
+		"thp",         "page_bytes",  "limits",        "placements",   "cpus_allowed",
+		"turbo",       "idle_driver", "idle_governor", "idle_states",  "mems_allowed",
+		"container",   "lsm",         "cgroup_cpu_max"
+	};
 	char why[512], expected[64];
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		json_t *other = json_deep_copy(host);
@@ -389,7 +416,8 @@ static void test_each_key_of_the_environment(void **state)
 static void test_what_may_differ(void **state)
 {
 	(void)state;
-	static const char *const keys[] = { "memory_bytes", "hypervisor", "cpus_online" };
+	static const char *const keys[] = { "memory_bytes", "hypervisor", "cpus_online",
+					    "huge_page_bytes" };
 	char why[512];
 	json_t *other = json_deep_copy(host);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

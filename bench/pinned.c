@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* pinned.c - children that run a function each, on a CPU each, and end. */
+#include "pinned.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "say.h"
+
+enum { NOT_BOUND = 9 };
+static const double HANG_S = 20;
+
+static _Noreturn void child(const struct pinned *job, pid_t parent)
+{
+	cpu_set_t set;
+	struct sched_param param = { 0 };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (job->cpu < 0 || job->cpu >= CPU_SETSIZE)
+		_exit(NOT_BOUND);
+	CPU_ZERO(&set);
+	CPU_SET(job->cpu, &set);
+	if (getppid() != parent || sched_setaffinity(0, sizeof(set), &set) < 0)
+		_exit(NOT_BOUND);
+	if (job->run) {
+		job->run(job->context);
+		_exit(0);
+	}
+	if (sched_setscheduler(0, SCHED_IDLE, &param) < 0)
+		_exit(NOT_BOUND);
+	for (;;)
+		__asm__ volatile("" ::: "memory");
+}
+
+/* Sleeps until the child ends or a signal comes; on old kernels, for a moment. */
+static void wait_for(int pidfd)
+{
+	struct pollfd fd = { .fd = pidfd, .events = POLLIN };
+	struct timespec moment = { .tv_nsec = 50000000 }, second = { .tv_sec = 1 };
+	sigset_t none;
+
+	sigemptyset(&none);
+	ppoll(&fd, pidfd >= 0 ? 1 : 0, pidfd >= 0 ? &second : &moment, &none);
+}
+
+/* Waits for a child; *pid is 0 when it is no more. 0, 1 interrupted, −1 after say_error(). */
+static int await(pid_t *pid, const struct pinned *job, double deadline)
+{
+	int status = -1, pidfd = (int)syscall(SYS_pidfd_open, *pid, 0), result = 0;
+	pid_t ended;
+
+	while ((ended = waitpid(*pid, &status, WNOHANG)) == 0 && result == 0) {
+		if (block_signal()) {
+			result = 1;
+		} else if (block_now_s() > deadline) {
+			say_error("CPU %d: what was to run there has not ended", job->cpu);
+			result = -1;
+		} else {
+			wait_for(pidfd);
+		}
+	}
+	if (pidfd >= 0)
+		close(pidfd);
+	if (result)
+		return result;
+	*pid = 0;
+	if (ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	if (ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == NOT_BOUND)
+		say_error("CPU %d is not to be had for this process; toll list placements",
+			  job->cpu);
+	else
+		say_error("CPU %d: what was to run there has died", job->cpu);
+	return -1;
+}
+
+int pinned_run(const struct pinned jobs[], unsigned n)
+{
+	pid_t pid[PINNED_MOST] = { 0 }, parent = getpid();
+	double deadline = block_now_s() + HANG_S;
+	int result = 0;
+
+	if (n > PINNED_MOST)
+		n = PINNED_MOST;
+	for (unsigned i = 0; i < n && result == 0; i++) {
+		pid[i] = fork();
+		if (pid[i] == 0)
+			child(&jobs[i], parent);
+		if (pid[i] < 0) {
+			say_error("starting a process: %s", strerror(errno));
+			result = -1;
+		}
+	}
+	for (unsigned i = 0; i < n && result == 0; i++) {
+		if (jobs[i].run)
+			result = await(&pid[i], &jobs[i], deadline);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (pid[i] <= 0)
+			continue;
+		kill(pid[i], SIGKILL);
+		waitpid(pid[i], NULL, 0);
+	}
+	return result;
+}
+
+void *pinned_memory(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory != MAP_FAILED)
+		return memory;
+	say_error("memory to share with a child: %s", strerror(errno));
+	return NULL;
+}
+
+void pinned_free(void *memory, size_t bytes)
+{
+	if (memory)
+		munmap(memory, bytes);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_crossing.c - children on CPUs, the stamps and the wake-ups that they pass. */
+#include "bench/crossing.h"
+
+#include <math.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "bench/block.h"
+#include "bench/pinned.h"
+#include "said.h"
+
+static double ticks_per_ns;
+
+static int set_up(void **state)
+{
+	double cost, step;
+
+	(void)state;
+	block_clock(&ticks_per_ns, &cost, &step);
+	return 0;
+}
+
+/* Two CPUs that this process may use; skips where there is one. */
+static void two_cpus(int cpus[2])
+{
+	cpu_set_t set;
+	unsigned n = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof set, &set), 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE && n < 2; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			cpus[n++] = cpu;
+	if (n < 2)
+		skip();
+}
+
+static void where(void *context)
+{
+	*(int *)context = sched_getcpu();
+}
+
+static void test_children_are_where_they_are_told(void **state)
+{
+	int cpus[2], *seen = pinned_memory(2 * sizeof *seen);
+
+	(void)state;
+	two_cpus(cpus);
+	assert_non_null(seen);
+	const struct pinned jobs[] = { { cpus[0], where, &seen[0] },
+				       { cpus[1], where, &seen[1] },
+				       { cpus[1], NULL, NULL } };
+	assert_int_equal(pinned_run(jobs, 3), 0);
+	assert_int_equal(seen[0], cpus[0]);
+	assert_int_equal(seen[1], cpus[1]);
+	pinned_free(seen, 2 * sizeof *seen);
+}
+
+static void die(void *context)
+{
+	(void)context;
+	_exit(1);
+}
+
+static void test_what_goes_wrong_is_said(void **state)
+{
+	const struct pinned nowhere = { CPU_SETSIZE - 1, where, NULL };
+	int cpus[2];
+
+	(void)state;
+	said_begin();
+	int status = pinned_run(&nowhere, 1);
+	assert_non_null(strstr(said_end(), "CPU 1023 is not to be had"));
+	assert_int_equal(status, -1);
+	two_cpus(cpus);
+	const struct pinned dying = { cpus[0], die, NULL };
+	said_begin();
+	status = pinned_run(&dying, 1);
+	assert_non_null(strstr(said_end(), "has died"));
+	assert_int_equal(status, -1);
+}
+
+static void test_clocks_are_bound(void **state)
+{
+	struct crossing_clocks clocks;
+	int cpus[2];
+
+	(void)state;
+	two_cpus(cpus);
+	assert_int_equal(crossing_clocks(cpus[0], cpus[1], ticks_per_ns, &clocks), 0);
+	if (isnan(clocks.bound_ns))
+		skip(); /* others have the CPUs */
+	/* a line's way is a bound that no clock in use exceeds by much */
+	assert_true(clocks.bound_ns >= 0 && clocks.bound_ns < 1e6);
+	assert_true(clocks.contradiction_ns >= 0 && clocks.contradiction_ns <= clocks.bound_ns);
+}
+
+static void test_wakes_take_time(void **state)
+{
+	double ns[8];
+	size_t n = 8;
+	int cpus[2];
+
+	(void)state;
+	two_cpus(cpus);
+	assert_int_equal(crossing_wakes(cpus[0], cpus[1], ticks_per_ns, 1e5, false, ns, &n), 0);
+	assert_true(n > 0 && n <= 8);
+	for (size_t i = 0; i < n; i++)
+		assert_true(ns[i] > 100 && ns[i] < 1e9);
+	n = 0;
+	assert_int_equal(crossing_wakes(cpus[0], cpus[1], ticks_per_ns, 1e5, true, ns, &n), 0);
+	assert_int_equal(n, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_children_are_where_they_are_told),
+		cmocka_unit_test(test_what_goes_wrong_is_said),
+		cmocka_unit_test(test_clocks_are_bound),
+		cmocka_unit_test(test_wakes_take_time),
+	};
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
