@@ -24,11 +24,12 @@ static const double TURN_NS = 60e3, VISIT_SECONDS = 2, LEVEL = 0.05, ERRS = 0.01
 static const struct kind {
 	const char *name, *size, *wait, *placement;
 	unsigned cycles;
+	const char *mechanism, *cpus; /* NULL: all; where the placement says */
 } kinds[AA_CLASSES] = {
-	{ "same-cpu, blocking, 64 B", "64", "block", "same-cpu", 40 },
-	{ "across, blocking, awake, 64 B", "64", "block", "across", 40 },
-	{ "across, spinning, 56 B", "56", "spin", "across", 100 },
-	{ "same-cpu, blocking, 64 KiB", "64K", "block", "same-cpu", 40 },
+	{ "same-cpu, blocking, 64 B", "64", "block", "same-cpu", 40, NULL, NULL },
+	{ "across, blocking, awake, 64 B", "64", "block", "across", 40, NULL, NULL },
+	{ "across, spinning, 56 B", "56", "spin", "across", 100, NULL, NULL },
+	{ "same-cpu, blocking, 64 KiB", "64K", "block", "same-cpu", 40, NULL, NULL },
 };
 
 const char *aa_text(enum aa_verdict verdict)
@@ -83,7 +84,9 @@ static struct plan *plan_kind(const struct trial *trial, const struct kind *kind
 
 	if (!config || config_override(config, "size", kind->size) ||
 	    config_override(config, "wait", kind->wait) ||
-	    config_override(config, "placement", kind->placement))
+	    config_override(config, kind->cpus ? "cpus" : "placement",
+			    kind->cpus ? kind->cpus : kind->placement) ||
+	    (kind->mechanism && config_override(config, "mechanism", kind->mechanism)))
 		goto end;
 	config->grids[0].replicas = 2;
 	config->seed_given = trial->asked->seed_given;
@@ -114,7 +117,7 @@ static size_t find_twins(const struct plan *plan, const struct cell *twins[][2])
 static int visit(struct trial *trial, const struct kind *kind, const struct cell *const twins[][2],
 		 struct series series[], size_t from, size_t to)
 {
-	const struct cell *cells[CELLS];
+	const struct cell *cells[CELLS] = { NULL };
 	struct outcome outcomes[CELLS];
 	const struct block_options options = { .registry = trial->registry,
 					       .ticks_per_ns = trial->ticks_per_ns,
@@ -259,6 +262,58 @@ int aa_run(const struct config *asked, const struct registry *registry, const st
 	block_release_signals();
 	aa->seconds = block_now_s() - started;
 	return status < 0 ? EXIT_USAGE : status ? 128 + block_signal() : EXIT_FINE;
+}
+
+int aa_glance(struct aa_glance *glance, const struct registry *registry, const struct place *place,
+	      const int cpus[2], double ticks_per_ns, double seconds)
+{
+	char where[32];
+	struct kind kind = { .size = "64", .wait = "block", .cpus = where, .cycles = 40 };
+	const struct config asked = { .seed_given = false };
+	struct aa aa = { .failures = 0 };
+	struct trial trial = { .registry = registry,
+			       .place = place,
+			       .asked = &asked,
+			       .aa = &aa,
+			       .ticks_per_ns = ticks_per_ns,
+			       .deadline = block_now_s() + seconds };
+	const struct cell *twins[SERIES][2];
+	struct series series[SERIES] = { { .n = 0 } };
+	int status = -1;
+
+	/* some that every machine has: kernel channels that sleep on one CPU, lines that spin
+	 * between two */
+	kind.mechanism = "pipe,unix-stream,futex";
+	if (cpus[0] != cpus[1]) {
+		kind.mechanism = "mailbox,futex,ring:layout=slot";
+		kind.size = "56";
+		kind.wait = "spin";
+		kind.cycles = 100;
+	}
+	snprintf(where, sizeof where, "%d,%d", cpus[0], cpus[1]);
+	struct plan *plan = plan_kind(&trial, &kind);
+
+	if (!plan)
+		return -1;
+	trial.random = plan->seed;
+	size_t n = find_twins(plan, twins);
+
+	n = n < CELLS / 2 ? n : CELLS / 2;
+	for (status = 0; n && status == 0;) {
+		status = visit(&trial, &kind, twins, series, 0, n);
+		if (block_signal())
+			status = 1;
+		if (block_now_s() >= trial.deadline)
+			break;
+	}
+	for (size_t s = 0; s < SERIES; s++) {
+		for (size_t i = 0; i < series[s].n && glance->n < AA_GLANCE; i++)
+			glance->ln_ratio[glance->n++] = series[s].value[i];
+		free(series[s].value);
+	}
+	glance->failures += aa.failures;
+	plan_free(plan);
+	return status;
 }
 
 /* --- what is kept ----------------------------------------------------------------------------- */

@@ -31,6 +31,19 @@ struct aa {
  * say_error(). */
 int aa_run(const struct config *asked, const struct registry *registry, const struct place *place,
 	   struct aa *aa);
+
+/* Pairs of a few identical cells, for who wants to know their spread only. */
+enum { AA_GLANCE = 512 };
+struct aa_glance {
+	double ln_ratio[AA_GLANCE];
+	size_t n;
+	unsigned failures;
+};
+/* Adds pairs of about so many seconds, one visit at least: sleeping on one CPU, or spinning between
+ * two. 0; 1 interrupted; -1 after say_error(). Signals are the caller's. */
+int aa_glance(struct aa_glance *glance, const struct registry *registry, const struct place *place,
+	      const int cpus[2], double ticks_per_ns, double seconds);
+
 /* How many of so many sets may be called different at 5 %: the binomial limit of 99 % for all
  * classes together. */
 unsigned aa_limit(unsigned sets);

@@ -34,6 +34,8 @@ extern const char compare_help[];
 int cmd_compare(int argc, char **argv, char **rest);
 extern const char check_help[];
 int cmd_check(int argc, char **argv, char **rest);
+extern const char doctor_help[];
+int cmd_doctor(int argc, char **argv, char **rest);
 extern const char list_help[];
 int cmd_list(int argc, char **argv, char **rest);
 extern const char new_help[];

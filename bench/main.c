@@ -769,6 +769,7 @@ static const struct command commands[] = {
 	{ "run", "measure this machine, print a summary, write a page", run_help, cmd_run },
 	{ "vs", "two mechanisms head to head, with a verdict in seconds", vs_help, cmd_vs },
 	{ "aa", "does this machine call identical cells the same?", aa_help, cmd_aa },
+	{ "doctor", "what disturbs measuring here, and what mends it", doctor_help, cmd_doctor },
 	{ "one", "hold one cell, for a profiler", one_help, cmd_one },
 	{ "list", "mechanisms, patterns, placements, events, configurations", list_help, cmd_list },
 	{ "fit", "cost models and crossover sizes of a result", fit_help, cmd_fit },

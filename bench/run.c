@@ -19,6 +19,7 @@
 #include "block.h"
 #include "commands.h"
 #include "count.h"
+#include "doctor.h"
 #include "host.h"
 #include "journal.h"
 #include "looks.h"
@@ -27,10 +28,9 @@
 
 enum {
 	CYCLES = 40, /* alternations give the precision: the statistics page, rule 3 */
-	GIVE_UP = 3, /* failures of a cell in a row */
-	QUIET_TRIALS = 10
+	GIVE_UP = 3  /* failures of a cell in a row */
 };
-static const double TURN_NS = 60e3, BLOCK_SECONDS = 0.6, QUIET_SHARE = 0.02;
+static const double TURN_NS = 60e3, BLOCK_SECONDS = 0.6, QUIET_SECONDS = 2;
 /* With --tails a worker has 100 000 operations, enough for p99.99, where it can within a quarter of
  * a second. On a schedule it has a second in ten turns: what a turn's end cuts off is not seen, so
  * turns are long beside the stalls that are looked for. */
@@ -696,33 +696,44 @@ static int begin(struct campaign *c, json_t *host, double cost_ns, double step_n
 	return 0;
 }
 
-/* --require-quiet: the share of time missing between readings of the clock, over a second or so. */
-static bool quiet(double ticks_per_ns)
+/* --require-quiet: an exit status, after saying what toll doctor calls red on the plan's CPUs. */
+static int require_quiet(const struct campaign *c)
 {
-	uint64_t missing = 0, watched = 0;
+	struct doctor_options options = { .seconds = QUIET_SECONDS };
+	struct doctor doctor;
+	char red[512] = "";
+	size_t used = 0;
 
-	for (int trial = 0; trial < QUIET_TRIALS; trial++) {
-		uint64_t start = block_ticks(), before = start,
-			 until = start + (uint64_t)(1e8 * ticks_per_ns);
+	for (size_t i = 0; i < c->plan->cell_count; i++) {
+		const struct cell *cell = &c->plan->cells[i].cell;
 
-		while (before < until && !block_signal()) {
-			uint64_t now = block_ticks();
+		for (unsigned k = 0; k < cell->peers; k++) {
+			bool there = options.cpu_count == DOCTOR_CPUS;
 
-			if (now - before > (uint64_t)(1e3 * ticks_per_ns))
-				missing += now - before;
-			before = now;
+			for (unsigned m = 0; m < options.cpu_count; m++)
+				there = there || options.cpus[m] == cell->cpus[k];
+			if (!there)
+				options.cpus[options.cpu_count++] = cell->cpus[k];
 		}
-		watched += before - start;
 	}
-	double share = (double)missing / (double)watched;
+	int status = doctor_run(&options, c->registry, c->place, &doctor);
 
-	if (share <= QUIET_SHARE)
-		return true;
-	say_error("--require-quiet: %.1f %% of the time goes elsewhere (at most %.0f %% is "
-		  "allowed); stop what else runs, "
-		  "or leave the option out",
-		  100 * share, 100 * QUIET_SHARE);
-	return false;
+	for (size_t i = 0; status == 0 && i < doctor.count; i++) {
+		const struct doctor_finding *f = &doctor.finding[i];
+
+		if (f->verdict == DOCTOR_RED && used < sizeof(red) - DOCTOR_TEXT)
+			used += (size_t)snprintf(red + used, sizeof(red) - used, "%s%s",
+						 used ? "; " : "", f->figure);
+	}
+	doctor_free(&doctor);
+	if (*red) {
+		say_error(
+			"--require-quiet: %s; toll doctor says what mends it, or leave the option "
+			"out",
+			red);
+		status = EXIT_USAGE;
+	}
+	return status;
 }
 
 static bool anything_measured(const struct campaign *c)
@@ -810,12 +821,11 @@ int run_campaign(const struct run_options *options, struct plan *plan,
 	if (swept > 0)
 		say_warning("%d kernel object%s of dead runs removed", swept,
 			    swept == 1 ? "" : "s");
+	if (options->require_quiet && (status = require_quiet(&c)) != 0)
+		return status;
+	status = EXIT_USAGE;
 	block_catch_signals();
 	block_clock(&c.ticks_per_ns, &cost_ns, &step_ns);
-	if (options->require_quiet && !quiet(c.ticks_per_ns)) {
-		block_release_signals();
-		return EXIT_USAGE;
-	}
 	json_t *host = host_read(place);
 
 	c.cell = calloc(plan->cell_count, sizeof(*c.cell));

@@ -124,6 +124,7 @@ const char *say_style(FILE *stream, enum say_style style)
 	static const char *const sequence[] = {
 		[SAY_PLAIN] = "\033[0m", [SAY_BOLD] = "\033[1m", [SAY_DIM] = "\033[2m",
 		[SAY_GOOD] = "\033[32m", [SAY_BAD] = "\033[31m", [SAY_HEAD] = "\033[36m",
+		[SAY_WARN] = "\033[33m",
 	};
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 	int fd = fileno(stream); /* -1: a stream in memory */

@@ -25,7 +25,7 @@ void say_finish(bool json_was_printed);
 void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Escape sequences for a stream, or "" when it is no terminal, NO_COLOR is set or TERM is dumb. */
-enum say_style { SAY_PLAIN, SAY_BOLD, SAY_DIM, SAY_GOOD, SAY_BAD, SAY_HEAD };
+enum say_style { SAY_PLAIN, SAY_BOLD, SAY_DIM, SAY_GOOD, SAY_BAD, SAY_HEAD, SAY_WARN };
 const char *say_style(FILE *stream, enum say_style style);
 
 /* The entry of words[0..n) nearest to word by edit distance, or NULL when none is near. */

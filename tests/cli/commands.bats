@@ -4,7 +4,7 @@
 load helpers
 
 @test "help is one screen, of every command" {
-	for command in run vs aa one list fit compare report check new; do
+	for command in run vs aa doctor one list fit compare report check new; do
 		run --separate-stderr toll $command -h
 		[ "$status" -eq 0 ]
 		[ -z "$stderr" ]
