@@ -224,7 +224,8 @@ size_t tail_curve(const struct result *result, const struct tail *tail,
 		workers_of(result, tail->level, room.workers);
 		/* as HdrHistogram steps: in each half of what is left, by a fifth of that half */
 		for (; n < TAIL_POINTS; n++) {
-			double half = exp2(-(double)(n / HALVING_STEPS));
+			size_t halvings = n / HALVING_STEPS;
+			double half = exp2(-(double)halvings);
 			double p =
 				1 - half + half / 2 * (double)(n % HALVING_STEPS) / HALVING_STEPS;
 			points[n] = value_of(result, tail, room.workers, p, room.scratch);

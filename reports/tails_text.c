@@ -164,7 +164,8 @@ static void percentiles(FILE *out, const struct result *result,
 	fprintf(out, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
 		"1/(1-Percentile)");
 	for (unsigned k = 0; k < STEPS * DIGITS; k++) {
-		double half = exp2(-(double)(k / STEPS));
+		unsigned halvings = k / STEPS;
+		double half = exp2(-(double)halvings);
 		double p = 1 - half + half / 2 * (k % STEPS) / STEPS;
 		while (through < p * m.n && at + 1 < n)
 			through += buckets[++at].count;
