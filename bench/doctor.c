@@ -38,7 +38,8 @@ static int measure_canary(struct doctor_seen *e, const struct doctor *doctor,
 	int status = block_run(&options, cells, NULL, 1, &outcome);
 
 	for (size_t i = 0;
-	     status == 0 && i < outcome.turns && e->canaries < DOCTOR_ROUNDS * DOCTOR_TURNS; i++) {
+	     status == 0 && i < outcome.turns && e->canaries < sizeof e->canary / sizeof *e->canary;
+	     i++) {
 		e->canary[e->canaries] = outcome.batch_ns[i];
 		if (e->canaries)
 			e->flips += (e->canary[e->canaries] > BLOCK_FAR_NS) !=

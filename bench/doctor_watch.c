@@ -34,12 +34,14 @@ struct shift { /* one child's stretch; it alone writes it */
 static double run_delay(void)
 {
 	FILE *file = fopen("/proc/self/schedstat", "re");
-	unsigned long long ran, waited;
-	bool read = file && fscanf(file, "%llu %llu", &ran, &waited) == 2;
+	char line[128], *second = NULL;
 
+	/* CPU time, then what was waited for it */
+	if (file && fgets(line, sizeof line, file))
+		second = strchr(line, ' ');
 	if (file)
 		fclose(file);
-	return read ? (double)waited : NAN;
+	return second ? (double)strtoull(second, NULL, 10) : NAN;
 }
 
 static void watch_clock(struct shift *shift, double ns)
@@ -262,7 +264,7 @@ static bool read_threads(struct threads *threads)
 		char folder[PATH_MAX];
 		struct thread first;
 
-		if (!is_number(entry->d_name) || atol(entry->d_name) == (long)getpid())
+		if (!is_number(entry->d_name) || strtol(entry->d_name, NULL, 10) == (long)getpid())
 			continue;
 		snprintf(folder, sizeof folder, "/proc/%s", entry->d_name);
 		if (!read_thread(folder, &first))
