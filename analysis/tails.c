@@ -252,10 +252,12 @@ struct result_bucket *tail_merged(const struct result *result, const struct tail
 {
 	struct room room;
 	struct result_bucket *all = NULL;
-	size_t count = 0, buckets = 0;
+	size_t count = 0;
 
 	*n = 0;
 	if (room_make(result, &room)) {
+		size_t buckets = 0;
+
 		workers_of(result, tail->level, room.workers);
 		for (size_t i = 0; i < tail->workers; i++)
 			buckets += room.workers[i]->bucket_count;

@@ -137,7 +137,7 @@ static int look_at_clocksource(struct doctor *doctor)
 		doctor_add(doctor, "clocksource",
 			   "a clock that is read through the kernel costs more and "
 			   "counts in every turn");
-	char now[TEXT], there[TEXT];
+	char now[TEXT];
 
 	if (!f)
 		return -1;
@@ -148,6 +148,8 @@ static int look_at_clocksource(struct doctor *doctor)
 	}
 	set(f->figure, "%.60s", now);
 #if defined(__x86_64__)
+	char there[TEXT] = "";
+
 	if (strcmp(now, "tsc") == 0 || strcmp(now, "kvm-clock") == 0 ||
 	    strncmp(now, "hyperv_clocksource_tsc", 22) == 0)
 		return 0;
@@ -156,8 +158,6 @@ static int look_at_clocksource(struct doctor *doctor)
 		set(f->mend, "echo tsc > %s/current_clocksource", folder);
 	else
 		set(f->mend, "the kernel distrusts this machine's TSC: dmesg | grep -i tsc");
-#else
-	(void)there;
 #endif
 	return 0;
 }

@@ -666,19 +666,19 @@ struct curve {
 static struct curve *tail_curves(const struct workshop *shop, const struct sheet *sheet,
 				 size_t size, size_t *n)
 {
-	struct curve *curves = calloc(sheet->row_count + 1, sizeof *curves);
+	struct curve *lines = calloc(sheet->row_count + 1, sizeof *lines);
 
 	*n = 0;
-	for (size_t r = 0; curves && r < sheet->row_count && *n < DRAW_ROWS; r++) {
+	for (size_t r = 0; lines && r < sheet->row_count && *n < DRAW_ROWS; r++) {
 		const struct tail *tail = tails_at(shop->arrangement, &sheet->rows[r].cells[size]);
-		struct curve *curve = &curves[*n];
+		struct curve *curve = &lines[*n];
 		if (!tail)
 			continue;
 		*curve = (struct curve){ .row = &sheet->rows[r], .tail = tail };
 		curve->points = tail_curve(shop->arrangement->result, tail, curve->point);
 		*n += curve->points > 1;
 	}
-	return curves;
+	return lines;
 }
 
 static void widen(struct frame *frame, const struct tail_value *value)
@@ -703,25 +703,25 @@ static void tail_point(FILE *data, const struct tail_value *value, const char *l
 	draw_label(data, label, "\n");
 }
 
-static void tail_blocks(FILE *data, const struct frame *frame, const struct curve curves[],
-			size_t n, struct end_label ends[])
+static void tail_blocks(FILE *data, const struct frame *frame, const struct curve lines[], size_t n,
+			struct end_label ends[])
 {
 	for (size_t c = 0; c < n; c++) {
-		const struct tail_value *last = &curves[c].point[curves[c].points - 1];
+		const struct tail_value *last = &lines[c].point[lines[c].points - 1];
 		fputs("\n\n", data);
-		for (size_t i = 0; i < curves[c].points; i++)
-			tail_point(data, &curves[c].point[i], curves[c].row->label);
+		for (size_t i = 0; i < lines[c].points; i++)
+			tail_point(data, &lines[c].point[i], lines[c].row->label);
 		ends[c] = (struct end_label){ .x = 1 / (1 - last->p),
 					      .y = last->ns.estimate,
 					      .early = 1 / (1 - last->p) * 2 < frame->x_high,
 					      .row = c,
-					      .text = curves[c].row->label };
+					      .text = lines[c].row->label };
 	}
 	for (size_t c = 0; c < n; c++) {
 		fputs("\n\n# p50, p90, …: those that the tables have\n", data);
 		for (size_t q = 0; q < TAIL_QUANTILES; q++)
-			if (curves[c].tail->value[q].why != TAIL_FEW)
-				tail_point(data, &curves[c].tail->value[q], curves[c].row->label);
+			if (lines[c].tail->value[q].why != TAIL_FEW)
+				tail_point(data, &lines[c].tail->value[q], lines[c].row->label);
 	}
 	spread_labels(ends, n, frame->y_low, frame->y_high);
 	fputs("\n\n# names: x where the line ends  y of the name  name  y where the line ends  1: "
@@ -758,14 +758,14 @@ static void tail_captions(const struct workshop *shop, const struct sheet *sheet
 static int tails(struct workshop *shop, const struct sheet *sheet, size_t size)
 {
 	size_t n;
-	struct curve *curves = tail_curves(shop, sheet, size, &n);
+	struct curve *lines = tail_curves(shop, sheet, size, &n);
 	struct end_label *ends = calloc(n + 1, sizeof *ends);
 	struct frame frame = { .x_low = 1, .y_low = INFINITY, .rows = n };
 	FILE *data;
 	char under[512];
 	int status = -1;
 
-	if (!curves || !ends) {
+	if (!lines || !ends) {
 		say_error("out of memory while writing figures");
 		goto done;
 	}
@@ -778,11 +778,11 @@ static int tails(struct workshop *shop, const struct sheet *sheet, size_t size)
 		goto done;
 	}
 	for (size_t c = 0; c < n; c++) {
-		size_t width = text_width(curves[c].row->label);
-		frame.hue[c] = hue_of(shop, curves[c].row->cell);
+		size_t width = text_width(lines[c].row->label);
+		frame.hue[c] = hue_of(shop, lines[c].row->cell);
 		frame.margin = width > frame.margin ? width : frame.margin;
-		for (size_t i = 0; i < curves[c].points; i++)
-			widen(&frame, &curves[c].point[i]);
+		for (size_t i = 0; i < lines[c].points; i++)
+			widen(&frame, &lines[c].point[i]);
 	}
 	choose_shapes(&frame);
 	tail_captions(shop, sheet, size, figure, under, sizeof under);
@@ -793,10 +793,10 @@ static int tails(struct workshop *shop, const struct sheet *sheet, size_t size)
 	frame.axis = measure_text(sheet->measure);
 	frame_write(data, shop, figure, &frame, under,
 		    "1/(1-p)  ns  low  high  p  workers  variant");
-	tail_blocks(data, &frame, curves, n, ends);
+	tail_blocks(data, &frame, lines, n, ends);
 	status = finish(shop, figure, data);
 done:
-	free(curves);
+	free(lines);
 	free(ends);
 	return status;
 }

@@ -51,7 +51,7 @@ char *tails_missing(const struct arrangement *a, const struct sheet *sheet, size
 	const struct tail *first = NULL;
 	const char *label = "";
 	size_t n = 0;
-	char reason[TAILS_TEXT / 2], more[32] = "";
+	char more[32] = "";
 
 	*out = '\0';
 	for (size_t r = 0; r < sheet->row_count; r++) {
@@ -65,9 +65,12 @@ char *tails_missing(const struct arrangement *a, const struct sheet *sheet, size
 	}
 	if (n > 1)
 		snprintf(more, sizeof more, " and %zu more", n - 1);
-	if (first)
+	if (first) {
+		char reason[TAILS_TEXT / 2];
+
 		snprintf(out, TAILS_TEXT, "%s (%.100s%s)",
 			 tail_reason(first, quantile, reason, sizeof reason), label, more);
+	}
 	return out;
 }
 
@@ -87,10 +90,11 @@ char *tails_method(const struct arrangement *a, char out[TAILS_TEXT])
 char *tails_host(const struct arrangement *a, char out[TAILS_TEXT])
 {
 	struct tail_host host = tail_host_of(a->result);
-	char watched[24], most[24];
 
 	*out = '\0';
-	if (host.with_gap)
+	if (host.with_gap) {
+		char watched[24], most[24];
+
 		snprintf(out, TAILS_TEXT,
 			 "%s for over 50 µs in %zu of %zu looks (%s in all; the longest %s): past "
 			 "p99.9 these figures measure %s as well.",
@@ -98,6 +102,7 @@ char *tails_host(const struct arrangement *a, char out[TAILS_TEXT])
 				      : "Something took the CPUs away",
 			 host.with_gap, host.watches, say_ns(host.watched_ns, watched),
 			 say_ns(host.most_ns, most), host.virtual ? "its host" : "that");
+	}
 	return out;
 }
 
@@ -185,7 +190,7 @@ static int export_one(const struct arrangement *a, size_t index, const char *dir
 {
 	const struct tail *tail = &a->tails[index];
 	const struct result_cell *cell = &a->result->cells[tail->level->cell];
-	char name[256], key[CELL_KEY];
+	char name[256];
 	double step = 0;
 	size_t n;
 
@@ -200,6 +205,8 @@ static int export_one(const struct arrangement *a, size_t index, const char *dir
 	file_name(a, index, name, sizeof name);
 	FILE *out = draw_open(directory, name, ".hgrm");
 	if (out) {
+		char key[CELL_KEY];
+
 		percentiles(out, a->result, buckets, n, step, tail->clock_ns);
 		fprintf(out, "#[%s %s%s%s in ns, of %zu workers; the clock's %.3f ns taken away]\n",
 			text_clean(cell->key, key, sizeof key), quantity_name(cell->quantity),

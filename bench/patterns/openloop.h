@@ -92,7 +92,7 @@ static TOLL_HOT bool openloop_receive(const struct toll_code code, struct toll_p
 				continue;
 			uint64_t n = in->sequence - 1 - sender->option[OPENLOOP_FIRST];
 
-			if (code.mechanism->lossy && (int64_t)n < 0)
+			if (code.mechanism->lossy && n > INT64_MAX)
 				continue;
 			left--;
 			if (phase == 0)
