@@ -22,7 +22,8 @@ enum { TEXT = 512 };
 static const rlim_t MEMLOCK_LEAST = 64 << 20;
 
 /* A small file's first line without blanks at its end; false when it cannot be read or is empty. */
-static bool read_line(char text[TEXT], const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool read_line(char text[TEXT], const char *format,
+							    ...)
 {
 	char path[PATH_MAX];
 	va_list arguments;
