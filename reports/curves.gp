@@ -46,7 +46,9 @@ do for [k = -10 : 14] {
 # A name at the right edge has its line's symbol before it and, where it gave way, a hair line to it.
 do for [i = 1 : rows] {
 	if (early[i]) {
-		set label (10 + i) name[i] at end_x[i], end_y[i] left offset 1, -0.2 tc rgb ink[hue(i)]
+		# other lines go on beneath it
+		set label (10 + i) name[i] at end_x[i], end_y[i] left offset 1, -0.2 front boxed \
+			tc rgb ink[hue(i)]
 	} else {
 		set arrow (10 + i) from end_x[i], end_y[i] to graph 1.025, first place[i] nohead \
 			lc rgb colour[hue(i)] lw 0.6

@@ -25,6 +25,8 @@ set ytics scale 0
 set grid ytics ls 100
 set xlabel axis
 
-plot data index 1 using 2 : 1 : 3 : 4 : ytic(5) with xerrorbars lw 1.4 pt 7 ps 0.9 lc rgb colour[1], \
+# a value of one worker has no interval, and its dot all the same
+plot data index 1 using 2 : 1 : 3 : 4 with xerrorbars lw 1.4 ps 0 lc rgb colour[1], \
+	data index 1 using 2 : 1 : ytic(5) with points pt 7 ps 0.9 lc rgb colour[1], \
 	data index 1 using (x_high) : 1 : (strcol(6)) with labels left offset 1, 0 tc rgb text
 set output

@@ -227,13 +227,14 @@ static struct frame sheet_frame(const struct workshop *shop, const struct sheet 
 	return frame;
 }
 
-/* "20", "18 to 20" */
-static char *worker_count(const struct sheet *sheet, char out[48])
+/* "1 worker", "20 workers", "18 to 20 workers" */
+static char *worker_count(const struct sheet *sheet, char out[64])
 {
 	if (sheet->workers_least == sheet->workers_most)
-		snprintf(out, 48, "%zu", sheet->workers_most);
+		snprintf(out, 64, "%zu worker%s", sheet->workers_most,
+			 sheet->workers_most == 1 ? "" : "s");
 	else
-		snprintf(out, 48, "%zu to %zu", sheet->workers_least, sheet->workers_most);
+		snprintf(out, 64, "%zu to %zu workers", sheet->workers_least, sheet->workers_most);
 	return out;
 }
 
@@ -247,12 +248,12 @@ static void sheet_captions(const struct sheet *sheet, struct figure *figure, cha
 
 	snprintf(figure->title, sizeof figure->title, "%s: %s, %s", title[sheet->measure],
 		 sheet->pattern, sheet->situation);
-	char count[48];
+	char count[64];
 	worker_count(sheet, count);
-	snprintf(under, bytes, "%s; wait %s; %s workers a point, 95 %% intervals",
-		 sheet->conditions, sheet->waits, count);
+	snprintf(under, bytes, "%s; wait %s; %s a point, 95 %% intervals", sheet->conditions,
+		 sheet->waits, count);
 	snprintf(figure->caption, sizeof figure->caption,
-		 "%s Bars are 95 %% intervals over %s workers; where none is seen it is smaller "
+		 "%s Bars are 95 %% intervals over %s; where none is seen it is smaller "
 		 "than "
 		 "the point. Both scales are logarithmic: equal steps are equal factors.",
 		 sheet->measure == MEASURE_RTT         ? "The whole round trip, two messages."
@@ -739,11 +740,11 @@ static void tail_blocks(FILE *data, const struct frame *frame, const struct curv
 static void tail_captions(const struct workshop *shop, const struct sheet *sheet, size_t size,
 			  struct figure *figure, char *under, size_t bytes)
 {
-	char at[24], host[TAILS_TEXT], count[48];
+	char at[24], host[TAILS_TEXT], count[64];
 
 	snprintf(figure->title, sizeof figure->title, "Tails: %s %s, %s", sheet->pattern,
 		 say_size(sheet->sizes[size], at), sheet->situation);
-	snprintf(under, bytes, "%s; wait %s; %s workers a line, 95 %% intervals", sheet->conditions,
+	snprintf(under, bytes, "%s; wait %s; %s a line, 95 %% intervals", sheet->conditions,
 		 sheet->waits, worker_count(sheet, count));
 	snprintf(figure->caption, sizeof figure->caption,
 		 "%s: the slowest in 2, in 10, in 100 … of single operations. Bars are 95 %% "

@@ -48,6 +48,8 @@ set tics nomirror out textcolor rgb text
 set xlabel textcolor rgb text
 set ylabel textcolor rgb text
 set style line 100 lc rgb rule lw 0.7 dt 1
+# a label between the lines lies on paper
+set style textbox opaque noborder fillcolor rgb 'white' margins 0.4, 0.3
 unset key
 
 size_text(v) = v < 1024 ? sprintf('%.4g B', v) : v < 1048576 ? sprintf('%.4g KiB', v / 1024) : \
