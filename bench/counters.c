@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/perf_event.h>
 #include <math.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "say.h"
 #include "tracepoint.h"
 
+enum { CAP_PERFMON_BIT = 38 }; /* of Linux 5.8; older headers have no name for it */
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
 /* ---- the tables ---- */
@@ -376,12 +378,18 @@ unsigned counters_ask(const struct counters *counters, struct page_counter asked
 	return count;
 }
 
-static bool is_root(void)
+/* What sysctl kernel.perf_event_paranoid spares. */
+static bool is_capable(void)
 {
-	return geteuid() == 0;
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	return syscall(SYS_capget, &header, data) == 0 &&
+	       (data[0].effective & 1U << CAP_SYS_ADMIN ||
+		data[1].effective & 1U << (CAP_PERFMON_BIT - 32));
 }
 
-/* −1 … 4, or INT_MIN where the kernel has none. */
+/* −1 … 4; false where the kernel has none. */
 static bool paranoid(long *level)
 {
 	FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
@@ -395,7 +403,7 @@ static bool paranoid(long *level)
 	return there;
 }
 
-static bool has_pmu(void)
+bool counters_have_pmu(void)
 {
 	static const char *const devices[] = { "cpu", "cpu_core", "armv8_pmuv3_0", "armv8_pmuv3" };
 
@@ -409,12 +417,45 @@ static bool has_pmu(void)
 	return false;
 }
 
+static int try_event(const struct page_counter *event, bool user_only)
+{
+	struct perf_event_attr attr = { .size = sizeof attr,
+					.type = event->type,
+					.config = event->config,
+					.config1 = event->config1,
+					.config2 = event->config2,
+					.disabled = 1,
+					.exclude_user = event->no_user && !user_only,
+					.exclude_kernel = event->no_kernel || user_only,
+					.exclude_hv = event->no_kernel || user_only };
+	int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static bool is_refusal(int error)
+{
+	return error == EACCES || error == EPERM;
+}
+
+/* At 2 user mode may be counted by anybody: where even that is refused it is not the sysctl. */
+static bool is_by_sysctl(long level)
+{
+	const struct page_counter nothing = { .type = PERF_TYPE_SOFTWARE,
+					      .config = PERF_COUNT_SW_DUMMY };
+
+	return level == 2 ? !is_refusal(try_event(&nothing, true)) : level > 2 && !is_capable();
+}
+
 static void refusal(int error, char *reason, size_t bytes)
 {
 	const char *name = error == EPERM ? "EPERM" : "EACCES";
 	long level = 0;
 
-	if (!paranoid(&level) || is_root() || level <= 1)
+	if (!paranoid(&level) || !is_by_sysctl(level))
 		snprintf(reason, bytes,
 			 "the kernel refuses perf_event_open (%s), not by sysctl "
 			 "kernel.perf_event_paranoid: "
@@ -439,7 +480,7 @@ static void why_not(const struct counter *counter, int error, char *reason, size
 	case ENOENT:
 	case ENODEV:
 	case EOPNOTSUPP:
-		if (hardware && !has_pmu())
+		if (hardware && !counters_have_pmu())
 			snprintf(reason, bytes,
 				 "no PMU here: virtual machines often have none (%s)",
 				 error == ENOENT ? "ENOENT" : strerror(error));
@@ -497,30 +538,6 @@ void counters_tally(const struct counter *counter, const struct page_counted *co
 		tally->per_operation =
 			(double)count->value / tally->share / (double)counted->operations;
 	}
-}
-
-static int try_event(const struct page_counter *event, bool user_only)
-{
-	struct perf_event_attr attr = { .size = sizeof attr,
-					.type = event->type,
-					.config = event->config,
-					.config1 = event->config1,
-					.config2 = event->config2,
-					.disabled = 1,
-					.exclude_user = event->no_user && !user_only,
-					.exclude_kernel = event->no_kernel || user_only,
-					.exclude_hv = event->no_kernel || user_only };
-	int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
-
-	if (fd < 0)
-		return errno;
-	close(fd);
-	return 0;
-}
-
-static bool is_refusal(int error)
-{
-	return error == EACCES || error == EPERM;
 }
 
 /* As toll-worker opens it: user mode alone may show that there is no such event, which the refusal

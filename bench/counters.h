@@ -52,6 +52,7 @@ void counters_tally(const struct counter *counter, const struct page_counted *co
 /* Asks the kernel on this process: what counting the event here gives, as a tally of one operation.
  */
 void counters_try(const struct counter *counter, struct tally *tally);
+bool counters_have_pmu(void);
 /* Whether toll was built with libpfm4, which knows the processors' own events by name. */
 bool counters_have_libpfm(void);
 /* The names that any toll knows, NULL at the end. */

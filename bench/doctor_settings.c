@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "account.h"
+#include "counters.h"
 #include "doctor.h"
 #include "host.h"
 #include "say.h"
@@ -273,7 +275,9 @@ static int look_at_counters(struct doctor *doctor)
 		doctor_add(doctor, "counters",
 			   "without them a figure's cycles, misses and switches are not "
 			   "told");
-	char text[TEXT];
+	char text[TEXT], why[TEXT];
+	struct counters asked;
+	struct tally tally;
 
 	if (!f)
 		return -1;
@@ -282,23 +286,23 @@ static int look_at_counters(struct doctor *doctor)
 		set(f->figure, "the kernel was built without perf events");
 		return 0;
 	}
-	long paranoid = strtol(text, NULL, 10);
-	bool pmu = access("/sys/bus/event_source/devices/cpu", F_OK) == 0 ||
-		   access("/sys/bus/event_source/devices/cpu_core", F_OK) == 0 ||
-		   access("/sys/bus/event_source/devices/armv8_pmuv3_0", F_OK) == 0 ||
-		   access("/sys/bus/event_source/devices/armv8_pmuv3", F_OK) == 0;
-
-	f->value = (double)paranoid;
-	if (geteuid() != 0 && paranoid > 1) {
+	f->value = (double)strtol(text, NULL, 10);
+	/* of the kernel alone, and no processor's: whoever may count it may count all there is */
+	if (counters_read("cpu-migrations", &asked, why, sizeof why) != 0)
+		return 0;
+	counters_try(&asked.counter[0], &tally);
+	if (isnan(tally.per_operation)) {
 		f->verdict = DOCTOR_YELLOW;
-		set(f->figure, "perf_event_paranoid %ld keeps the kernel's share from this user",
-		    paranoid);
-		set(f->mend, "sysctl kernel.perf_event_paranoid=1");
-	} else if (!pmu) {
+		set(f->figure, "%s", tally.reason);
+		set(f->mend, strncmp(tally.reason, "sysctl", 6) == 0
+				     ? "sysctl kernel.perf_event_paranoid=1"
+				     : "allow perf_event_open in the seccomp profile that this "
+				       "runs under");
+	} else if (!counters_have_pmu()) {
 		f->verdict = DOCTOR_UNKNOWN;
 		set(f->figure, "no hardware counters here: the hypervisor passes none on");
 	} else {
-		set(f->figure, "perf_event_paranoid %ld", paranoid);
+		set(f->figure, "perf_event_paranoid %s", text);
 	}
 	return 0;
 }
@@ -333,6 +337,39 @@ static int look_at_tracefs(struct doctor *doctor)
 		set(f->figure, "not mounted");
 		set(f->mend, "mount -t tracefs tracefs /sys/kernel/tracing");
 	}
+	return 0;
+}
+
+/* ---- io_uring ---- */
+
+static int look_at_io_uring(struct doctor *doctor)
+{
+	struct doctor_finding *f =
+		doctor_add(doctor, "io-uring", "without it the uring-* mechanisms are left out");
+	/* a struct io_uring_params: no header has to know it */
+	uint64_t parameters[15] = { 0 };
+	char text[TEXT];
+
+	if (!f)
+		return -1;
+	int ring = (int)syscall(SYS_io_uring_setup, 2, parameters), error = errno;
+
+	if (ring >= 0) {
+		close(ring);
+		set(f->figure, "the kernel makes rings");
+		return 0;
+	}
+	f->verdict = DOCTOR_YELLOW;
+	set(f->figure, "the kernel makes no ring: %s", strerror(error));
+	if (read_line(text, "/proc/sys/kernel/io_uring_disabled") && strcmp(text, "0") != 0)
+		set(f->mend, "sysctl kernel.io_uring_disabled=0");
+	else if (error == ENOMEM)
+		set(f->mend, "as root: prlimit --pid $$ --memlock=unlimited");
+	else if (error == EPERM || error == EACCES)
+		set(f->mend, "allow io_uring_setup, _enter and _register in the seccomp profile "
+			     "that this runs under");
+	else
+		set(f->mend, "a kernel with CONFIG_IO_URING");
 	return 0;
 }
 
@@ -405,11 +442,11 @@ static int look_at_left_out(struct doctor *doctor)
 
 int doctor_settings(struct doctor *doctor)
 {
-	static int (*const looks[])(struct doctor *) = { look_at_governor,    look_at_turbo,
-							 look_at_clocksource, look_at_thp,
-							 look_at_huge_pages,  look_at_memlock,
-							 look_at_counters,    look_at_tracefs,
-							 look_at_quota,       look_at_left_out };
+	static int (*const looks[])(struct doctor *) = {
+		look_at_governor,   look_at_turbo,   look_at_clocksource, look_at_thp,
+		look_at_huge_pages, look_at_memlock, look_at_counters,    look_at_tracefs,
+		look_at_io_uring,   look_at_quota,   look_at_left_out
+	};
 
 	for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
 		if (looks[i](doctor))

@@ -132,11 +132,28 @@ static int probe_json(const struct look *look, json_t *mechanism)
 	return n < 0 ? -1 : 0;
 }
 
+/* Whether it works with no wait, for one and the same reason. */
+static bool is_absent(const struct probed probed[], int n)
+{
+	for (int p = 0; p < n; p++) {
+		if (probed[p].answer.possible ||
+		    strcmp(probed[p].answer.reason, probed[0].answer.reason) != 0)
+			return false;
+	}
+	return n > 0;
+}
+
 /* "here: all waits", or which not and why. */
 static int print_probe(const struct look *look, const json_t *mechanism, struct table *table)
 {
 	struct probed probed[WAIT_COUNT];
 	int n = probe(look, mechanism, probed), lacking = 0;
+	if (is_absent(probed, n)) {
+		table_row(table);
+		table_cell(table, SAY_PLAIN, "%s", "");
+		table_cell(table, SAY_BAD, "not here: %s", probed[0].answer.reason);
+		return 0;
+	}
 	for (int p = 0; p < n; p++) {
 		char wait[32];
 		struct cell cell = { .wait = probed[p].wait };

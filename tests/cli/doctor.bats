@@ -41,7 +41,8 @@ settings() { # FILE
 	command -v jq >/dev/null || skip "no jq"
 	jq -e '.findings | map(.name) | . as $names | ["missing-time", "gaps", "steal", "run-delay", "busy", "smt",
 		"host-states", "frequency", "timer", "idle-wake-up", "pairs-same-cpu", "governor", "turbo",
-		"clocksource", "thp", "huge-pages", "memlock", "counters", "tracefs", "quota", "left-out"]
+		"clocksource", "thp", "huge-pages", "memlock", "counters", "tracefs", "io-uring", "quota",
+		"left-out"]
 		- $names == []' said
 	jq -e '.findings | all(.verdict | IN("green", "unknown", "yellow", "red"))' said
 	jq -e '.findings | all((.figure | length > 0) and (.why | length > 0))' said
