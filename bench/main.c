@@ -282,7 +282,7 @@ static const char one_help[] =
 	"COMMAND runs beside it, with -p and the peers' process ids put behind:\n"
 	"      toll one pipe --for 10s -- perf record -g\n"
 	"\n"
-	"exit: 0 held; 4 a mistake, or the cell cannot run here\n";
+	"exit: 0 held; 4 a mistake, the cell cannot run here, or COMMAND failed\n";
 
 static int cmd_one(int argc, char **argv, char **rest)
 {
@@ -351,7 +351,6 @@ static int cmd_one(int argc, char **argv, char **rest)
 		.json = say_json,
 	};
 	status = run_one(&options, means.plan, means.registry, means.place);
-	command_printed_json = say_json && status == EXIT_FINE;
 end:
 	means_close(&means);
 	free(text);

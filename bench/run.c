@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "account.h"
 #include "block.h"
 #include "commands.h"
+#include "companion.h"
 #include "count.h"
 #include "doctor.h"
 #include "host.h"
@@ -857,47 +857,6 @@ out:
 
 /* ---- toll one ---- */
 
-struct companion {
-	char *const *command;
-	pid_t pid;
-};
-
-/* Starts the command beside the cell: COMMAND -p PID,PID… */
-static void start_companion(const int pids[], size_t count, void *context)
-{
-	struct companion *companion = context;
-	static char pid_option[] = "-p";
-	char list[CELL_MOST_PEERS * 12 + 1] = "";
-	size_t words = 0, len = 0;
-
-	for (size_t i = 0; i < count; i++)
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%d", i ? "," : "",
-					pids[i]);
-	setenv("TOLL_PIDS", list, 1);
-	if (companion->command == NULL)
-		return;
-	while (companion->command[words])
-		words++;
-	char **argv = calloc(words + 3, sizeof(char *));
-
-	if (argv == NULL)
-		return;
-	memcpy(argv, companion->command, words * sizeof(char *));
-	argv[words] = pid_option;
-	argv[words + 1] = list;
-	companion->pid = fork();
-	if (companion->pid == 0) {
-		sigset_t none;
-
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		execvp(argv[0], argv);
-		fprintf(stderr, "toll: %s: %s\n", argv[0], strerror(errno));
-		_exit(127);
-	}
-	free(argv);
-}
-
 /* Each event, peer by peer. */
 static void print_counts(const struct counters *counters, const struct outcome *counted)
 {
@@ -927,7 +886,7 @@ static void print_counts(const struct counters *counters, const struct outcome *
 
 static void print_one(const struct run_one_options *options, const struct plan_cell *cell,
 		      const struct outcome *outcome, const struct counters *counters,
-		      const struct outcome *counted)
+		      const struct outcome *counted, const char *failed)
 {
 	double median = statistics_median(outcome->batch_ns, outcome->turns);
 	double low = statistics_quantile(outcome->batch_ns, outcome->turns, 0.05);
@@ -948,6 +907,9 @@ static void print_one(const struct run_one_options *options, const struct plan_c
 			json_object_set_new(object, "counted",
 					    result_counted(&(struct result_place){ .at_s = NAN },
 							   counters, counted));
+		if (*failed)
+			json_object_set_new(object, "command_failed", json_string(failed));
+		command_printed_json = true;
 		json_dumpf(object, stdout, JSON_INDENT(2));
 		putchar('\n');
 		json_decref(object);
@@ -972,17 +934,16 @@ static void print_one(const struct run_one_options *options, const struct plan_c
 int run_one(const struct run_one_options *options, struct plan *plan,
 	    const struct registry *registry, const struct place *place)
 {
-	struct companion companion = { .command = options->command };
+	struct companion companion = { .command = options->command, .silent = options->json };
 	struct block_options block = { .registry = registry,
 				       .seed = plan->seed,
 				       .cycles = 1000,
 				       .operations = plan->operations,
-				       .started = start_companion,
+				       .started = companion_start,
 				       .context = &companion };
 	double cost_ns, step_ns;
-	int command_status = 0;
 
-	if (!measurable(plan, place))
+	if (!measurable(plan, place) || !companion_exists(&companion))
 		return EXIT_USAGE;
 	const struct cell *cell = &plan->cells[0].cell;
 	struct outcome outcome;
@@ -995,11 +956,10 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 	struct outcome counted = { .state = BLOCK_OK };
 	bool counting = status == 0 && outcome.state == BLOCK_OK && plan->counters.count > 0;
 
-	if (companion.pid > 0) {
-		kill(companion.pid, SIGINT); /* perf record ends its file in order on this */
-		waitpid(companion.pid, &command_status, 0);
-	}
-	if (counting) {
+	companion_end(&companion);
+	if (status == 0 && block_signal())
+		status = 1;
+	if (counting && status == 0) {
 		const struct count_task task = { .registry = registry,
 						 .plan = plan,
 						 .ticks_per_ns = block.ticks_per_ns,
@@ -1024,10 +984,11 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 		say_warning("counting: %s", counted.reason);
 		counting = false;
 	}
-	print_one(options, &plan->cells[0], &outcome, &plan->counters, counting ? &counted : NULL);
+	print_one(options, &plan->cells[0], &outcome, &plan->counters, counting ? &counted : NULL,
+		  companion.failed);
 	outcome_free(&outcome);
 	outcome_free(&counted);
-	if (companion.pid > 0 && WIFEXITED(command_status) && WEXITSTATUS(command_status) == 127)
-		return EXIT_USAGE;
-	return 0;
+	if (companion.failed[0])
+		say_error("one: %s; the cell was held all the same", companion.failed);
+	return companion.failed[0] ? EXIT_USAGE : 0;
 }
