@@ -8,20 +8,19 @@
 #include <linux/futex.h>
 #include <math.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../analysis/statistics.h"
+#include "pinned.h"
 #include "say.h"
 #include "worker/clock.h"
 #include "worker/page.h"
@@ -687,31 +686,10 @@ static enum waited wait_ready(struct block *b)
 	}
 }
 
-/* Keeps a CPU from going idle, at the lowest priority there is, so that waking a peer there does
- * not measure the host. */
 static void keep_awake(struct block *b, int cpu)
 {
-	pid_t parent = getpid(), pid = fork();
+	pid_t pid = pinned_awake(cpu);
 
-	if (pid == 0) {
-		cpu_set_t set;
-		struct sched_param param = { 0 };
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* on a busy CPU it may outlive a killed toll: the result's lock must not stay with
-		 * it */
-		if (syscall(SYS_close_range, 3, ~0U, 0) < 0) {
-			for (int fd = 3; fd < FD_SETSIZE; fd++)
-				close(fd);
-		}
-		CPU_ZERO(&set);
-		CPU_SET(cpu, &set);
-		if (getppid() != parent || sched_setaffinity(0, sizeof(set), &set) < 0 ||
-		    sched_setscheduler(0, SCHED_IDLE, &param) < 0)
-			_exit(1);
-		for (;;)
-			__asm__ volatile("" ::: "memory");
-	}
 	if (pid > 0)
 		b->spinner[b->spinners++] = pid;
 	else

@@ -73,7 +73,7 @@ struct watch_cpu {                                        /* of all stretches to
 
 struct watch_process {
 	pid_t pid;
-	int cpu; /* the last it was seen on */
+	int cpu; /* of those watched, the last it was seen on */
 	double ran_ns;
 	unsigned long long start; /* a pid may come again */
 	char name[DOCTOR_WORD];

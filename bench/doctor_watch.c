@@ -338,10 +338,17 @@ static bool charge_all(struct watch *watch, const struct doctor *doctor,
 		bool same = then && then->began == now->began;
 		double ran = now->of.ran_ns - (same ? then->of.ran_ns : 0);
 
-		if (ran < LEAST_NS || (!is_watched(doctor, now->of.cpu) &&
-				       !(same && is_watched(doctor, then->of.cpu))))
+		struct watch_process of = now->of;
+
+		if (ran < LEAST_NS)
 			continue;
-		if (!charge(watch, &now->of, ran))
+		/* it may have left the CPU that it disturbed */
+		if (!is_watched(doctor, of.cpu)) {
+			if (!same || !is_watched(doctor, then->of.cpu))
+				continue;
+			of.cpu = then->of.cpu;
+		}
+		if (!charge(watch, &of, ran))
 			return say_error("out of memory"), false;
 	}
 	return true;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -20,23 +21,40 @@
 enum { NOT_BOUND = 9 };
 static const double HANG_S = 20;
 
-static _Noreturn void child(const struct pinned *job, pid_t parent)
+/* A child's first steps: it dies with its parent, and runs on its CPU. */
+static bool settle(int cpu, pid_t parent)
 {
 	cpu_set_t set;
-	struct sched_param param = { 0 };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (job->cpu < 0 || job->cpu >= CPU_SETSIZE)
-		_exit(NOT_BOUND);
+	if (cpu < 0 || cpu >= CPU_SETSIZE)
+		return false;
 	CPU_ZERO(&set);
-	CPU_SET(job->cpu, &set);
-	if (getppid() != parent || sched_setaffinity(0, sizeof(set), &set) < 0)
+	CPU_SET(cpu, &set);
+	return getppid() == parent && sched_setaffinity(0, sizeof(set), &set) == 0;
+}
+
+static _Noreturn void child(const struct pinned *job, pid_t parent)
+{
+	if (!settle(job->cpu, parent))
 		_exit(NOT_BOUND);
-	if (job->run) {
-		job->run(job->context);
-		_exit(0);
+	job->run(job->context);
+	_exit(0);
+}
+
+pid_t pinned_awake(int cpu)
+{
+	pid_t parent = getpid(), pid = fork();
+	struct sched_param param = { 0 };
+
+	if (pid != 0)
+		return pid;
+	/* on a busy CPU it may outlive a killed toll: the result's lock must not stay with it */
+	if (syscall(SYS_close_range, 3, ~0U, 0) < 0) {
+		for (int fd = 3; fd < FD_SETSIZE; fd++)
+			close(fd);
 	}
-	if (sched_setscheduler(0, SCHED_IDLE, &param) < 0)
+	if (!settle(cpu, parent) || sched_setscheduler(0, SCHED_IDLE, &param) < 0)
 		_exit(NOT_BOUND);
 	for (;;)
 		__asm__ volatile("" ::: "memory");
@@ -93,7 +111,7 @@ int pinned_run(const struct pinned jobs[], unsigned n)
 	if (n > PINNED_MOST)
 		n = PINNED_MOST;
 	for (unsigned i = 0; i < n && result == 0; i++) {
-		pid[i] = fork();
+		pid[i] = jobs[i].run ? fork() : pinned_awake(jobs[i].cpu);
 		if (pid[i] == 0)
 			child(&jobs[i], parent);
 		if (pid[i] < 0) {

@@ -6,13 +6,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum { PINNED_MOST = 64 };
 
 struct pinned {
 	int cpu;
-	/* in the child; what it finds goes into memory of pinned_memory(). NULL: keeps its CPU
-	 * awake, at the lowest priority there is, until all others have ended */
+	/* in the child; what it finds goes into memory of pinned_memory(). NULL: pinned_awake()
+	 * until all others have ended */
 	void (*run)(void *context);
 	void *context;
 };
@@ -20,6 +21,10 @@ struct pinned {
 /* Runs them all until each but the wakeful has ended. 0; 1 interrupted (block_signal()); -1 after
  * say_error(): a CPU that is not to be had, a child that died or took over 20 s. */
 int pinned_run(const struct pinned jobs[], unsigned n);
+
+/* A child that keeps a CPU from going idle, at the lowest priority there is, so that waking a
+ * process there does not measure the host; it is for the caller to kill. −1 with errno. */
+pid_t pinned_awake(int cpu);
 
 /* Zeroed memory that children share with toll; NULL after say_error(). */
 void *pinned_memory(size_t bytes);

@@ -703,19 +703,26 @@ static int require_quiet(const struct campaign *c)
 	struct doctor doctor;
 	char red[512] = "";
 	size_t used = 0;
+	bool all = true;
 
 	for (size_t i = 0; i < c->plan->cell_count; i++) {
 		const struct cell *cell = &c->plan->cells[i].cell;
 
 		for (unsigned k = 0; k < cell->peers; k++) {
-			bool there = options.cpu_count == DOCTOR_CPUS;
+			bool there = false;
 
 			for (unsigned m = 0; m < options.cpu_count; m++)
 				there = there || options.cpus[m] == cell->cpus[k];
-			if (!there)
+			if (!there && options.cpu_count < DOCTOR_CPUS)
 				options.cpus[options.cpu_count++] = cell->cpus[k];
+			else if (!there)
+				all = false;
 		}
 	}
+	if (!all)
+		say_warning("--require-quiet: the plan has more than %d CPUs; its first %d are "
+			    "watched, toll doctor --cpus watches others",
+			    DOCTOR_CPUS, DOCTOR_CPUS);
 	int status = doctor_run(&options, c->registry, c->place, &doctor);
 
 	for (size_t i = 0; status == 0 && i < doctor.count; i++) {
