@@ -2,6 +2,8 @@
 /* count.c - counted visits: few turns, so long that what happens once in each is little of it. */
 #include "count.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "say.h"
@@ -26,6 +28,78 @@ static int count(const struct count_task *task, const unsigned cells[], unsigned
 		pointers[i] = &task->plan->cells[cells[i]].cell;
 	return block_run(&options, pointers, NULL, n, outcomes);
 }
+
+/* ---- the order ---- */
+
+struct ranked {
+	char of[CELL_KEY]; /* cells of the same text are counted one after the other */
+	uint64_t by;
+	unsigned cell;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+	int order = strcmp(x->of, y->of);
+
+	if (order == 0)
+		order = (x->by > y->by) - (x->by < y->by);
+	return order ? order : (x->cell > y->cell) - (x->cell < y->cell);
+}
+
+/* What is of one row of a table: all but the placement and the size. */
+static void row_of(const struct cell *cell, char text[CELL_KEY])
+{
+	char variant[CELL_NAME + CELL_OPTIONS + 2], wait[32];
+
+	snprintf(text, CELL_KEY, "%s/%s:%s/%s/%d%d%d/%d",
+		 cell_variant(cell, variant, sizeof variant), cell->pattern, cell->pattern_options,
+		 cell_wait_text(cell, wait, sizeof wait), cell->copy, cell->touch_all,
+		 cell->threads, cell->depth);
+}
+
+unsigned *count_order(const struct plan *plan, unsigned *behind)
+{
+	size_t n = plan->cell_count, smallest = 0;
+	struct ranked *ranked = calloc(n + 1, sizeof *ranked);
+	unsigned *order = calloc(n + 1, sizeof *order);
+
+	*behind = 1;
+	if (!ranked || !order) {
+		say_error("out of memory");
+		free(ranked);
+		free(order);
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++) {
+		cell_key_without_size(&plan->cells[i].cell, ranked[i].of, CELL_KEY);
+		ranked[i].by = plan->cells[i].cell.size;
+		ranked[i].cell = (unsigned)i;
+	}
+	qsort(ranked, n, sizeof *ranked, by_rank);
+	for (size_t i = 0, rank = 0; i < n; i++) {
+		bool same = i > 0 && strcmp(ranked[i].of, ranked[i - 1].of) == 0;
+
+		rank = same ? rank + (ranked[i].by > ranked[i - 1].by) : 0;
+		order[ranked[i].cell] = rank ? (unsigned)rank + 1 : 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (order[i])
+			continue;
+		row_of(&plan->cells[i].cell, ranked[smallest].of);
+		ranked[smallest].by = 0;
+		ranked[smallest++].cell = (unsigned)i;
+	}
+	qsort(ranked, smallest, sizeof *ranked, by_rank);
+	for (size_t i = 1; i < smallest; i++)
+		order[ranked[i].cell] = strcmp(ranked[i].of, ranked[i - 1].of) == 0;
+	for (size_t i = 0; i < n; i++)
+		*behind = order[i] >= *behind ? order[i] + 1 : *behind;
+	free(ranked);
+	return order;
+}
+
+/* ---- counting ---- */
 
 int count_cells(const struct count_task *task, const unsigned given[], unsigned n,
 		struct result_file *file)

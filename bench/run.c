@@ -299,14 +299,18 @@ static int visit(struct campaign *c, const struct plan_block *block, unsigned bl
 }
 
 /* Counts what is not counted yet, each cell once: visits apart from the timed ones, and not paired.
- * 0, 1 interrupted, −1. */
-static int count_block(struct campaign *c, const struct plan_block *block, unsigned index)
+ * Of the cells whose turn it is, or of all where turn is NULL. 0, 1 interrupted, −1. */
+static int count_block(struct campaign *c, const struct plan_block *block, unsigned index,
+		       const unsigned order[], const unsigned *turn)
 {
 	unsigned cells[PLAN_BLOCK_CELLS], n = 0;
 
 	for (unsigned i = 0; i < block->count; i++) {
-		if (!c->cell[block->cells[i]].given_up && !c->cell[block->cells[i]].counted)
-			cells[n++] = block->cells[i];
+		unsigned cell = block->cells[i];
+
+		if (!c->cell[cell].given_up && !c->cell[cell].counted &&
+		    (!turn || order[cell] == *turn))
+			cells[n++] = cell;
 	}
 	unsigned most = block->sequential ? 1 : n;
 
@@ -506,26 +510,46 @@ static enum passed pass(struct campaign *c, const struct plan_block blocks[], si
 	return passed;
 }
 
-/* After the first round that is whole: what a run under a budget has counted by then takes little
- * of it, and one that is broken off has it. */
-static enum passed count_all(struct campaign *c, const struct plan_block blocks[], size_t count)
+/* One pass over the blocks; as far as a budget lets it. */
+static enum passed count_pass(struct campaign *c, const struct plan_block blocks[], size_t count,
+			      const unsigned order[], const unsigned *turn, double start)
 {
-	double start = block_now_s();
-
-	if (c->tried_counting || c->plan->counters.count == 0)
-		return PASSED;
-	c->tried_counting = true;
 	for (unsigned i = 0; i < count; i++) {
 		if (c->plan->budget_s > 0 &&
 		    block_now_s() - start > COUNTED_SHARE * c->plan->budget_s)
-			break;
+			return OUT_OF_TIME;
 		say_progress("counting, block %u of %zu", i + 1, count);
-		int status = count_block(c, &blocks[i], i);
+		int status = count_block(c, &blocks[i], i, order, turn);
 
 		if (status != 0 || block_signal())
 			return status < 0 ? FAILED : INTERRUPTED;
 	}
-	return result_sync(&c->file) ? PASSED : FAILED;
+	return PASSED;
+}
+
+/* After the first round that is whole: what a run under a budget has counted by then takes little
+ * of it, and one that is broken off has it. Under a budget first what the tables show first. */
+static enum passed count_all(struct campaign *c, const struct plan_block blocks[], size_t count)
+{
+	double start = block_now_s();
+	enum passed passed = PASSED;
+	unsigned behind;
+
+	if (c->tried_counting || c->plan->counters.count == 0)
+		return PASSED;
+	c->tried_counting = true;
+	unsigned *order = count_order(c->plan, &behind);
+
+	if (!order)
+		return FAILED;
+	if (c->plan->budget_s <= 0)
+		passed = count_pass(c, blocks, count, order, NULL, start);
+	for (unsigned turn = 0; c->plan->budget_s > 0 && turn < behind && passed == PASSED; turn++)
+		passed = count_pass(c, blocks, count, order, &turn, start);
+	free(order);
+	if (passed == PASSED || passed == OUT_OF_TIME)
+		passed = result_sync(&c->file) ? PASSED : FAILED;
+	return passed;
 }
 
 static enum ended rounds(struct campaign *c)

@@ -30,7 +30,9 @@ struct survey {
 	} failed[MOST];
 	size_t failures;
 	bool scaled, user_only;
-	size_t missing; /* cells that were measured and not counted */
+	bool helped;          /* by kernel threads of the peers: SQPOLL */
+	size_t missing;       /* cells that were measured and not counted, */
+	unsigned examples[2]; /* such as these */
 };
 
 static size_t place_of_event(struct survey *survey, const struct result_event *event, size_t hint)
@@ -82,14 +84,20 @@ static bool is_scaled(const struct result_count *count)
 static void look_at(struct survey *survey, const struct result *result)
 {
 	*survey = (struct survey){ .events = 0 };
-	for (size_t c = 0; c < result->cell_count; c++)
-		survey->missing += result->first[c + 1] > result->first[c] &&
-				   !result_counts(result, (unsigned)c);
+	for (size_t c = 0; c < result->cell_count; c++) {
+		if (result->first[c + 1] == result->first[c] || result_counts(result, (unsigned)c))
+			continue;
+		if (survey->missing < 2)
+			survey->examples[survey->missing] = (unsigned)c;
+		survey->missing++;
+	}
 	for (size_t c = 0; c < result->counted_count; c++) {
 		const struct result_counted *counted = &result->counted[c];
 
 		if (counted->reason)
 			add_failure(survey, counted->reason);
+		survey->helped |=
+			strstr(result->cells[counted->cell].cell.options, "sqpoll=yes") != NULL;
 		for (size_t e = 0; e < counted->count; e++) {
 			size_t at = place_of_event(survey, &counted->events[e], e);
 
@@ -300,7 +308,25 @@ static uint64_t never_happen(const struct survey *survey)
 	return of;
 }
 
-static void print_reasons(FILE *stream, const struct survey *survey)
+/* "not counted: 12 cells: the budget left no time for them (KEY, KEY and 10 more)" */
+static void put_missing(FILE *stream, const struct survey *survey, const struct result *result,
+			void (*write)(FILE *, const char *))
+{
+	bool one = survey->missing == 1;
+
+	fprintf(stream, "not counted: %zu cell%s: the budget left no time for %s (",
+		survey->missing, one ? "" : "s", one ? "it" : "them");
+	write(stream, result->cells[survey->examples[0]].key);
+	if (!one) {
+		fputs(", ", stream);
+		write(stream, result->cells[survey->examples[1]].key);
+	}
+	if (survey->missing > 2)
+		fprintf(stream, " and %zu more", survey->missing - 2);
+	fputc(')', stream);
+}
+
+static void print_reasons(FILE *stream, const struct survey *survey, const struct result *result)
 {
 	uint64_t none = never_happen(survey);
 
@@ -322,10 +348,11 @@ static void print_reasons(FILE *stream, const struct survey *survey)
 		put(stream, survey->failed[i].text);
 		fputc('\n', stream);
 	}
-	if (survey->missing)
-		fprintf(stream, "  not counted: %zu cell%s: the budget left no time for %s\n",
-			survey->missing, survey->missing == 1 ? "" : "s",
-			survey->missing == 1 ? "it" : "them");
+	if (survey->missing) {
+		fputs("  ", stream);
+		put_missing(stream, survey, result, put);
+		fputc('\n', stream);
+	}
 }
 
 int counts_print(FILE *stream, const struct arrangement *a, size_t columns)
@@ -366,18 +393,36 @@ int counts_print(FILE *stream, const struct arrangement *a, size_t columns)
 	if (any)
 		fputs("In visits of their own: peer 0, then peer 1 (or the mean of the others), at "
 		      "the "
-		      "smallest size.\n",
+		      "smallest size.\n"
+		      "slower by: what counting added to those visits, and to no figure above: "
+		      "counters "
+		      "change\n"
+		      "hands at each switch, and tracepoints stand in each system call.\n",
+		      stream);
+	if (survey.helped)
+		fputs("sqpoll=yes: the kernel thread that submits for a peer is counted with it.\n",
 		      stream);
 	if (survey.scaled)
 		fputs("~ others had the counters part of the time: scaled.\n", stream);
 	if (survey.user_only)
 		fputs("u user mode alone: the kernel may not be counted here.\n", stream);
 	fputs(say_style(stream, SAY_PLAIN), stream);
-	print_reasons(stream, &survey);
+	print_reasons(stream, &survey, a->result);
 end:
 	free(before);
 	return status;
 }
+
+static const char slowed[] = "How much longer those visits' turns took than the timed ones stands "
+			     "behind. It is the price of "
+			     "counting, not of the mechanism: the kernel puts a peer's counters "
+			     "away and back at each switch, "
+			     "and tracepoints stand in each system call and wake-up. A round trip "
+			     "with two switches that takes "
+			     "5 µs may take twice that while it is counted; a cell that never "
+			     "enters the kernel none of it.";
+static const char helped[] =
+	" sqpoll=yes: the kernel thread that submits for a peer is counted with it.";
 
 /* --- on the page ----------------------------------------------------------------------------- */
 
@@ -453,7 +498,7 @@ static void html_table(FILE *out, const struct arrangement *a, const struct surv
 	fputs("</tbody>\n</table></div>\n", out);
 }
 
-static void html_reasons(FILE *out, const struct survey *survey)
+static void html_reasons(FILE *out, const struct survey *survey, const struct result *result)
 {
 	if (!survey->reasons && !survey->failures && !survey->missing)
 		return;
@@ -470,9 +515,11 @@ static void html_reasons(FILE *out, const struct survey *survey)
 		text_html(out, survey->failed[i].text);
 		fputs("</li>\n", out);
 	}
-	if (survey->missing)
-		fprintf(out, "<li>not counted: %zu cells: the budget left no time</li>\n",
-			survey->missing);
+	if (survey->missing) {
+		fputs("<li>", out);
+		put_missing(out, survey, result, text_html);
+		fputs("</li>\n", out);
+	}
 	fputs("</ul>\n", out);
 }
 
@@ -488,20 +535,180 @@ void counts_html(FILE *out, const struct arrangement *a)
 	if (!a->result->counted_count)
 		fputs("<p>Nothing was counted (<code>--counters</code>).</p>\n", out);
 	else if (any)
-		fputs("<p>What each peer does in one operation, peer 0 first, counted in visits of "
-		      "their "
-		      "own: no time above comes from them. How much longer their turns took than "
-		      "the "
-		      "timed ones stands behind. ~: others had the processor's counters part of "
-		      "the time, "
-		      "and the figure is scaled; u: of user mode alone.</p>\n",
-		      out);
+		fprintf(out,
+			"<p>What each peer does in one operation, peer 0 first, counted in visits "
+			"of "
+			"their own: no time above comes from them. ~: others had the processor's "
+			"counters part of the time, and the figure is scaled; u: of user mode "
+			"alone.%s</p>\n<p>%s</p>\n",
+			survey.helped ? helped : "", slowed);
 	if (before && any)
 		html_table(out, a, &survey, before);
 	if (a->result->counted_count)
-		html_reasons(out, &survey);
+		html_reasons(out, &survey, a->result);
 	fputs("</section>\n", out);
 	free(before);
+}
+
+/* --- as Markdown ----------------------------------------------------------------------------- */
+
+static void markdown_row(FILE *out, const struct survey *survey, const char *label,
+			 const char *size, const struct result_counted *counted,
+			 const struct level *level)
+{
+	char text[TEXT_NUMBER];
+
+	fputs("| ", out);
+	text_markdown(out, label);
+	fprintf(out, " | %s |", size);
+	for (size_t e = 0; e < survey->events; e++) {
+		const struct result_event *event;
+
+		if (!survey->counted[e])
+			continue;
+		event = event_of(counted, survey->event[e]->name, e);
+		for (unsigned p = 0; event && p < counted->peers; p++) {
+			const struct result_count *count = &event->peer[p];
+
+			fputs(p ? " · " : " ", out);
+			text_markdown(out, count_text(count->per_operation, is_scaled(count),
+						      count->user_only, text));
+		}
+		fputs(event ? " |" : " – |", out);
+	}
+	fprintf(out, " %s |\n", slower_text(slower(counted, level), text));
+}
+
+static void markdown_sheet(FILE *out, const struct survey *survey, const struct arrangement *a,
+			   const struct sheet *sheet, bool before[])
+{
+	bool begun = false;
+
+	for (size_t r = 0; r < sheet->row_count; r++)
+		for (size_t s = 0; s < sheet->size_count; s++) {
+			const struct sheet_cell *cell = &sheet->rows[r].cells[s];
+			const struct result_counted *counted =
+				cell->cell < 0 || before[cell->cell]
+					? NULL
+					: result_counts(a->result, (unsigned)cell->cell);
+			char size[24];
+
+			if (!counted)
+				continue;
+			if (!begun) {
+				fputc('\n', out);
+				text_markdown(out, sheet->pattern);
+				fputs(", ", out);
+				text_markdown(out, sheet->situation);
+				fputs("\n\n| variant | size |", out);
+				for (size_t e = 0; e < survey->events; e++) {
+					if (!survey->counted[e])
+						continue;
+					fputc(' ', out);
+					text_markdown(out, event_text(survey->event[e]));
+					fputs(" |", out);
+				}
+				fputs(" slower by |\n| --- | ---: |", out);
+				for (size_t e = 0; e < survey->events; e++)
+					fputs(survey->counted[e] ? " ---: |" : "", out);
+				fputs(" ---: |\n", out);
+			}
+			begun = before[cell->cell] = true;
+			markdown_row(out, survey, sheet->rows[r].label,
+				     say_size(sheet->sizes[s], size), counted, cell->level);
+		}
+}
+
+int counts_markdown(FILE *out, const struct arrangement *a)
+{
+	struct survey survey;
+	bool *before = calloc(a->result->cell_count + 1, sizeof *before), any = false;
+
+	look_at(&survey, a->result);
+	for (size_t e = 0; e < survey.events; e++)
+		any |= survey.counted[e];
+	if (before && a->result->counted_count) {
+		fputs("\n## Counted per operation\n\nPeer 0 first, in visits of their own. ", out);
+		text_markdown(out, slowed);
+		text_markdown(out, survey.helped ? helped : "");
+		fputc('\n', out);
+	}
+	for (size_t i = 0; before && any && i < a->sheet_count; i++)
+		markdown_sheet(out, &survey, a, &a->sheets[i], before);
+	if (before && a->result->counted_count)
+		fputc('\n', out);
+	for (size_t i = 0; i < survey.reasons; i++) {
+		fputs(survey.reason[i].usage ? "* by getrusage(2): " : "* not counted: ", out);
+		put_events(out, &survey, survey.reason[i].of, text_markdown);
+		fputs(": ", out);
+		text_markdown(out, survey.reason[i].text);
+		fputc('\n', out);
+	}
+	for (size_t i = 0; i < survey.failures; i++) {
+		fprintf(out, "* not counted: %zu cells: ", survey.failed[i].cells);
+		text_markdown(out, survey.failed[i].text);
+		fputc('\n', out);
+	}
+	if (survey.missing && a->result->counted_count) {
+		fputs("* ", out);
+		put_missing(out, &survey, a->result, text_markdown);
+		fputc('\n', out);
+	}
+	free(before);
+	return before ? 0 : -1;
+}
+
+/* --- as CSV ---------------------------------------------------------------------------------- */
+
+static unsigned most_peers(const struct result *result)
+{
+	unsigned most = 0;
+
+	for (size_t c = 0; c < result->counted_count; c++)
+		if (result->counted[c].peers > most)
+			most = result->counted[c].peers;
+	return most;
+}
+
+void counts_csv_head(FILE *out, const struct result *result)
+{
+	struct survey survey;
+	unsigned peers = most_peers(result);
+
+	look_at(&survey, result);
+	if (result->counted_count)
+		fputs(",counted_median_ns", out);
+	for (size_t e = 0; e < survey.events; e++)
+		for (unsigned p = 0; p < peers; p++) {
+			char name[256];
+
+			snprintf(name, sizeof name, "%s_peer_%u", survey.event[e]->name, p);
+			fputc(',', out);
+			text_csv(out, name);
+		}
+}
+
+void counts_csv(FILE *out, const struct result *result, unsigned cell)
+{
+	const struct result_counted *counted = result_counts(result, cell);
+	struct survey survey;
+	unsigned peers = most_peers(result);
+
+	look_at(&survey, result);
+	if (result->counted_count)
+		fputc(',', out);
+	if (counted && isfinite(counted->median_ns))
+		fprintf(out, "%.9g", counted->median_ns);
+	for (size_t e = 0; e < survey.events; e++) {
+		const struct result_event *event =
+			counted ? event_of(counted, survey.event[e]->name, e) : NULL;
+
+		for (unsigned p = 0; p < peers; p++) {
+			fputc(',', out);
+			if (event && p < counted->peers && isfinite(event->peer[p].per_operation))
+				fprintf(out, "%.9g", event->peer[p].per_operation);
+		}
+	}
 }
 
 /* --- as JSON --------------------------------------------------------------------------------- */

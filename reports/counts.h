@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* counts.h - what the peers did in each operation, as a table, on a page, as JSON. */
+/* counts.h - what the peers did in each operation, as a table, on a page, as Markdown, CSV
+ * and JSON. */
 #ifndef COUNTS_H
 #define COUNTS_H
 
@@ -10,6 +11,12 @@
 int counts_print(FILE *stream, const struct arrangement *arrangement, size_t columns);
 /* Its section of the page, all sizes. */
 void counts_html(FILE *stream, const struct arrangement *arrangement);
+/* Its section as Markdown, all sizes. 0, or -1 when memory runs out. */
+int counts_markdown(FILE *stream, const struct arrangement *arrangement);
+/* Columns behind those of a level: the median of a counted turn, and each event of each peer, per
+ * operation; none where the file has nothing counted. Empty where it is not known. */
+void counts_csv_head(FILE *stream, const struct result *result);
+void counts_csv(FILE *stream, const struct result *result, unsigned cell);
 /* A new array, an object a cell. */
 json_t *counts_json(const struct arrangement *arrangement);
 

@@ -6,6 +6,7 @@
 
 #include "../bench/say.h"
 #include "answer.h"
+#include "counts.h"
 #include "left_out.h"
 #include "looks_text.h"
 #include "page.h"
@@ -186,13 +187,14 @@ int page_markdown(FILE *out, const struct page *page)
 	for (size_t i = 0; i < a->sheet_count; i++)
 		sheet_markdown(out, &a->sheets[i]);
 	all_tails_markdown(out, a);
+	int status = counts_markdown(out, a);
 	if (a->refused_count || a->failed_count)
 		fputs("\n## Left out, and why\n\n", out);
 	struct reason *refused = left_out(a, &n);
 	reasons_markdown(out, "cell", refused, refused ? n : 0);
 	reasons_markdown(out, "failed worker", a->failed, a->failed_count);
 	left_out_free(refused, refused ? n : 0);
-	return !refused || ferror(out) ? -1 : 0;
+	return !refused || ferror(out) ? -1 : status;
 }
 
 /* Full precision; empty where not known. */
@@ -252,6 +254,7 @@ static void csv_line(FILE *out, const struct page *page, const struct level *lev
 		csv_number(out, known ? tail->value[q].ns.low : NAN);
 		csv_number(out, known ? tail->value[q].ns.high : NAN);
 	}
+	counts_csv(out, page->arrangement->result, level->cell);
 	fputs("\r\n", out);
 }
 
@@ -268,6 +271,7 @@ int page_csv(FILE *out, const struct page *page)
 		tails_name(q, name);
 		fprintf(out, ",%s_ns,%s_ns_low,%s_ns_high", name, name, name);
 	}
+	counts_csv_head(out, page->arrangement->result);
 	fputs("\r\n", out);
 	for (size_t i = 0; i < page->level_count; i++)
 		csv_line(out, page, &page->levels[i]);

@@ -51,6 +51,41 @@ near() { # A B: within a hundredth
 		(.per_operation != null or (.reason | length > 9))))' json
 }
 
+# System calls of each peer in a round trip of 8 bytes on one CPU: exactly, or as many at least and at most
+# where how often one has to sleep or to wake is up to the scheduler.
+@test "every kernel mechanism: system calls, switches, wake-ups and faults of both peers" {
+	tracepoints
+	local calls="pipe 2 2 fifo 2 2 vmsplice 2 2 unix-stream 2 2 unix-dgram 2 2 unix-seqpacket 2 2 tcp 2 2 udp 2 2
+		sysv-queue 2 2 posix-queue 2 2 eventfd 2 2 signal 2 2 sysv-sem 4 4 uring-pipe 1 1 uring-socket 1 1
+		uring-msg 1 1 uring-futex 1 1 memfd-pass 13 13 futex 1 2 posix-sem 1 2 mutex-cond 1 3 cma 2 3
+		pidfd-getfd 13 14 loan 1 2"
+	local names there name
+	there=$(toll list mechanisms --json | jq -r '.mechanisms[].name')
+	# none that there is was forgotten
+	for name in $there; do
+		case $name in
+		ring | mailbox | mpsc | broadcast | seqlock | null) continue ;; # memory alone
+		esac
+		[[ " $calls" == *[[:space:]]"$name "* ]]
+		names+=${names:+,}$name
+	done
+	toll run --mechanism "$names" --pattern pingpong --placement same-cpu --wait block --size 8 --operations 100 \
+		--rounds 1 -o x.ndjson >said
+	cat said
+	jq -r 'select(.kind == "counted") | .cell as $cell | .counters | map({ key: .name,
+		value: [.peers[].per_operation] }) | from_entries | [$cell, .["raw_syscalls:sys_enter"][],
+		.["context-switches"][], (.["sched:sched_waking"] | add), .["page-faults"][]] | @tsv' x.ndjson >counts
+	jq -r '.plan.cells // [] | to_entries[] | [.key, (.value.key | split("/")[0])] | @tsv' x.ndjson >cells
+	awk -v table="$calls" 'BEGIN { n = split(table, t); for (i = 1; i <= n; i += 3) { low[t[i]] = t[i + 1]; high[t[i]] = t[i + 2] } }
+		FILENAME == "cells" { name[$1] = $2; next }
+		{ m = name[$1]; seen++; bad = NF != 8
+		  for (i = 2; i <= 3; i++) bad = bad || $i < 0.98 * low[m] || $i > 1.02 * high[m] + 0.02
+		  for (i = 4; i <= 5; i++) bad = bad || $i < 0.95 || $i > 2.1
+		  bad = bad || $6 < 0.9 || $6 > 2.1 || $7 > 3 || $8 > 3
+		  if (bad) { print "wrong:", m, $0; wrong++ } }
+		END { print seen, "of", length(name); exit wrong > 0 || seen < 15 || seen != length(name) }' cells counts
+}
+
 @test "threads as peers, and one process that plays both ends" {
 	tracepoints
 	toll run "${PIPE[@]}" --peers thread --operations 500 --rounds 1 --counters $CALLS,cs -o t.ndjson >said

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "analysis/level.h"
+#include "bench/count.h"
 #include "reports/counts.h"
 #include "said.h"
 #include "synthetic.h"
@@ -299,6 +300,21 @@ static void as_table(FILE *stream, const struct arrangement *a)
 	assert_int_equal(counts_print(stream, a, 100), 0);
 }
 
+static void as_markdown(FILE *stream, const struct arrangement *a)
+{
+	assert_int_equal(counts_markdown(stream, a), 0);
+}
+
+static void as_csv(FILE *stream, const struct arrangement *a)
+{
+	counts_csv_head(stream, a->result);
+	for (unsigned cell = 0; cell < 2; cell++) {
+		fputc('\n', stream);
+		counts_csv(stream, a->result, cell);
+	}
+	fputc('\n', stream);
+}
+
 static void wants(const char *text, const char *part)
 {
 	if (!strstr(text, part))
@@ -321,7 +337,7 @@ static void test_table(void **state)
 	wants(text, "1.01 ~<.01u");
 	wants(text, "not counted: cycles: no PMU?[31m here\n");
 	wants(text, "by getrusage(2): cs: users may not\n");
-	assert_null(strstr(text, "pipe")); /* it was not counted: no row of zeros */
+	assert_null(strstr(text, "\n  pipe ")); /* it was not counted: no row of zeros */
 	wants(html, "2.00 · 2.50");
 	wants(html, "~&lt;.01u");
 	wants(html, "not counted: cycles");
@@ -337,9 +353,64 @@ static void test_table(void **state)
 	json_decref(json);
 	free(html);
 	free(text);
+	text = printed(a, as_markdown);
+	wants(text, "| unix-stream | 64 B | 2.00 · 2.50 | 1.01 · \\~&lt;.01u |");
+	wants(text, "* not counted: cycles: no PMU");
+	wants(text, "* not counted: 1 cell: the budget left no time for it "
+		    "(pipe/pingpong/same-cpu/64/block)");
+	free(text);
+	text = printed(a, as_csv);
+	assert_string_equal(text, ",counted_median_ns,\"sys_peer_0\",\"sys_peer_1\",\"cs_peer_0\","
+				  "\"cs_peer_1\",\"cycles_peer_0\",\"cycles_peer_1\"\n"
+				  ",,,,,,,\n"
+				  ",4000,2,2.5,1.01,0.001,,\n");
+	free(text);
 	arrange_free(a);
 	free(levels);
 	result_free(result);
+}
+
+/* ---- what is counted first ---- */
+
+static void test_order(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *key;
+		unsigned turn;
+	} cells[] = {
+		{ "pipe/pingpong/same-cpu/256/block", 2 },
+		{ "pipe/pingpong/same-cpu/64/block", 0 },
+		{ "pipe/pingpong/same-cpu/1K/block", 3 },
+		{ "pipe/pingpong/shared-l3/64/block/idle=awake", 1 },
+		{ "pipe/pingpong/shared-l3/4K/block/idle=awake", 2 },
+		{ "pipe/pingpong/same-cpu/64/poll", 0 },
+		{ "pipe/stream/same-cpu/1K/block", 0 },
+		{ "pipe:capacity=1M/pingpong/shared-l3/1K/block/idle=awake", 0 },
+		{ "ring/pingpong/shared-l3/64/block/idle=awake", 0 },
+		{ "ring/pingpong/cross-numa/64/block/idle=awake", 1 },
+		{ "ring/pingpong/shared-l3/64/block/idle=awake/copy=on", 0 },
+	};
+	enum { COUNT = sizeof cells / sizeof *cells };
+	struct plan_cell planned[COUNT] = { 0 };
+	struct plan plan = { .cells = planned, .cell_count = COUNT };
+	const char *wrong;
+	unsigned behind;
+
+	for (size_t i = 0; i < COUNT; i++)
+		assert_int_equal(cell_parse(&planned[i].cell, cells[i].key, &wrong), 0);
+	unsigned *order = count_order(&plan, &behind);
+
+	assert_non_null(order);
+	assert_int_equal(behind, 4);
+	for (size_t i = 0; i < COUNT; i++)
+		if (order[i] != cells[i].turn)
+			fail_msg("%s: %u, not %u", cells[i].key, order[i], cells[i].turn);
+	free(order);
+	plan.cell_count = 0;
+	order = count_order(&plan, &behind);
+	assert_true(order && behind == 1);
+	free(order);
 }
 
 int main(void)
@@ -349,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_absent),   cmocka_unit_test(test_tally),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_read),
 		cmocka_unit_test(test_hostile),  cmocka_unit_test(test_table),
+		cmocka_unit_test(test_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
