@@ -20,6 +20,9 @@
 #include "tracepoint.h"
 
 enum { CAP_PERFMON_BIT = 38 }; /* of Linux 5.8; older headers have no name for it */
+/* What ran for less of the time says nothing of the rest. */
+static const double LEAST_SHARE = 0.01;
+
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
 /* ---- the tables ---- */
@@ -530,6 +533,13 @@ void counters_tally(const struct counter *counter, const struct page_counted *co
 	} else if (count->running_ns == 0 || count->enabled_ns == 0) {
 		snprintf(tally->reason, sizeof tally->reason,
 			 "it never had a counter of the processor's: ask for fewer events");
+	} else if ((double)count->running_ns < LEAST_SHARE * (double)count->enabled_ns) {
+		/* as where a group never fits: its events are switched on one by one until one
+		 * fails, and off again */
+		snprintf(tally->reason, sizeof tally->reason,
+			 "it had a counter of the processor's less than %g %% of the time: ask for "
+			 "fewer events, or smaller groups",
+			 LEAST_SHARE * 100);
 	} else {
 		double share = (double)count->running_ns / (double)count->enabled_ns;
 

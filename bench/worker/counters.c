@@ -35,7 +35,10 @@ struct counting {
 
 /* ---- opening ---- */
 
-static int open_event(const struct page_counter *wanted, int leader)
+/* Of a group switched on at once: whether the processor has room for it the kernel works out as
+ * each is opened, and leaves out those that are off. So they are off only when all of it is open.
+ */
+static int open_event(const struct page_counter *wanted, int leader, bool in_group)
 {
 	struct perf_event_attr attr = {
 		.size = sizeof(attr),
@@ -44,7 +47,7 @@ static int open_event(const struct page_counter *wanted, int leader)
 		.config1 = wanted->config1,
 		.config2 = wanted->config2,
 		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
-		.disabled = 1,
+		.disabled = !in_group,
 		.inherit = 1,
 		.exclude_user = !!wanted->no_user,
 		.exclude_kernel = !!wanted->no_kernel,
@@ -61,10 +64,11 @@ static bool refused(int error)
 
 /* What a user may not count of the kernel is counted in user mode, and said to be. Not so for what
  * happens in the kernel alone: it would open, and count 0. */
-static int open_counter(const struct page_counter *wanted, int leader, struct page_count *count)
+static int open_counter(const struct page_counter *wanted, int leader, bool in_group,
+			struct page_count *count)
 {
 	struct page_counter user = *wanted;
-	int fd = open_event(wanted, leader);
+	int fd = open_event(wanted, leader, in_group);
 
 	count->error = fd < 0 ? errno : 0;
 	count->user_only = 0;
@@ -72,7 +76,7 @@ static int open_counter(const struct page_counter *wanted, int leader, struct pa
 		return fd;
 	user.no_user = 0;
 	user.no_kernel = 1;
-	fd = open_event(&user, leader);
+	fd = open_event(&user, leader, in_group);
 	if (fd < 0) {
 		/* there is no such event: the other answer hid it */
 		if (!refused(errno))
@@ -97,7 +101,8 @@ static void open_group(struct counting *counting, const struct harness *h, unsig
 	for (unsigned i = first; i < behind; i++) {
 		struct page_count *count = &h->counted->count[i];
 
-		counting->fd[i] = open_counter(&h->page->counter[i], leader, count);
+		counting->fd[i] =
+			open_counter(&h->page->counter[i], leader, behind > first + 1, count);
 		if (leader < 0)
 			leader = counting->fd[i];
 		else if (counting->fd[i] < 0 && count->error == EINVAL)
@@ -166,6 +171,7 @@ void counting_open(struct harness *h)
 			behind++;
 		open_group(counting, h, first, behind);
 	}
+	prctl(PR_TASK_PERF_EVENTS_DISABLE);
 	count_nothing(counting);
 	h->counting = counting;
 }

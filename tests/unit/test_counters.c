@@ -136,6 +136,10 @@ static void test_tally(void **state)
 	count = (struct page_count){ .enabled_ns = 3000 };
 	counters_tally(&cycles, &played, &count, &t);
 	assert_true(isnan(t.per_operation) && strstr(t.reason, "never had a counter"));
+	/* a group that does not fit has its first events on for a moment: they count 0 meanwhile */
+	count = (struct page_count){ .enabled_ns = 30000000, .running_ns = 240000 };
+	counters_tally(&cycles, &played, &count, &t);
+	assert_true(isnan(t.per_operation) && isnan(t.share) && strstr(t.reason, "smaller groups"));
 	/* 0 counted is 0 */
 	count = (struct page_count){ .enabled_ns = 3000, .running_ns = 3000, .user_only = 1 };
 	counters_tally(&cycles, &played, &count, &t);
