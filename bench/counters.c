@@ -4,6 +4,7 @@
 #include "counters.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/perf_event.h>
@@ -150,16 +151,24 @@ static bool from_raw(const char *name, struct counter *counter)
 	return true;
 }
 
-static bool from_libpfm(const char *name, struct counter *counter, const char **why)
-{
 #ifdef TOLL_LIBPFM
+static void begin_libpfm(void)
+{
 	static bool begun;
-	struct perf_event_attr attr = { .size = sizeof attr };
-	pfm_perf_encode_arg_t arg = { .attr = &attr, .size = sizeof arg };
 
 	if (!begun)
 		pfm_initialize();
 	begun = true;
+}
+#endif
+
+static bool from_libpfm(const char *name, struct counter *counter, const char **why)
+{
+#ifdef TOLL_LIBPFM
+	struct perf_event_attr attr = { .size = sizeof attr };
+	pfm_perf_encode_arg_t arg = { .attr = &attr, .size = sizeof arg };
+
+	begin_libpfm();
 	int answer = pfm_get_os_event_encoding(name, PFM_PLM0 | PFM_PLM3, PFM_OS_PERF_EVENT, &arg);
 
 	if (answer != PFM_SUCCESS) {
@@ -179,6 +188,31 @@ static bool from_libpfm(const char *name, struct counter *counter, const char **
 	*why = NULL;
 	return false;
 #endif
+}
+
+bool counters_processor(char *name, size_t bytes)
+{
+	bool there = false;
+
+	*name = '\0';
+#ifdef TOLL_LIBPFM
+	pfm_pmu_t pmu;
+
+	begin_libpfm();
+	pfm_for_all_pmus(pmu)
+	{
+		pfm_pmu_info_t info = { .size = sizeof info };
+
+		if (pfm_get_pmu_info(pmu, &info) != PFM_SUCCESS || !info.is_present ||
+		    info.type != PFM_PMU_TYPE_CORE)
+			continue;
+		snprintf(name, bytes, "%s", info.desc);
+		there = true;
+	}
+#else
+	(void)bytes;
+#endif
+	return there;
 }
 
 bool counters_have_libpfm(void)
@@ -406,18 +440,35 @@ static bool paranoid(long *level)
 	return there;
 }
 
+/* As the kernel calls those of processors: "cpu", "cpu_core", "armv8_pmuv3_0", "armv8_cortex_a57".
+ */
+static bool is_processors(const char *device)
+{
+	return strcmp(device, "cpu") == 0 || strncmp(device, "cpu_", 4) == 0 ||
+	       strncmp(device, "armv", 4) == 0 || strncmp(device, "apple_", 6) == 0;
+}
+
+bool counters_pmu(char *name, size_t bytes)
+{
+	DIR *devices = opendir("/sys/bus/event_source/devices");
+	const struct dirent *device;
+	size_t used = 0;
+
+	*name = '\0';
+	while (devices && (device = readdir(devices)) != NULL)
+		if (is_processors(device->d_name) && used < bytes)
+			used += (size_t)snprintf(name + used, bytes - used, "%s%s",
+						 used ? ", " : "", device->d_name);
+	if (devices)
+		closedir(devices);
+	return used > 0;
+}
+
 bool counters_have_pmu(void)
 {
-	static const char *const devices[] = { "cpu", "cpu_core", "armv8_pmuv3_0", "armv8_pmuv3" };
+	char name[16];
 
-	for (size_t i = 0; i < LENGTH(devices); i++) {
-		char path[96];
-
-		snprintf(path, sizeof path, "/sys/bus/event_source/devices/%s", devices[i]);
-		if (access(path, F_OK) == 0)
-			return true;
-	}
-	return false;
+	return counters_pmu(name, sizeof name);
 }
 
 static int try_event(const struct page_counter *event, bool user_only)

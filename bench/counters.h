@@ -53,6 +53,11 @@ void counters_tally(const struct counter *counter, const struct page_counted *co
  */
 void counters_try(const struct counter *counter, struct tally *tally);
 bool counters_have_pmu(void);
+/* What counts in this processor, as the kernel calls it ("armv8_pmuv3"); false: nothing does. */
+bool counters_pmu(char *name, size_t bytes);
+/* The processor whose events libpfm4 knows by name ("ARM Cortex A57"); false: it knows none of this
+ * one's, or is not there. */
+bool counters_processor(char *name, size_t bytes);
 /* Whether toll was built with libpfm4, which knows the processors' own events by name. */
 bool counters_have_libpfm(void);
 /* The names that any toll knows, NULL at the end. */

@@ -59,6 +59,30 @@ struct table *events_table(json_t *array)
 	return table;
 }
 
+void events_pmu(FILE *stream)
+{
+	char pmu[128], processor[96];
+	bool there = counters_pmu(pmu, sizeof pmu),
+	     known = counters_processor(processor, sizeof processor);
+
+	fprintf(stream, "  %sPMU: %s; libpfm4: %s%s\n", say_style(stream, SAY_DIM),
+		there ? pmu : "none, the processor's own events are not counted here",
+		known                     ? processor
+		: !counters_have_libpfm() ? "left out of this build"
+					  : "knows no names of this processor's",
+		say_style(stream, SAY_PLAIN));
+}
+
+json_t *events_pmu_json(void)
+{
+	char pmu[128], processor[96];
+	bool there = counters_pmu(pmu, sizeof pmu),
+	     known = counters_processor(processor, sizeof processor);
+
+	return json_pack("{s:s?, s:s?}", "kernel", there ? pmu : NULL, "libpfm4",
+			 known ? processor : NULL);
+}
+
 const char *events_others(void)
 {
 	return counters_have_libpfm() ? "toll run --counters NAME,{NAME,NAME}; also tracepoints "

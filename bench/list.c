@@ -432,10 +432,12 @@ static int list_events(const struct look *look)
 
 	if (look->json) {
 		table_free(table);
-		return json_object_set_new(look->json, "events", array);
+		return json_object_set_new(look->json, "events", array) |
+		       json_object_set_new(look->json, "pmu", events_pmu_json());
 	}
 	json_decref(array);
 	title("events", events_others());
+	events_pmu(stdout);
 	return print_table(table);
 }
 
