@@ -623,3 +623,40 @@ void counters_try(const struct counter *counter, struct tally *tally)
 	}
 	counters_tally(counter, &counted, &count, tally);
 }
+
+static bool can_count(const struct counter *counter)
+{
+	struct tally tally;
+
+	counters_try(counter, &tally);
+	return isfinite(tally.per_operation) && !tally.usage;
+}
+
+bool counters_apart(const struct counters *counters, struct counters parts[2],
+		    size_t place[2][PAGE_COUNTERS])
+{
+	bool counts[2] = { false, false };
+
+	parts[0].count = parts[1].count = 0;
+	for (size_t first = 0, behind; first < counters->count; first = behind) {
+		const unsigned group = counters->counter[first].event.group;
+		bool processors = false;
+
+		for (behind = first; behind < counters->count; behind++) {
+			if (behind > first &&
+			    (!group || counters->counter[behind].event.group != group))
+				break;
+			processors |= counters->counter[behind].event.spares_kernel != 0;
+		}
+		for (size_t i = first; i < behind; i++) {
+			struct counters *part = &parts[!processors];
+
+			place[!processors][part->count] = i;
+			part->counter[part->count++] = counters->counter[i];
+			/* of a group's it is the processor's own that matter */
+			if (!processors || counters->counter[i].event.spares_kernel)
+				counts[!processors] |= can_count(&counters->counter[i]);
+		}
+	}
+	return counts[0] && counts[1];
+}

@@ -37,6 +37,12 @@ int counters_read(const char *list, struct counters *counters, char *why, size_t
 unsigned counters_ask(const struct counters *counters, struct page_counter asked[PAGE_COUNTERS],
 		      int place[PAGE_COUNTERS]);
 
+/* The list in two, to be counted one after the other: what the processor counts, and what the
+ * kernel does, which takes instructions of its own. Groups stay whole. place: of each in the list.
+ * False: one visit does, since only one of them has what can be counted here. */
+bool counters_apart(const struct counters *counters, struct counters parts[2],
+		    size_t place[2][PAGE_COUNTERS]);
+
 /* One peer's count of an event. */
 struct tally {
 	double per_operation; /* NaN: not counted, and reason says why */

@@ -110,6 +110,38 @@ static void test_absent(void **state)
 	assert_int_equal(asked[1].config, PERF_COUNT_SW_PAGE_FAULTS);
 }
 
+/* What the processor counts apart from the rest, groups whole, and each knows its place. */
+static void test_apart(void **state)
+{
+	(void)state;
+	struct counters c, parts[2];
+	size_t place[2][PAGE_COUNTERS];
+
+	assert_int_equal(
+		counters_read("cs,cycles,{faults,instructions},r01c2,minor-faults,{cycles:u,"
+			      "instructions:u},{task-clock,migrations}",
+			      &c, why, sizeof why),
+		0);
+	struct tally tally;
+
+	counters_try(&c.counter[1], &tally);
+	/* without a PMU the others take all there is to count, and one visit does */
+	bool pmu = isfinite(tally.per_operation);
+
+	counters_try(&c.counter[5], &tally);
+	assert_int_equal(counters_apart(&c, parts, place), pmu && isfinite(tally.per_operation));
+	static const size_t processors[] = { 1, 2, 3, 4, 6, 7 }, kernels[] = { 0, 5, 8, 9 };
+
+	assert_int_equal(parts[0].count, 6);
+	assert_memory_equal(place[0], processors, sizeof processors);
+	assert_int_equal(parts[1].count, 4);
+	assert_memory_equal(place[1], kernels, sizeof kernels);
+	for (size_t i = 0; i < parts[0].count; i++)
+		assert_string_equal(parts[0].counter[i].name, c.counter[processors[i]].name);
+	assert_int_equal(counters_read("cs,faults", &c, why, sizeof why), 0);
+	assert_false(counters_apart(&c, parts, place));
+}
+
 /* ---- recorded counts ---- */
 
 static const struct counter cycles = {
@@ -424,7 +456,7 @@ int main(void)
 		cmocka_unit_test(test_absent),   cmocka_unit_test(test_tally),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_read),
 		cmocka_unit_test(test_hostile),  cmocka_unit_test(test_table),
-		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_order),    cmocka_unit_test(test_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
