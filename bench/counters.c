@@ -4,7 +4,6 @@
 #include "counters.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/perf_event.h>
@@ -17,6 +16,7 @@
 #include <perfmon/pfmlib_perf_event.h>
 #endif
 
+#include "pmu.h"
 #include "say.h"
 #include "tracepoint.h"
 
@@ -283,6 +283,9 @@ static int find(const char *name, struct counter *counter, char *why, size_t byt
 		return unknown(name, "it happens in the kernel alone, leave :u out", why, bytes);
 	event->spares_kernel =
 		event->type != PERF_TYPE_TRACEPOINT && event->type != PERF_TYPE_SOFTWARE;
+	if (pmu_lacks(event))
+		snprintf(counter->why, sizeof counter->why,
+			 "this processor's PMU says that it lacks it: it would count 0");
 	return 0;
 }
 
@@ -440,37 +443,6 @@ static bool paranoid(long *level)
 	return there;
 }
 
-/* As the kernel calls those of processors: "cpu", "cpu_core", "armv8_pmuv3_0", "armv8_cortex_a57".
- */
-static bool is_processors(const char *device)
-{
-	return strcmp(device, "cpu") == 0 || strncmp(device, "cpu_", 4) == 0 ||
-	       strncmp(device, "armv", 4) == 0 || strncmp(device, "apple_", 6) == 0;
-}
-
-bool counters_pmu(char *name, size_t bytes)
-{
-	DIR *devices = opendir("/sys/bus/event_source/devices");
-	const struct dirent *device;
-	size_t used = 0;
-
-	*name = '\0';
-	while (devices && (device = readdir(devices)) != NULL)
-		if (is_processors(device->d_name) && used < bytes)
-			used += (size_t)snprintf(name + used, bytes - used, "%s%s",
-						 used ? ", " : "", device->d_name);
-	if (devices)
-		closedir(devices);
-	return used > 0;
-}
-
-bool counters_have_pmu(void)
-{
-	char name[16];
-
-	return counters_pmu(name, sizeof name);
-}
-
 static int try_event(const struct page_counter *event, bool user_only)
 {
 	struct perf_event_attr attr = { .size = sizeof attr,
@@ -525,6 +497,7 @@ static void refusal(int error, char *reason, size_t bytes)
 static void why_not(const struct counter *counter, int error, char *reason, size_t bytes)
 {
 	bool hardware = counter->event.spares_kernel;
+	char pmu[16];
 
 	switch (error) {
 	case EACCES:
@@ -534,7 +507,7 @@ static void why_not(const struct counter *counter, int error, char *reason, size
 	case ENOENT:
 	case ENODEV:
 	case EOPNOTSUPP:
-		if (hardware && !counters_have_pmu())
+		if (hardware && !pmu_name(pmu, sizeof pmu))
 			snprintf(reason, bytes,
 				 "no PMU here: virtual machines often have none (%s)",
 				 error == ENOENT ? "ENOENT" : strerror(error));

@@ -58,9 +58,6 @@ void counters_tally(const struct counter *counter, const struct page_counted *co
 /* Asks the kernel on this process: what counting the event here gives, as a tally of one operation.
  */
 void counters_try(const struct counter *counter, struct tally *tally);
-bool counters_have_pmu(void);
-/* What counts in this processor, as the kernel calls it ("armv8_pmuv3"); false: nothing does. */
-bool counters_pmu(char *name, size_t bytes);
 /* The processor whose events libpfm4 knows by name ("ARM Cortex A57"); false: it knows none of this
  * one's, or is not there. */
 bool counters_processor(char *name, size_t bytes);

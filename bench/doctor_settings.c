@@ -18,6 +18,7 @@
 #include "counters.h"
 #include "doctor.h"
 #include "host.h"
+#include "pmu.h"
 #include "say.h"
 
 enum { TEXT = 512 };
@@ -275,7 +276,7 @@ static int look_at_counters(struct doctor *doctor)
 		doctor_add(doctor, "counters",
 			   "without them a figure's cycles, misses and switches are not "
 			   "told");
-	char text[TEXT], why[TEXT];
+	char text[TEXT], why[TEXT], pmu[16];
 	struct counters asked;
 	struct tally tally;
 
@@ -298,7 +299,7 @@ static int look_at_counters(struct doctor *doctor)
 				     ? "sysctl kernel.perf_event_paranoid=1"
 				     : "allow perf_event_open in the seccomp profile that this "
 				       "runs under");
-	} else if (!counters_have_pmu()) {
+	} else if (!pmu_name(pmu, sizeof pmu)) {
 		f->verdict = DOCTOR_UNKNOWN;
 		set(f->figure, "no hardware counters here: the hypervisor passes none on");
 	} else {

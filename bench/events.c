@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "counters.h"
+#include "pmu.h"
 
 static void add(struct table *table, json_t *array, const struct counter *counter, bool by_default)
 {
@@ -62,7 +63,7 @@ struct table *events_table(json_t *array)
 void events_pmu(FILE *stream)
 {
 	char pmu[128], processor[96];
-	bool there = counters_pmu(pmu, sizeof pmu),
+	bool there = pmu_name(pmu, sizeof pmu),
 	     known = counters_processor(processor, sizeof processor);
 
 	fprintf(stream, "  %sPMU: %s; libpfm4: %s%s\n", say_style(stream, SAY_DIM),
@@ -76,7 +77,7 @@ void events_pmu(FILE *stream)
 json_t *events_pmu_json(void)
 {
 	char pmu[128], processor[96];
-	bool there = counters_pmu(pmu, sizeof pmu),
+	bool there = pmu_name(pmu, sizeof pmu),
 	     known = counters_processor(processor, sizeof processor);
 
 	return json_pack("{s:s?, s:s?}", "kernel", there ? pmu : NULL, "libpfm4",

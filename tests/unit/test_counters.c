@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "analysis/level.h"
 #include "bench/count.h"
+#include "bench/pmu.h"
 #include "reports/counts.h"
 #include "said.h"
 #include "synthetic.h"
@@ -140,6 +142,76 @@ static void test_apart(void **state)
 		assert_string_equal(parts[0].counter[i].name, c.counter[processors[i]].name);
 	assert_int_equal(counters_read("cs,faults", &c, why, sizeof why), 0);
 	assert_false(counters_apart(&c, parts, place));
+}
+
+/* ---- what the processor has ---- */
+
+/* The folder of a PMU with these events, under pmu_devices, made or taken away. */
+static void make_pmu(const char *name, const char *const events[], size_t n, bool make)
+{
+	char path[256];
+
+	for (int depth = 0; depth < 2; depth++) {
+		snprintf(path, sizeof path, "%s/%s%s", pmu_devices, name, depth ? "/events" : "");
+		if (make)
+			assert_int_equal(mkdir(path, 0700), 0);
+	}
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof path, "%s/%s/events/e%zu", pmu_devices, name, i);
+		if (!make) {
+			unlink(path);
+			continue;
+		}
+		FILE *file = fopen(path, "w");
+		assert_non_null(file);
+		fprintf(file, "event=%s\n", events[i]);
+		assert_int_equal(fclose(file), 0);
+	}
+	for (int depth = 1; depth >= 0 && !make; depth--) {
+		snprintf(path, sizeof path, "%s/%s%s", pmu_devices, name, depth ? "/events" : "");
+		assert_int_equal(rmdir(path), 0);
+	}
+}
+
+static bool lacks(uint32_t type, uint64_t config)
+{
+	return pmu_lacks(&(struct page_counter){ .type = type, .config = config });
+}
+
+static void test_pmu(void **state)
+{
+	(void)state;
+	static const char *const few[] = { "0x008", "0x011" }, *const more[] = { "0x003" };
+	char folder[] = "/tmp/toll-test_counters-XXXXXX", name[64];
+	const char *devices = pmu_devices;
+
+	assert_non_null(mkdtemp(folder));
+	pmu_devices = folder;
+	make_pmu("software", NULL, 0, true);
+	assert_false(pmu_name(name, sizeof name));
+	assert_false(lacks(PERF_TYPE_RAW, 3));
+	make_pmu("armv8_a", few, 2, true);
+	assert_true(pmu_name(name, sizeof name));
+	assert_string_equal(name, "armv8_a");
+	/* what it lists, and what it does not */
+	assert_false(lacks(PERF_TYPE_RAW, 8) || lacks(PERF_TYPE_RAW, 0x11));
+	assert_true(lacks(PERF_TYPE_RAW, 3) && lacks(PERF_TYPE_RAW, 0x10));
+	/* no list has a processor's own, the kernel's CHAIN, or what is no raw code */
+	assert_false(lacks(PERF_TYPE_RAW, 0x40) || lacks(PERF_TYPE_RAW, 0x1e) ||
+		     lacks(PERF_TYPE_HARDWARE, 3) || lacks(PERF_TYPE_RAW, 0x10003));
+	/* big and little: it is enough that one has it; and a list that cannot be read says nothing
+	 */
+	make_pmu("armv8_b", more, 1, true);
+	assert_false(lacks(PERF_TYPE_RAW, 3));
+	assert_true(lacks(PERF_TYPE_RAW, 4));
+	make_pmu("armv8_c", NULL, 0, true);
+	assert_false(lacks(PERF_TYPE_RAW, 4));
+	make_pmu("armv8_c", NULL, 0, false);
+	make_pmu("armv8_b", more, 1, false);
+	make_pmu("armv8_a", few, 2, false);
+	make_pmu("software", NULL, 0, false);
+	assert_int_equal(rmdir(folder), 0);
+	pmu_devices = devices;
 }
 
 /* ---- recorded counts ---- */
@@ -457,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_read),
 		cmocka_unit_test(test_hostile),  cmocka_unit_test(test_table),
 		cmocka_unit_test(test_order),    cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_pmu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
