@@ -282,6 +282,38 @@ struct result_bucket *tail_merged(const struct result *result, const struct tail
 	return all;
 }
 
+/* --- the ends of turns ------------------------------------------------------------------------ */
+
+struct tail_cut tail_cut_of(const struct result *result, const struct tail tails[], size_t n)
+{
+	static const double long_share = 0.1, kept_share = 0.99;
+	struct tail_cut cut = { 0 };
+	struct room room;
+	bool fine = room_make(result, &room);
+
+	for (size_t i = 0; fine && i < n; i++) {
+		const struct level *level = tails[i].level;
+		size_t workers = workers_of(result, level, room.workers);
+
+		/* a queue that only grows is said to be one */
+		if (!(level->achieved.estimate >= kept_share))
+			continue;
+		for (size_t w = 0; w < workers; w++) {
+			const struct result_worker *worker = room.workers[w];
+			double most = worker->buckets[worker->bucket_count - 1].low_ns;
+			double turn = 1e9 * worker->operations / worker->offered_per_s;
+
+			if (!(most > long_share * turn))
+				continue;
+			cut.workers++;
+			if (most > cut.most_ns)
+				cut = (struct tail_cut){ cut.workers, most, turn };
+		}
+	}
+	room_free(&room);
+	return cut;
+}
+
 /* --- the host --------------------------------------------------------------------------------- */
 
 struct tail_host tail_host_of(const struct result *result)

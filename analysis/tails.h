@@ -62,6 +62,15 @@ double tail_width(const struct result *result, double low_ns, double step);
  */
 double tail_quantile(const struct result *result, const struct result_worker *worker, double p);
 
+/* What turns of a schedule have cut off: messages that a stall would have held up after the turn's
+ * end were never sent. Workers that kept their schedule and had a message wait for over a tenth of
+ * a turn. */
+struct tail_cut {
+	size_t workers;
+	double most_ns, turn_ns; /* of the one that waited longest */
+};
+struct tail_cut tail_cut_of(const struct result *result, const struct tail tails[], size_t n);
+
 /* What the run saw of its host, that a tail would show: gaps between readings of the clock. */
 struct tail_host {
 	size_t watches,

@@ -492,6 +492,18 @@ static bool crowded_out(const struct page_worker *w, unsigned peers, const struc
 
 enum waited { DONE, BROKEN, INTERRUPTED };
 
+/* How long a lane's turn takes by its schedule; 0 where it has none. */
+static int64_t scheduled_ms(const struct page *page, unsigned lane)
+{
+	double rate = page->worker[page->lane[lane].worker].rate;
+
+	return rate > 0
+		       ? (int64_t)(1e3 *
+				   (double)(page->lane[lane].count[0] + page->lane[lane].count[1]) /
+				   rate)
+		       : 0;
+}
+
 /* Lets visits begin … begin + count − 1 of page->turn be played. */
 static enum waited play(struct block *b, uint32_t count, unsigned peers)
 {
@@ -526,7 +538,9 @@ static enum waited play(struct block *b, uint32_t count, unsigned peers)
 		wait_event(b, 1000);
 		uint32_t now = __atomic_load_n(&page->played, __ATOMIC_RELAXED);
 		uint32_t at = now < page->end ? now : page->end - 1;
-		unsigned worker = page->lane[page->turn[at - page->begin].lane].worker;
+		unsigned at_lane = page->turn[at - page->begin].lane;
+		unsigned worker = page->lane[at_lane].worker;
+		int64_t allowed = scheduled_ms(page, at_lane);
 
 		if (now != played) {
 			played = now;
@@ -535,11 +549,11 @@ static enum waited play(struct block *b, uint32_t count, unsigned peers)
 		} else if (!known) {
 			read_shares(&page->worker[worker], peers, since);
 			known = true;
-		} else if (now_ms() - alive_at > HANG_MS) {
+		} else if (now_ms() - alive_at > HANG_MS + allowed) {
 			char reason[128];
 			int64_t limit = crowded_out(&page->worker[worker], peers, since)
-						? CROWDED_MS
-						: HANG_MS;
+						? CROWDED_MS + allowed
+						: HANG_MS + allowed;
 
 			if (now_ms() - alive_at <= limit)
 				continue;

@@ -519,7 +519,9 @@ static void tails(FILE *out, const struct page *page)
 	fputs("<section id=\"tails\">\n<h2>Tails</h2>\n<p class=\"soft\">", out);
 	text_html(out, tails_method(a, text));
 	fputs("</p>\n", out);
-	if (*tails_host(a, text)) {
+	for (int cut = 0; cut < 2; cut++) {
+		if (!*(cut ? tails_cut : tails_host)(a, text))
+			continue;
 		fputs("<p class=\"bad\">", out);
 		text_html(out, text);
 		fputs("</p>\n", out);

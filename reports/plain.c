@@ -116,7 +116,9 @@ static void all_tails_markdown(FILE *out, const struct arrangement *a)
 		return;
 	fputs("\n## Tails\n\n", out);
 	text_markdown(out, tails_method(a, text));
-	if (*tails_host(a, text)) {
+	for (int cut = 0; cut < 2; cut++) {
+		if (!*(cut ? tails_cut : tails_host)(a, text))
+			continue;
 		fputs("\n\n", out);
 		text_markdown(out, text);
 	}

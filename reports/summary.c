@@ -513,11 +513,13 @@ static void tails_legend(FILE *stream, const struct arrangement *a, size_t colum
 		return;
 	put_wrapped(stream, tails_method(a, text), 0, columns);
 	fputc('\n', stream);
-	if (!*tails_host(a, text))
-		return;
-	fputs(say_style(stream, SAY_BAD), stream);
-	put_wrapped(stream, text, 0, columns);
-	fprintf(stream, "%s\n", say_style(stream, SAY_PLAIN));
+	for (int cut = 0; cut < 2; cut++) {
+		if (!*(cut ? tails_cut : tails_host)(a, text))
+			continue;
+		fputs(say_style(stream, SAY_BAD), stream);
+		put_wrapped(stream, text, 0, columns);
+		fprintf(stream, "%s\n", say_style(stream, SAY_PLAIN));
+	}
 }
 
 static void legend(FILE *stream, const struct arrangement *a)

@@ -106,6 +106,25 @@ char *tails_host(const struct arrangement *a, char out[TAILS_TEXT])
 	return out;
 }
 
+char *tails_cut(const struct arrangement *a, char out[TAILS_TEXT])
+{
+	struct tail_cut cut = tail_cut_of(a->result, a->tails, a->tail_count);
+	char most[24], turn[24];
+
+	*out = '\0';
+	if (cut.workers)
+		snprintf(
+			out, TAILS_TEXT,
+			"In %zu worker%s on a schedule a message waited for over a tenth of a turn "
+			"(%s, of %s): what such a stall would have held up after the turn's end "
+			"was "
+			"never sent, so the tail is longer than this. --operations N makes longer "
+			"turns.",
+			cut.workers, cut.workers == 1 ? "" : "s", say_ns(cut.most_ns, most),
+			say_ns(cut.turn_ns, turn));
+	return out;
+}
+
 char *tails_achieved(const struct level *level, char out[TEXT_NUMBER])
 {
 	*out = '\0';

@@ -24,6 +24,8 @@ char *tails_method(const struct arrangement *arrangement, char out[TAILS_TEXT]);
 /* Whose doing the far tail is, where the run saw it: "the CPUs of this virtual machine were away
  * for over 50 µs …"; "" where it saw nothing. */
 char *tails_host(const struct arrangement *arrangement, char out[TAILS_TEXT]);
+/* What turns of a schedule cut off of a stall, and what mends it; "" where they cut nothing off. */
+char *tails_cut(const struct arrangement *arrangement, char out[TAILS_TEXT]);
 /* What came of a schedule's messages: "100.0 %"; "" without one. */
 char *tails_achieved(const struct level *level, char out[TEXT_NUMBER]);
 

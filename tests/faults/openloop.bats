@@ -35,6 +35,8 @@ stalled() { # OPTION…
 	stalled --pattern openloop:rate=2000 --operations 500
 	jq '.cells[0] | del(.median_ns)' said
 	[ "$(quantile 0.99)" -gt 10000000 ]
+	"$TOLL" report --format md x.ndjson
+	grep -E "In 1 worker on a schedule a message waited for over a tenth of a turn .*, of 250 ms" x.md
 	rm x.ndjson
 	stalled --pattern pingpong --operations 10000
 	jq '.cells[0].tails' said

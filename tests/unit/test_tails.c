@@ -268,6 +268,35 @@ static void test_refused(void **state)
 	result_free(result);
 }
 
+/* Turns of 16 messages at 1000 a second: who waited for over 1.6 ms has lost some at a turn's end.
+ */
+static void test_cut(void **state)
+{
+	(void)state;
+	struct worker workers[2] = { { 1e5, 1, exponential, 0 }, { 1e5, 1, exponential, 0 } };
+	struct level *levels;
+	struct result *result = make(workers, 2);
+	struct tail *tail = tail_of(result, &levels);
+
+	assert_int_equal(tail_cut_of(result, tail, 1).workers, 0);
+	free(tail);
+	free(levels);
+	result_free(result);
+
+	workers[1].scale = 60;
+	result = make(workers, 2);
+	tail = tail_of(result, &levels);
+	struct tail_cut cut = tail_cut_of(result, tail, 1);
+	assert_int_equal(cut.workers, 1);
+	assert_true(fabs(cut.turn_ns - 16e6) < 1 && cut.most_ns > 3e6 && cut.most_ns < 4e6);
+	/* a queue that only grows is said to be one */
+	levels->achieved.estimate = 0.7;
+	assert_int_equal(tail_cut_of(result, tail, 1).workers, 0);
+	free(tail);
+	free(levels);
+	result_free(result);
+}
+
 static void refuse_histogram(const char *histogram, const char *what)
 {
 	char *text = NULL;
@@ -361,9 +390,13 @@ static void test_export(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_width),           cmocka_unit_test(test_one_worker),
-		cmocka_unit_test(test_workers),         cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_not_a_histogram), cmocka_unit_test(test_export),
+		cmocka_unit_test(test_width),
+		cmocka_unit_test(test_one_worker),
+		cmocka_unit_test(test_workers),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_not_a_histogram),
+		cmocka_unit_test(test_export),
+		cmocka_unit_test(test_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
