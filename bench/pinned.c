@@ -42,6 +42,15 @@ static _Noreturn void child(const struct pinned *job, pid_t parent)
 	_exit(0);
 }
 
+static pid_t begin(const struct pinned *job)
+{
+	pid_t parent = getpid(), pid = job->run ? fork() : pinned_awake(job->cpu);
+
+	if (pid == 0 && job->run)
+		child(job, parent);
+	return pid;
+}
+
 pid_t pinned_awake(int cpu)
 {
 	pid_t parent = getpid(), pid = fork();
@@ -104,16 +113,14 @@ static int await(pid_t *pid, const struct pinned *job, double deadline)
 
 int pinned_run(const struct pinned jobs[], unsigned n)
 {
-	pid_t pid[PINNED_MOST] = { 0 }, parent = getpid();
+	pid_t pid[PINNED_MOST] = { 0 };
 	double deadline = block_now_s() + HANG_S;
 	int result = 0;
 
 	if (n > PINNED_MOST)
 		n = PINNED_MOST;
 	for (unsigned i = 0; i < n && result == 0; i++) {
-		pid[i] = jobs[i].run ? fork() : pinned_awake(jobs[i].cpu);
-		if (pid[i] == 0)
-			child(&jobs[i], parent);
+		pid[i] = begin(&jobs[i]);
 		if (pid[i] < 0) {
 			say_error("starting a process: %s", strerror(errno));
 			result = -1;
