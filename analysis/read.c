@@ -31,6 +31,7 @@ struct reader {
 	size_t worker_room;
 	size_t turns, buckets; /* of all workers */
 	size_t counted_room;
+	size_t controlled;
 };
 
 /* --- header ----------------------------------------------------------------------------------- */
@@ -251,6 +252,34 @@ static bool read_refused(struct reader *reader, const json_t *plan)
 	return true;
 }
 
+/* Older files have none. */
+static bool read_controls(struct reader *reader, const json_t *plan)
+{
+	struct result *result = reader->result;
+	json_t *controls;
+
+	snprintf(reader->spot.where, sizeof reader->spot.where, "plan.");
+	if (!member_array(&reader->spot, plan, "controls", OPTIONAL, &controls) || !controls)
+		return !controls;
+	size_t n = json_array_size(controls);
+	if (n > CONTROLS_MOST)
+		return member_wrong(&reader->spot, "controls", "%zu of them, %d at most are read",
+				    n, CONTROLS_MOST);
+	result->controls = calloc(n + 1, sizeof *result->controls);
+	if (!result->controls)
+		return member_out_of_memory(&reader->spot);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *value = json_array_get(controls, i);
+		snprintf(reader->spot.where, sizeof reader->spot.where, "plan.controls[%zu].", i);
+		if (!json_is_object(value))
+			return member_wrong(&reader->spot, "", "not an object");
+		result->control_count++;
+		if (!controlled_read(&reader->spot, value, &result->controls[i]))
+			return false;
+	}
+	return true;
+}
+
 /* No string of an object that is handed on as it is may be longer than reports can show. */
 static bool check_strings(const struct reader *reader, const char *name, json_t *value)
 {
@@ -308,7 +337,8 @@ static bool read_header(struct reader *reader, json_t *header)
 	snprintf(reader->spot.where, sizeof reader->spot.where, "plan.");
 	if (!member_number(&reader->spot, plan, "margin", REQUIRED, 0, 1, &result->margin) ||
 	    !member_number(&reader->spot, plan, "budget_s", OPTIONAL, 0, number_most, &ignored) ||
-	    !read_cells(reader, plan) || !read_refused(reader, plan))
+	    !read_cells(reader, plan) || !read_refused(reader, plan) ||
+	    !read_controls(reader, plan))
 		return false;
 	reader->spot.where[0] = '\0';
 	result->seed = (uint64_t)seed;
@@ -668,6 +698,24 @@ const struct result_counted *result_counts(const struct result *result, unsigned
 	return at ? &result->counted[at - 1] : NULL;
 }
 
+/* --- controls --------------------------------------------------------------------------------- */
+
+static bool read_control(struct reader *reader, const json_t *object)
+{
+	struct result *result = reader->result;
+	json_int_t index = 0;
+
+	if (!member_integer(&reader->spot, object, "control", REQUIRED, 0,
+			    (json_int_t)result->control_count - 1, &index))
+		return false;
+	if (++reader->controlled > CONTROLLED_MOST) {
+		say_error("%s:%lu: over %d lines of controls; no more are read", reader->spot.path,
+			  reader->spot.line, CONTROLLED_MOST);
+		return false;
+	}
+	return controlled_add(&reader->spot, object, &result->controls[index]);
+}
+
 /* --- the other lines -------------------------------------------------------------------------- */
 
 static bool read_resume(const struct reader *reader, json_t *object)
@@ -838,6 +886,8 @@ static bool read_object(struct reader *reader, json_t *object)
 		return read_summary(reader, object);
 	if (!strcmp(kind, "counted"))
 		return read_counted(reader, object);
+	if (!strcmp(kind, "control"))
+		return read_control(reader, object);
 	if (!strcmp(kind, "look"))
 		return read_look(reader, object);
 	if (!strcmp(kind, "resume"))
@@ -915,6 +965,9 @@ void result_free(struct result *result)
 		counted_clear(&result->counted[i]);
 	free(result->counted);
 	free(result->counted_at);
+	for (size_t i = 0; i < result->control_count; i++)
+		free(result->controls[i].values);
+	free(result->controls);
 	free(result);
 }
 

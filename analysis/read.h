@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "../bench/cell.h"
+#include "controlled.h"
 #include "counted.h"
 #include "member.h"
 #include "state.h"
@@ -97,7 +98,9 @@ struct result {
 	size_t *first, *order;
 	struct result_counted *counted; /* a cell at most once, in the order of the file */
 	size_t counted_count;
-	size_t *counted_at;                      /* of each cell, plus 1; 0: it was not counted */
+	size_t *counted_at;              /* of each cell, plus 1; 0: it was not counted */
+	struct result_control *controls; /* as in the header */
+	size_t control_count;
 	struct result_look looks[VERDICT_LOOKS]; /* in time order, so their numbers ascend */
 	size_t look_count;
 	json_t *summary;       /* the last one, or NULL */

@@ -46,7 +46,7 @@ static const struct list_key list_keys[] = {
 	LIST("copy", copy),           LIST("touch", touch),
 };
 static const char *const run_keys[] = { "budget", "rounds", "operations", "margin",
-					"seed",   "tails",  "counters" };
+					"seed",   "tails",  "counters",   "controls" };
 
 static struct config_list *grid_list(struct config_grid *grid, const struct list_key *key)
 {
@@ -154,9 +154,13 @@ static int set_run_key(struct config *config, const char *key, const char *value
 					*value ? "too long" : "no value");
 		snprintf(config->counters, sizeof config->counters, "%s", value);
 	} else {
-		if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		bool on = strcmp(value, "on") == 0;
+		if (!on && strcmp(value, "off") != 0)
 			return COMPLAIN(why, "\"%s\" is neither on nor off", value);
-		config->tails = strcmp(value, "on") == 0;
+		if (strcmp(key, "tails") == 0)
+			config->tails = on;
+		else
+			config->controls = on ? CONFIG_ON : CONFIG_OFF;
 	}
 	return 0;
 }

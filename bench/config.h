@@ -40,6 +40,7 @@ struct config {
 	uint64_t seed;
 	bool seed_given, budget_given;
 	bool tails;
+	enum { CONFIG_UNSAID, CONFIG_OFF, CONFIG_ON } controls; /* unsaid: off, but for toll run */
 	char counters[1024]; /* a list of bench/counters.h; "": not said */
 };
 

@@ -45,6 +45,7 @@ static const struct option run_options[] = {
 	{ "rounds", required_argument, NULL, KEY },
 	{ "tails", no_argument, NULL, KEY_ON },
 	{ "counters", required_argument, NULL, KEY },
+	{ "controls", required_argument, NULL, KEY },
 	{ "resume", no_argument, NULL, RESUME },
 	{ "dry-run", no_argument, NULL, DRY_RUN },
 	{ "require-quiet", no_argument, NULL, QUIET },
@@ -95,6 +96,7 @@ static const char run_help[] =
 	"      --seed N               of every random choice: same seed, same plan\n"
 	"      --operations N         operations a turn, instead of a pilot\n"
 	"      --counters LIST        events to count in visits apart: default, none, a,{b,c}\n"
+	"      --controls on|off      measure beside the cells what explains them [on]\n"
 	"      --tails                stamp every operation, for quantiles\n"
 	"      --require-quiet        do not measure on a disturbed machine\n"
 	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
@@ -233,6 +235,8 @@ static int cmd_run(int argc, char **argv, char **rest)
 		replace_amount(config, &request);
 		if (!*config->counters)
 			snprintf(config->counters, sizeof config->counters, "default");
+		if (config->controls == CONFIG_UNSAID)
+			config->controls = CONFIG_ON;
 	}
 	if (means_open(&means, config, &request))
 		goto end;

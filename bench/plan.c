@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "axes.h"
+#include "controls.h"
 #include "grow.h"
 #include "say.h"
 
@@ -414,6 +415,8 @@ struct plan *plan_make(const struct config *config, const struct registry *regis
 		axes_free(&axes);
 	}
 	failed = failed || examine(&maker);
+	if (!failed && config->controls == CONFIG_ON)
+		failed = controls_plan(plan, registry, place);
 end:
 	json_decref(maker.seen);
 	json_decref(maker.refused);
@@ -430,5 +433,6 @@ void plan_free(struct plan *plan)
 		return;
 	free(plan->cells);
 	free(plan->refused);
+	free(plan->controls);
 	free(plan);
 }

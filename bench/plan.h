@@ -5,6 +5,7 @@
 #define PLAN_H
 
 #include "config.h"
+#include "control.h"
 #include "counters.h"
 #include "place.h"
 #include "registry.h"
@@ -26,6 +27,11 @@ struct plan_refusal {
 	char reason[256];
 };
 
+struct plan_control {
+	struct control control;
+	struct plan_cell self; /* CONTROL_SELF */
+};
+
 struct plan {
 	uint64_t seed;
 	double margin, budget_s;  /* budget_s 0: none */
@@ -39,6 +45,8 @@ struct plan {
 	size_t cell_count;
 	struct plan_refusal *refused;
 	size_t refused_count;
+	struct plan_control *controls; /* none where they are switched off */
+	size_t control_count;
 };
 
 /* NULL after say_error() (unknown names and the like: exit 4). A plan whose every cell is refused

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controls.h"
 #include "plan.h"
 #include "say.h"
 
@@ -43,14 +44,14 @@ json_t *plan_json(const struct plan *plan)
 	for (size_t r = 0; r < plan->refused_count; r++)
 		json_array_append_new(refused, json_pack("{s:s, s:s}", "cell", plan->refused[r].key,
 							 "reason", plan->refused[r].reason));
-	return json_pack("{s:s?, s:f, s:o, s:o, s:o, s:b, s:s, s:o, s:o}", "config",
+	return json_pack("{s:s?, s:f, s:o, s:o, s:o, s:b, s:s, s:o, s:o, s:o}", "config",
 			 *plan->config ? plan->config : NULL, "margin", plan->margin, "budget_s",
 			 plan->budget_s > 0 ? json_real(plan->budget_s) : json_null(), "rounds",
 			 plan->rounds ? json_integer(plan->rounds) : json_null(), "operations",
 			 plan->operations ? json_integer((json_int_t)plan->operations)
 					  : json_null(),
 			 "tails", (int)plan->tails, "counters", plan->counting, "cells", cells,
-			 "refused", refused);
+			 "refused", refused, "controls", controls_json(plan));
 }
 
 static int most_wide(int width, const char *text)
@@ -140,6 +141,7 @@ void plan_print(FILE *stream, const struct plan *plan)
 		fprintf(stream, "as many rounds as fit, %d at least\n", PLAN_LEAST_ROUNDS);
 	print_cells(stream, plan);
 	print_refusals(stream, plan);
+	controls_print(stream, plan);
 	if (plan->cell_count)
 		print_blocks(stream, plan);
 }

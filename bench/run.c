@@ -18,6 +18,7 @@
 #include "block.h"
 #include "commands.h"
 #include "companion.h"
+#include "controls.h"
 #include "count.h"
 #include "doctor.h"
 #include "host.h"
@@ -58,6 +59,7 @@ struct campaign {
 	struct result_file file;
 	struct cell_state *cell;
 	struct looks looks;
+	struct controls controls;
 	double ticks_per_ns;
 	double started, before; /* seconds: when this process began, and what earlier ones took */
 	unsigned round;         /* under way */
@@ -506,6 +508,9 @@ static enum passed pass(struct campaign *c, const struct plan_block blocks[], si
 		if (status != 0 || block_signal())
 			return status < 0 ? FAILED : INTERRUPTED;
 		remember_seconds(c, &blocks[i], block_now_s() - start);
+		status = controls_visit(&c->controls, &c->file, c->round, elapsed(c));
+		if (status != 0 || block_signal())
+			return status < 0 ? FAILED : INTERRUPTED;
 	}
 	return passed;
 }
@@ -617,6 +622,26 @@ static bool default_path(char *path, size_t bytes)
 	return snprintf(path, bytes, "toll-%s-%s.ndjson", host, stamp) < (int)bytes;
 }
 
+/* The controls are those of the file: none where it was begun without. */
+static bool same_controls(struct plan *plan, const struct result *old)
+{
+	if (old->control_count == 0)
+		plan->control_count = 0;
+	if (plan->control_count == 0)
+		return true;
+	bool same = plan->control_count == old->control_count;
+
+	for (size_t i = 0; same && i < plan->control_count; i++) {
+		const struct control *now = &plan->controls[i].control, *was = &old->controls[i].is;
+
+		same = now->kind == was->kind && now->cpu_count == was->cpu_count &&
+		       memcmp(now->cpus, was->cpus, now->cpu_count * sizeof(int)) == 0 &&
+		       now->bytes == was->bytes &&
+		       strcmp(plan->controls[i].self.key, old->controls[i].key) == 0;
+	}
+	return same;
+}
+
 /* Budget and rounds may differ: they say how long, not what. */
 static bool same_plan(const struct plan *plan, const struct result *old)
 {
@@ -659,7 +684,7 @@ static int take_up(struct campaign *c, json_t *host)
 			  c->options->output, difference);
 		return EXIT_ENVIRONMENT;
 	}
-	if (!same_plan(c->plan, old)) {
+	if (!same_plan(c->plan, old) || !same_controls(c->plan, old)) {
 		say_error("%s holds a different plan; give --resume the same configuration and "
 			  "options as before",
 			  c->options->output);
@@ -870,6 +895,9 @@ int run_campaign(const struct run_options *options, struct plan *plan,
 	if (status != 0)
 		goto out;
 	snprintf(options->path, PATH_MAX, "%s", c.file.path);
+	status = EXIT_USAGE;
+	if (controls_begin(&c.controls, plan, registry, c.ticks_per_ns))
+		goto out;
 	enum ended ended = rounds(&c);
 
 	say_progress(NULL);
@@ -879,6 +907,7 @@ out:
 	result_close(&c.file);
 	result_free(c.old);
 	looks_free(&c.looks);
+	controls_free(&c.controls);
 	for (size_t i = 0; c.cell && i < plan->cell_count; i++)
 		free(c.cell[i].value);
 	free(c.cell);

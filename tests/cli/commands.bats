@@ -20,7 +20,7 @@ load helpers
 
 @test "help names every option" {
 	toll run -h >help
-	for option in config output resume dry-run budget rounds seed operations tails counters require-quiet \
+	for option in config output resume dry-run budget rounds seed operations tails counters controls require-quiet \
 		plugin json mechanism pattern size wait idle placement cpus depth copy touch peers \
 		peer-count; do
 		echo "--$option"

@@ -42,7 +42,7 @@ grid() { # ROUNDS LINE…
 		keys[$key]=${line#* = }
 	done
 	{
-		printf '[run]\nrounds = %s\ncounters = none\n[grid]\n' "$rounds"
+		printf '[run]\nrounds = %s\ncounters = none\ncontrols = off\n[grid]\n' "$rounds"
 		for key in "${!keys[@]}"; do
 			echo "$key = ${keys[$key]}"
 		done
@@ -220,7 +220,7 @@ lines() { # KIND
 
 # Every line is whole: an object of a known kind. What was there before stands unchanged.
 is_whole() {
-	jq -es 'all(.kind | IN("header", "worker", "counted", "look", "resume", "summary"))' x.ndjson >/dev/null
+	jq -es 'all(.kind | IN("header", "worker", "counted", "control", "look", "resume", "summary"))' x.ndjson >/dev/null
 	[ -z "$(tail -c 1 x.ndjson)" ]
 	[ ! -e kept ] || cmp -n "$(stat -c %s kept)" kept x.ndjson
 }

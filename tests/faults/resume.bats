@@ -117,6 +117,23 @@ refuses() { # STATUS WORDS… -- OPTION…
 	done
 }
 
+@test "controls are gone on with; a file that was begun without has none" {
+	grid 3 "mechanism = pipe, futex" "size = 64"
+	"$TOLL" run -c grid.conf -o x.ndjson --controls on --rounds 2 >/dev/null
+	lines control | jq -es 'length > 0'
+	local before=$(lines control | wc -l)
+	keep
+	resume --controls on >/dev/null
+	is_whole
+	is_complete 2 3
+	[ "$(lines control | wc -l)" -ge "$before" ]
+	rm x.ndjson kept
+	"$TOLL" run -c grid.conf -o x.ndjson --rounds 2 >/dev/null
+	resume --controls on >/dev/null
+	is_complete 2 3
+	[ -z "$(lines control)" ]
+}
+
 @test "a second toll on the same file is refused, the first goes on" {
 	begin --operations $LONG
 	until_measured 2

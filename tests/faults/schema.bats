@@ -35,7 +35,7 @@ setup_file() {
 	setup
 	grid 1 "mechanism = pipe, ring:layout=*" "pattern = pingpong, stream, self, fanin, pipeline" \
 		"placement = same-cpu, across" "wait = spin, block, hybrid:20us" "size = 64"
-	"$TOLL" run -c grid.conf --operations 20 --counters default -o kinds.ndjson >said
+	"$TOLL" run -c grid.conf --operations 20 --counters default --controls on -o kinds.ndjson >said
 	grid 1 "idle = sleep" "placement = across, same-cpu" "depth = 4" "copy = on, off" "touch = all, none" \
 		"peers = thread" "mechanism = pipe, ring" "replicas = 2"
 	"$TOLL" run -c grid.conf --operations 20 --tails -o more.ndjson >said
