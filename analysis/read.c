@@ -276,6 +276,14 @@ static bool read_controls(struct reader *reader, const json_t *plan)
 		result->control_count++;
 		if (!controlled_read(&reader->spot, value, &result->controls[i]))
 			return false;
+		if (result->controls[i].is.kind == CONTROL_SELF)
+			continue;
+		if (i >= CONTROLS_OF_MACHINE)
+			return member_wrong(&reader->spot, "name",
+					    "over %d that are not \"self\"; no more are read",
+					    CONTROLS_OF_MACHINE);
+		if (i && result->controls[i - 1].is.kind == CONTROL_SELF)
+			return member_wrong(&reader->spot, "name", "behind \"self\"");
 	}
 	return true;
 }
@@ -547,6 +555,8 @@ static bool read_worker_members(struct reader *reader, const json_t *object,
 	if (!read_turns(reader, object, worker) ||
 	    !member_number(&reader->spot, object, "operations", worker->ok ? REQUIRED : OPTIONAL, 0,
 			   number_most, &worker->operations) ||
+	    !member_number(&reader->spot, object, "uncounted", OPTIONAL, 0, number_most,
+			   &worker->uncounted) ||
 	    !member_number(&reader->spot, object, "at_s", OPTIONAL, 0, number_most,
 			   &worker->at_s) ||
 	    !member_number(&reader->spot, object, "canary_ns", OPTIONAL, 0, number_most,
@@ -594,6 +604,7 @@ static bool read_worker(struct reader *reader, const json_t *object)
 					  .disturbance = not_known,
 					  .operations = NAN,
 					  .due = NAN,
+					  .uncounted = NAN,
 					  .offered_per_s = NAN,
 					  .achieved_per_s = NAN };
 	return read_worker_members(reader, object, worker);

@@ -48,6 +48,7 @@ struct result_worker {
 	double cpu_ns[CELL_MOST_PEERS];         /* NaN: not known */
 	struct result_disturbance *disturbance; /* of each peer; never NULL */
 	double operations, lost, due;           /* due: NaN where the file does not tell */
+	double uncounted;                       /* operations before them in each turn; NaN */
 	double offered_per_s, achieved_per_s;   /* of a pattern on a schedule, else NaN */
 	struct result_bucket *buckets;          /* ascending; with --tails */
 	size_t bucket_count;

@@ -12,8 +12,16 @@
 #include "grow.h"
 #include "say.h"
 
-enum { SELF_CELLS = 10, CYCLES = 8, CPUS_MOST = 4, PAIRS_MOST = 4, LONG_PASSES = 3 };
-static const double TURN_NS = 50e3, BLOCK_SECONDS = 0.1, LONG_SECONDS = 0.04;
+enum {
+	SELF_CELLS = 10,
+	CYCLES = 8,
+	CPUS_MOST = 4,
+	PAIRS_MOST = 4,
+	LONG_PASSES = 3,
+	COUNTED_CYCLES = 3,
+	GIVE_UP = 3
+};
+static const double TURN_NS = 50e3, BLOCK_SECONDS = 0.1, LONG_SECONDS = 0.04, COUNTED_TURN_NS = 2e5;
 /* Of a run's time; of one that is told its rounds, not its time, more. */
 static const double SHARE = 0.055, SHARE_OF_ROUNDS = 0.15;
 
@@ -269,11 +277,14 @@ static void shuffle(struct controls *c)
 }
 
 int controls_begin(struct controls *c, const struct plan *plan, const struct registry *registry,
-		   double ticks_per_ns)
+		   double ticks_per_ns, double started_s)
 {
 	struct controls_unit *selves = NULL;
 
-	*c = (struct controls){ .plan = plan, .registry = registry, .ticks_per_ns = ticks_per_ns };
+	*c = (struct controls){ .plan = plan,
+				.registry = registry,
+				.ticks_per_ns = ticks_per_ns,
+				.started_s = started_s };
 	c->units = calloc(plan->control_count + 1, sizeof *c->units);
 	if (!c->units)
 		return out_of_memory();
@@ -315,8 +326,42 @@ static bool append(struct result_file *file, size_t index, unsigned round, doubl
 	return result_append(file, &line, 1);
 }
 
-static int measure_selves(struct controls *c, const struct controls_unit *unit,
-			  struct result_file *file, unsigned round, double at_s)
+/* How many system calls a message takes: counted once, in a visit of its own. NaN: not to be known.
+ */
+static int count_calls(const struct controls *c, const struct controls_unit *unit,
+		       double calls[SELF_CELLS])
+{
+	struct counters counters;
+	struct outcome outcomes[SELF_CELLS];
+	const struct cell *cells[SELF_CELLS];
+	char why[256];
+
+	for (unsigned i = 0; i < unit->count; i++) {
+		calls[i] = NAN;
+		cells[i] = &c->plan->controls[unit->index[i]].self.cell;
+	}
+	if (c->plan->counters.count == 0 ||
+	    counters_read("raw_syscalls:sys_enter", &counters, why, sizeof why))
+		return 0;
+	const struct block_options options = { .registry = c->registry,
+					       .ticks_per_ns = c->ticks_per_ns,
+					       .seed = c->plan->seed ^ unit->index[0],
+					       .cycles = COUNTED_CYCLES,
+					       .turn_ns = COUNTED_TURN_NS,
+					       .operations = c->plan->operations,
+					       .counters = &counters };
+	int status = block_run(&options, cells, NULL, unit->count, outcomes);
+
+	for (unsigned i = 0; i < unit->count; i++) {
+		if (status == 0 && outcomes[i].state == BLOCK_OK && outcomes[i].tallies)
+			calls[i] = outcomes[i].tallies[0].per_operation;
+		outcome_free(&outcomes[i]);
+	}
+	return status;
+}
+
+static int measure_selves(struct controls *c, struct controls_unit *unit, struct result_file *file,
+			  unsigned round, double at_s)
 {
 	const struct block_options options = { .registry = c->registry,
 					       .ticks_per_ns = c->ticks_per_ns,
@@ -328,18 +373,24 @@ static int measure_selves(struct controls *c, const struct controls_unit *unit,
 					       .operations = c->plan->operations };
 	const struct cell *cells[SELF_CELLS];
 	struct outcome outcomes[SELF_CELLS];
-	bool written = true;
+	bool written = true, failed = false;
 
 	for (unsigned i = 0; i < unit->count; i++)
 		cells[i] = &c->plan->controls[unit->index[i]].self.cell;
+	double calls[SELF_CELLS];
 	int status = block_run(&options, cells, NULL, unit->count, outcomes);
 
+	for (unsigned i = 0; i < unit->count; i++)
+		calls[i] = NAN;
+	if (status == 0 && unit->seconds == 0)
+		status = count_calls(c, unit, calls);
 	for (unsigned i = 0; i < unit->count; i++) {
 		const struct outcome *outcome = &outcomes[i];
 		bool fine = outcome->state == BLOCK_OK;
-		const struct control_value value = {
-			status == 0 && fine ? exp(outcome_value(outcome)) : NAN, NAN, NAN, NAN
-		};
+
+		failed |= outcome->state == BLOCK_FAILED;
+		const struct control_value value = { fine ? exp(outcome_value(outcome)) : NAN, NAN,
+						     NAN, calls[i] };
 
 		/* of a block that broke off only the one that broke it is told */
 		if (status == 0 && outcome->state != BLOCK_BROKEN)
@@ -347,6 +398,8 @@ static int measure_selves(struct controls *c, const struct controls_unit *unit,
 						    fine ? NULL : outcome->reason);
 		outcome_free(&outcomes[i]);
 	}
+	/* three in a row: a worker that fails may take long over it */
+	unit->failures = failed ? unit->failures + 1 : 0;
 	return status ? status : written ? 0 : -1;
 }
 
@@ -368,31 +421,39 @@ static int measure(struct controls *c, struct controls_unit *unit, struct result
 		       : -1;
 }
 
+static void step(struct controls *c)
+{
+	if (++c->next == c->unit_count)
+		shuffle(c);
+}
+
 int controls_visit(struct controls *c, struct result_file *file, unsigned round, double elapsed_s)
 {
 	double share = c->plan->budget_s > 0 ? SHARE : SHARE_OF_ROUNDS;
 	double begun = block_now_s();
 
-	while (c->unit_count) {
+	/* so often that each was looked at in a pass that takes what is long */
+	for (size_t skipped = 0; skipped < LONG_PASSES * c->unit_count;) {
 		struct controls_unit *unit = &c->units[c->next];
 		double start = block_now_s(), now_s = elapsed_s + start - begun;
 
-		if (c->seconds + unit->seconds / 2 > share * now_s)
+		if (c->seconds + unit->seconds / 2 > share * (now_s - c->started_s))
 			return 0;
 		/* what takes as long as all others is not measured in each pass */
-		if (unit->seconds > LONG_SECONDS && c->pass % LONG_PASSES) {
-			if (++c->next == c->unit_count)
-				shuffle(c);
+		if (unit->failures >= GIVE_UP ||
+		    (unit->seconds > LONG_SECONDS && c->pass % LONG_PASSES)) {
+			skipped++;
+			step(c);
 			continue;
 		}
+		skipped = 0;
 		int status = measure(c, unit, file, round, now_s);
 
 		if (status)
 			return status;
 		unit->seconds = block_now_s() - start;
 		c->seconds += unit->seconds;
-		if (++c->next == c->unit_count)
-			shuffle(c);
+		step(c);
 	}
 	return 0;
 }

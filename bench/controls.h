@@ -22,12 +22,14 @@ struct controls { /* of a run under way */
 	struct controls_unit *units; /* what is measured at a time: a control, or some of self */
 	size_t unit_count, next;
 	unsigned pass;  /* over all units */
-	double seconds; /* spent on them so far */
+	double started_s;
+	double seconds; /* spent on them so far, by this process */
 };
 
-/* 0, or −1 after say_error(); either way controls_free() is due. */
+/* started_s: how many seconds of the run were over before this process. 0, or −1 after say_error();
+ * either way controls_free() is due. */
 int controls_begin(struct controls *controls, const struct plan *plan,
-		   const struct registry *registry, double ticks_per_ns);
+		   const struct registry *registry, double ticks_per_ns, double started_s);
 void controls_free(struct controls *controls);
 /* Measures what is due after so many seconds of a run, and appends its lines: the next units in a
  * random order that is the seed's, as long as they stay a small share of the time. 0, 1

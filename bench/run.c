@@ -896,7 +896,7 @@ int run_campaign(const struct run_options *options, struct plan *plan,
 		goto out;
 	snprintf(options->path, PATH_MAX, "%s", c.file.path);
 	status = EXIT_USAGE;
-	if (controls_begin(&c.controls, plan, registry, c.ticks_per_ns))
+	if (controls_begin(&c.controls, plan, registry, c.ticks_per_ns, c.before))
 		goto out;
 	enum ended ended = rounds(&c);
 

@@ -724,7 +724,9 @@ struct arrangement *arrange(const struct result *result, const struct level leve
 		return NULL;
 	a->result = result;
 	a->tails = tails_of(result, levels, n, &a->tail_count);
-	if (!a->tails || make_sheets(a, levels, n) || make_reasons(a) || make_sharing(a)) {
+	a->decomposed = decompose(result, levels, n, &a->decomposed_count);
+	if (!a->tails || !a->decomposed || make_sheets(a, levels, n) || make_reasons(a) ||
+	    make_sharing(a)) {
 		arrange_free(a);
 		return NULL;
 	}
@@ -747,6 +749,7 @@ void arrange_free(struct arrangement *a)
 	free(a->failed);
 	free(a->sharing);
 	free(a->tails);
+	free(a->decomposed);
 	free(a);
 }
 

@@ -5,6 +5,7 @@
 #ifndef ARRANGE_H
 #define ARRANGE_H
 
+#include "../analysis/decompose.h"
 #include "../analysis/tails.h"
 #include "text.h"
 
@@ -74,6 +75,8 @@ struct arrangement {
 	size_t sharing_count;
 	struct tail *tails; /* of a run with --tails */
 	size_t tail_count;
+	struct decomposition *decomposed; /* of a run with controls, in the order of levels */
+	size_t decomposed_count;
 };
 
 /* Refers to result and levels, which must outlive it. NULL only when memory runs out. */

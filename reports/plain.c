@@ -7,6 +7,7 @@
 #include "../bench/say.h"
 #include "answer.h"
 #include "counts.h"
+#include "decomposed.h"
 #include "left_out.h"
 #include "looks_text.h"
 #include "page.h"
@@ -190,6 +191,7 @@ int page_markdown(FILE *out, const struct page *page)
 		sheet_markdown(out, &a->sheets[i]);
 	all_tails_markdown(out, a);
 	int status = counts_markdown(out, a);
+	decomposed_markdown(out, a);
 	if (a->refused_count || a->failed_count)
 		fputs("\n## Left out, and why\n\n", out);
 	struct reason *refused = left_out(a, &n);
@@ -256,6 +258,15 @@ static void csv_line(FILE *out, const struct page *page, const struct level *lev
 		csv_number(out, known ? tail->value[q].ns.low : NAN);
 		csv_number(out, known ? tail->value[q].ns.high : NAN);
 	}
+	const struct decomposition *d = decomposed_of(page->arrangement, level);
+	bool told = d && !*d->why;
+	for (unsigned p = 0; p < PARTS; p++)
+		csv_number(out, told && isfinite(d->count[p]) ? d->part[p].estimate : NAN);
+	csv_number(out, told ? d->predicted.estimate : NAN);
+	csv_number(out, told ? d->predicted.low : NAN);
+	csv_number(out, told ? d->predicted.high : NAN);
+	csv_number(out, told ? d->rest.estimate : NAN);
+	csv_number(out, told ? d->floor.estimate : NAN);
 	counts_csv(out, page->arrangement->result, level->cell);
 	fputs("\r\n", out);
 }
@@ -273,6 +284,9 @@ int page_csv(FILE *out, const struct page *page)
 		tails_name(q, name);
 		fprintf(out, ",%s_ns,%s_ns_low,%s_ns_high", name, name, name);
 	}
+	fputs(",own_path_ns,calls_ns,sleeps_ns,switches_ns,lines_ns,predicted_ns,predicted_ns_low,"
+	      "predicted_ns_high,unexplained_ns,floor_ns",
+	      out);
 	counts_csv_head(out, page->arrangement->result);
 	fputs("\r\n", out);
 	for (size_t i = 0; i < page->level_count; i++)

@@ -11,6 +11,7 @@
 #include "../bench/say.h"
 #include "arrange.h"
 #include "counts.h"
+#include "decomposed.h"
 #include "left_out.h"
 #include "looks_text.h"
 #include "table.h"
@@ -580,7 +581,7 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 	if (!a->sheet_count)
 		fputs("\nNothing was measured.\n", stream);
 	print_sharing(stream, a);
-	if (counts_print(stream, a, columns))
+	if (counts_print(stream, a, columns) || decomposed_print(stream, a))
 		status = -1;
 	struct reason *refused = left_out(a, &reasons);
 	status = refused ? status : -1;
@@ -722,7 +723,8 @@ int report_json(FILE *stream, const struct result *result, const struct level le
 						cells, cell_json(a, &a->sheets[i],
 								 &a->sheets[i].rows[r].cells[s]));
 	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:I, s:O, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
+		"{s:s, s:s, s:s, s:I, s:O, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:b}",
 		"result", result->path, "toll", header_text(result, "toll"), "created",
 		header_text(result, "created"), "seed", (json_int_t)result->seed, "host",
 		json_object_get(result->header, "host"), "ended",
@@ -730,7 +732,8 @@ int report_json(FILE *stream, const struct result *result, const struct level le
 		number_json(summary_number(result, "rounds")), "elapsed_s",
 		number_json(summary_number(result, "elapsed_s")), "looks", looks_json(result),
 		"cells", cells, "false_sharing", sharing_json(a), "counted", counts_json(a),
-		"refused", reasons_json(a->refused, a->refused_count), "failed",
+		"decomposed", decomposed_json(a), "controls", controls_of_json(a), "refused",
+		reasons_json(a->refused, a->refused_count), "failed",
 		reasons_json(a->failed, a->failed_count), "truncated", result->truncated);
 	arrange_free(a);
 	int status = object ? json_dumpf(object, stream, JSON_INDENT(1)) : -1;
