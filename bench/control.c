@@ -128,7 +128,6 @@ struct bench {
 	size_t bytes, line;
 	/* the first child */
 	double ns;
-	bool done;
 	uint64_t operations; /* all, those not timed too */
 	struct tally_of {    /* of each child, by itself, over its operations */
 		_Alignas(APART) uint64_t calls;
@@ -432,9 +431,11 @@ static bool read_lines(const struct bench *b, unsigned char *slot, uint32_t turn
 	return true;
 }
 
+/* One line or two are others each time: which it is matters. Many are the same again, as in a
+ * buffer that is passed to and fro; of several such, some would lie in a farther cache. */
 static unsigned char *slot_of(const struct bench *b, uint64_t operation)
 {
-	return b->slots + operation % SLOTS * (b->bytes > APART ? b->bytes : APART);
+	return b->bytes > APART ? b->slots : b->slots + operation % SLOTS * APART;
 }
 
 static void pass_lines(struct bench *b, unsigned times)
@@ -491,8 +492,8 @@ int control_measure(const struct control *control, double ticks_per_ns, struct c
 		[CONTROL_LINE] = { pass_lines_child, pass_back_child },
 	};
 	size_t slots = control->kind != CONTROL_LINE ? 0
-		       : control->bytes > APART      ? SLOTS * control->bytes
-						     : SLOTS * APART;
+		       : control->bytes > APART      ? control->bytes
+						     : (size_t)SLOTS * APART;
 
 	*value = (struct control_value){ NAN, NAN, NAN, NAN };
 	if (control->kind == CONTROL_WAKE_AWAKE || control->kind == CONTROL_WAKE_IDLE)

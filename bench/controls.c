@@ -288,22 +288,25 @@ int controls_begin(struct controls *c, const struct plan *plan, const struct reg
 	c->units = calloc(plan->control_count + 1, sizeof *c->units);
 	if (!c->units)
 		return out_of_memory();
-	for (size_t i = 0; i < plan->control_count; i++) {
-		const struct control *control = &plan->controls[i].control;
+	/* The first pass is not shuffled: of a short run it is all there is, and copies explain
+	 * least. */
+	for (int copies = 0; copies < 2; copies++) {
+		for (size_t i = 0; i < plan->control_count; i++) {
+			const struct control *control = &plan->controls[i].control;
 
-		if (*control->reason)
-			continue;
-		if (control->kind == CONTROL_SELF && selves && selves->count < SELF_CELLS) {
-			selves->index[selves->count++] = i;
-			continue;
+			if (*control->reason || (control->kind == CONTROL_COPY) != copies)
+				continue;
+			if (control->kind == CONTROL_SELF && selves && selves->count < SELF_CELLS) {
+				selves->index[selves->count++] = i;
+				continue;
+			}
+			struct controls_unit *unit = &c->units[c->unit_count++];
+
+			unit->index[unit->count++] = i;
+			if (control->kind == CONTROL_SELF)
+				selves = unit;
 		}
-		struct controls_unit *unit = &c->units[c->unit_count++];
-
-		unit->index[unit->count++] = i;
-		if (control->kind == CONTROL_SELF)
-			selves = unit;
 	}
-	shuffle(c);
 	return 0;
 }
 

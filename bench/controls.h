@@ -21,7 +21,7 @@ struct controls { /* of a run under way */
 	double ticks_per_ns;
 	struct controls_unit *units; /* what is measured at a time: a control, or some of self */
 	size_t unit_count, next;
-	unsigned pass;  /* over all units */
+	unsigned pass; /* over all units */
 	double started_s;
 	double seconds; /* spent on them so far, by this process */
 };
@@ -31,9 +31,9 @@ struct controls { /* of a run under way */
 int controls_begin(struct controls *controls, const struct plan *plan,
 		   const struct registry *registry, double ticks_per_ns, double started_s);
 void controls_free(struct controls *controls);
-/* Measures what is due after so many seconds of a run, and appends its lines: the next units in a
- * random order that is the seed's, as long as they stay a small share of the time. 0, 1
- * interrupted, −1 after say_error(). */
+/* Measures what is due after so many seconds of a run, and appends its lines: the next units in an
+ * order that is the seed's from the second pass on, as long as they stay a small share of the time.
+ * 0, 1 interrupted, −1 after say_error(). */
 int controls_visit(struct controls *controls, struct result_file *file, unsigned round,
 		   double elapsed_s);
 

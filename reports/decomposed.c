@@ -145,10 +145,9 @@ static char *cpus_text(const struct control *control, char out[TEXT_NUMBER])
 /* Of a copy: how much a second. */
 static char *rate_text(const struct control *control, double ns, char out[TEXT_NUMBER])
 {
-	char number[TEXT_NUMBER];
-
 	out[0] = '\0';
 	if (control->kind == CONTROL_COPY && ns > 0) {
+		char number[TEXT_NUMBER];
 		double rate = (double)control->bytes / ns * 1e9;
 		struct text_unit unit = text_unit_bytes_per_s(rate);
 
@@ -299,8 +298,10 @@ static int print_sheet(FILE *stream, const struct arrangement *a, const struct s
 			if (shape.smallest)
 				break;
 		}
-	fprintf(stream, "  %s%s%s\n", say_style(stream, SAY_DIM), sheet->situation,
-		say_style(stream, SAY_PLAIN));
+	char clean[sizeof sheet->situation];
+
+	fprintf(stream, "  %s%s%s\n", say_style(stream, SAY_DIM),
+		text_clean(sheet->situation, clean, sizeof clean), say_style(stream, SAY_PLAIN));
 	int status = table_print(stream, table, 2);
 
 	if (shape.smallest)
@@ -473,7 +474,9 @@ static const char *missing_text(const struct sheet *sheet)
 		return "Missing: the parts have the lines of the message alone. Those of the "
 		       "kernel's own locks, queues and buffers cross as well where it carries the "
 		       "message; no control measures them, and where no counter does either they "
-		       "are in what is unexplained.";
+		       "are in what is unexplained. So is what a ring's slots take beyond one "
+		       "buffer that is passed to and fro: they do not all lie in the nearest "
+		       "cache. Parts that take more than the whole overlap: two CPUs work at once.";
 	return "Missing: what the other process leaves of caches, translations and branch "
 	       "predictions beyond what it leaves in a hand-over of nothing, and what the waiting "
 	       "of this mechanism does beyond a futex's.";

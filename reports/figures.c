@@ -7,13 +7,15 @@
 #include <string.h>
 
 #include "../bench/say.h"
+#include "decomposed.h"
 #include "places.h"
 #include "tails_text.h"
 
 enum { MOST_FIGURES = 64, MOST_PANELS = 6 };
 
-static const char *const scripts[] = { "style.gp", "curves.gp",  "latency.gp", "bandwidth.gp",
-				       "dots.gp",  "sharing.gp", "ratio.gp",   "tails.gp" };
+static const char *const scripts[] = { "style.gp",     "curves.gp", "latency.gp",
+				       "bandwidth.gp", "dots.gp",   "sharing.gp",
+				       "ratio.gp",     "tails.gp",  "parts.gp" };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 
 /* ---- what a figure says of itself ---- */
@@ -23,20 +25,28 @@ struct workshop {
 	const struct fits *fits;
 	const char *directory;
 	struct figures *figures;
-	unsigned made[6]; /* figures of each kind so far */
+	unsigned made[7]; /* figures of each kind so far */
 	json_t *variants; /* their places in the plan's order */
 	char host[320];
 };
 
-enum kind { KIND_LATENCY, KIND_BANDWIDTH, KIND_DOTS, KIND_SHARING, KIND_RATIO, KIND_TAILS };
+enum kind {
+	KIND_LATENCY,
+	KIND_BANDWIDTH,
+	KIND_DOTS,
+	KIND_SHARING,
+	KIND_RATIO,
+	KIND_TAILS,
+	KIND_PARTS
+};
 
 /* The next figure of a kind with its data file begun; NULL when there are enough, or on error. */
 static struct figure *begin(struct workshop *shop, enum kind kind, FILE **data)
 {
-	static const char *const names[] = { "latency", "bandwidth", "dots",
-					     "sharing", "ratio",     "tails" };
-	static const char *const script[] = { "latency.gp", "bandwidth.gp", "dots.gp",
-					      "sharing.gp", "ratio.gp",     "tails.gp" };
+	static const char *const names[] = { "latency", "bandwidth", "dots", "sharing",
+					     "ratio",   "tails",     "parts" };
+	static const char *const script[] = { "latency.gp", "bandwidth.gp", "dots.gp", "sharing.gp",
+					      "ratio.gp",   "tails.gp",     "parts.gp" };
 	struct figures *all = shop->figures;
 
 	if (all->count == MOST_FIGURES) {
@@ -802,6 +812,125 @@ done:
 	return status;
 }
 
+/* ---- where the time goes ---- */
+
+enum { PARTS_ROWS = 24 }; /* in a figure; of more cells, those of the smallest and a middle size */
+
+struct bar {
+	const struct decomposition *d;
+	size_t row, size;
+};
+
+static size_t find_bars(const struct workshop *shop, const struct sheet *sheet, struct bar bars[])
+{
+	const struct arrangement *a = shop->arrangement;
+	bool has[PARTS];
+	bool all = decomposed_parts(a, sheet, has) <= PARTS_ROWS;
+	bool two = sheet->row_count <= PARTS_ROWS / 2;
+	size_t n = 0;
+
+	for (size_t r = 0; r < sheet->row_count; r++)
+		for (size_t s = 0; s < sheet->size_count && n < DRAW_ROWS; s++) {
+			const struct decomposition *d = decomposed_at(a, &sheet->rows[r].cells[s]);
+
+			if (!d || *d->why ||
+			    !(all || s == 0 || (two && s == sheet->size_count / 2)))
+				continue;
+			bars[n++] = (struct bar){ d, r, s };
+		}
+	return n;
+}
+
+/* A bar's boxes from left to right. Calls that self has too many of are less of its own path. */
+static void write_boxes(FILE *data, size_t row, const struct decomposition *d, double scale,
+			bool used[PARTS + 1])
+{
+	double at = 0, calls = d->part[PART_CALLS].estimate;
+
+	for (unsigned p = 0; p <= PARTS; p++) {
+		double ns = p < PARTS ? d->part[p].estimate : d->rest.estimate;
+
+		if (p == PART_SELF && calls < 0)
+			ns = fmax(ns + calls, 0);
+		if (!(ns > 0))
+			continue;
+		used[p] = true;
+		fprintf(data, "%zu\t", row);
+		draw_number(data, at / scale, "\t");
+		draw_number(data, (at + ns) / scale, "\t");
+		fprintf(data, "%u\t%s\n", p + 1,
+			p < PARTS ? decompose_part_text(p) : "unexplained");
+		at += ns;
+	}
+}
+
+static int parts(struct workshop *shop, const struct sheet *sheet)
+{
+	struct bar bars[DRAW_ROWS];
+	size_t n = find_bars(shop, sheet, bars);
+	struct frame frame = { .rows = n };
+	struct text_unit unit = sheet_unit(sheet);
+	char under[512], axis[64], label[160], text[TEXT_NUMBER];
+	bool used[PARTS + 1] = { false };
+	FILE *data;
+
+	if (!n)
+		return 0;
+	struct figure *figure = begin(shop, KIND_PARTS, &data);
+	if (!figure)
+		return shop->figures->count == MOST_FIGURES ? 0 : -1;
+	for (size_t i = 0; i < n; i++) {
+		const struct decomposition *d = bars[i].d;
+		size_t width = text_width(
+			decomposed_label(sheet, bars[i].row, bars[i].size, label, sizeof label));
+
+		frame.margin = width > frame.margin ? width : frame.margin;
+		frame.x_high =
+			fmax(frame.x_high, fmax(d->level->ns.estimate, d->predicted.estimate) /
+						   unit.scale * 1.04);
+	}
+	frame.margin += 2;
+	snprintf(figure->title, sizeof figure->title, "Where the time goes: %s, %s", sheet->pattern,
+		 sheet->situation);
+	snprintf(under, sizeof under,
+		 "%s; wait %s; parts by controls of the run; mark: measured, 95 %% interval",
+		 sheet->conditions, sheet->waits);
+	snprintf(figure->caption, sizeof figure->caption,
+		 "What the parts of a round trip take by the controls of this run. The mark is the "
+		 "round trip as it was measured; hatched grey is what the parts do not explain. "
+		 "Where "
+		 "the mark stands within the bar they take more than was measured.");
+	snprintf(axis, sizeof axis, "round trip, %s", unit.name);
+	frame.axis = axis;
+	figure->sheet = sheet;
+	frame_write(
+		data, shop, figure, &frame, under,
+		"row  measured  low  high  cell  text; then row  from  to  part  its name; then "
+		"the parts there are");
+	fputs("\n\n", data);
+	for (size_t i = 0; i < n; i++) {
+		const struct interval *v = &bars[i].d->level->ns;
+
+		fprintf(data, "%zu\t", i + 1);
+		draw_number(data, v->estimate / unit.scale, "\t");
+		draw_number(data, (isfinite(v->low) ? v->low : v->estimate) / unit.scale, "\t");
+		draw_number(data, (isfinite(v->high) ? v->high : v->estimate) / unit.scale, "\t");
+		draw_label(data,
+			   decomposed_label(sheet, bars[i].row, bars[i].size, label, sizeof label),
+			   "\t");
+		fprintf(data, "%s %s\n", text_number(v->estimate / unit.scale, text), unit.name);
+	}
+	fputs("\n\n", data);
+	for (size_t i = 0; i < n; i++)
+		write_boxes(data, i + 1, bars[i].d, unit.scale, used);
+	fputs("\n\n", data);
+	for (unsigned p = 0; p <= PARTS; p++)
+		if (used[p])
+			fprintf(data, "%s%u", p ? " " : "", p + 1);
+	fputc('\n', data);
+	return finish(shop, figure, data);
+}
+
 /* ---- the whole ---- */
 
 static int write_data(struct workshop *shop)
@@ -816,6 +945,9 @@ static int write_data(struct workshop *shop)
 			if (tails_rows(shop->arrangement, sheet, s) && tails(shop, sheet, s))
 				return -1;
 	}
+	for (size_t i = 0; i < shop->arrangement->sheet_count; i++)
+		if (parts(shop, &shop->arrangement->sheets[i]))
+			return -1;
 	return sharing(shop) || ratios(shop) ? -1 : 0;
 }
 
@@ -857,8 +989,8 @@ void figures_free(struct figures *figures)
 
 bool figures_own(const char *name)
 {
-	static const char *const kinds[] = { "latency-", "bandwidth-", "dots-",
-					     "sharing-", "ratio-",     "tails-" };
+	static const char *const kinds[] = { "latency-", "bandwidth-", "dots-", "sharing-",
+					     "ratio-",   "tails-",     "parts-" };
 
 	for (size_t i = 0; i < SCRIPTS; i++)
 		if (!strcmp(name, scripts[i]))

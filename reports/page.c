@@ -12,6 +12,7 @@
 #include "../bench/say.h"
 #include "answer.h"
 #include "counts.h"
+#include "decomposed.h"
 #include "html.h"
 #include "left_out.h"
 #include "looks_text.h"
@@ -77,6 +78,8 @@ static void head(FILE *out, const struct page *page)
 	      out);
 	if (page->arrangement->tail_count)
 		fputs("<a href=\"#tails\">Tails</a> ", out);
+	if (page->arrangement->result->control_count)
+		fputs("<a href=\"#parts\">Where the time goes</a> ", out);
 	fputs("<a href=\"#models\">Cost models</a> "
 	      "<a href=\"#crossovers\">Crossovers</a> <a href=\"#counted\">Counted</a> <a "
 	      "href=\"#missing\">Left out</a> "
@@ -218,6 +221,47 @@ static void answer(FILE *out, const struct page *page)
 
 /* ---- figures ---- */
 
+static bool is_of_parts(const struct figure *figure)
+{
+	return strncmp(figure->name, "parts-", strlen("parts-")) == 0;
+}
+
+static void one_figure(FILE *out, const struct page *page, const struct figure *figure)
+{
+	static const char *const suffix[] = { ".svg", ".png", ".tsv" };
+	size_t length;
+	char *svg = draw_read(page->figures_at, figure->name, ".svg", &length);
+
+	fprintf(out, "<figure id=\"%s\">\n", figure->name);
+	html_drawing(out, svg, figure);
+	free(svg);
+	fputs("<figcaption>", out);
+	text_html(out, figure->caption);
+	for (size_t s = 0; s < 3; s++) {
+		if (s == 1 && !figure->png)
+			continue;
+		fputs(" <a href=\"", out);
+		link_part(out, page->files);
+		fprintf(out, "/%s%s\">%s</a>", figure->name, suffix[s], suffix[s] + 1);
+	}
+	fputs("</figcaption>\n</figure>\n", out);
+}
+
+/* Where the time goes: its figures, its tables, and the controls. */
+static void where_it_goes(FILE *out, const struct page *page)
+{
+	const struct arrangement *a = page->arrangement;
+
+	if (!a->result->control_count)
+		return;
+	fputs("<section id=\"parts\">\n<h2>Where the time goes</h2>\n", out);
+	for (size_t i = 0; i < page->figures->count; i++)
+		if (page->figures->figure[i].svg && is_of_parts(&page->figures->figure[i]))
+			one_figure(out, page, &page->figures->figure[i]);
+	decomposed_html(out, a);
+	fputs("</section>\n", out);
+}
+
 static void figures(FILE *out, const struct page *page)
 {
 	const struct figures *all = page->figures;
@@ -228,27 +272,9 @@ static void figures(FILE *out, const struct page *page)
 		text_html(out, all->missing);
 		fputs(".</p>\n", out);
 	}
-	for (size_t i = 0; i < all->count; i++) {
-		const struct figure *figure = &all->figure[i];
-		static const char *const suffix[] = { ".svg", ".png", ".tsv" };
-		if (!figure->svg)
-			continue;
-		size_t length;
-		char *svg = draw_read(page->figures_at, figure->name, ".svg", &length);
-		fprintf(out, "<figure id=\"%s\">\n", figure->name);
-		html_drawing(out, svg, figure);
-		free(svg);
-		fputs("<figcaption>", out);
-		text_html(out, figure->caption);
-		for (size_t s = 0; s < 3; s++) {
-			if (s == 1 && !figure->png)
-				continue;
-			fputs(" <a href=\"", out);
-			link_part(out, page->files);
-			fprintf(out, "/%s%s\">%s</a>", figure->name, suffix[s], suffix[s] + 1);
-		}
-		fputs("</figcaption>\n</figure>\n", out);
-	}
+	for (size_t i = 0; i < all->count; i++)
+		if (all->figure[i].svg && !is_of_parts(&all->figure[i]))
+			one_figure(out, page, &all->figure[i]);
 	fputs("</section>\n", out);
 }
 
@@ -974,6 +1000,7 @@ int page_html(FILE *out, const struct page *page)
 	figures(out, page);
 	tables(out, page);
 	tails(out, page);
+	where_it_goes(out, page);
 	bool fine = models(out, page);
 	crossovers(out, page);
 	counts_html(out, page->arrangement);

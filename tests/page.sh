@@ -92,7 +92,7 @@ page=$(find "$work/out" -name '*.html')
 say $? "there is a page"
 visit "$page" page
 
-stands page answer figures tables models crossovers missing host method
+stands page answer figures tables parts models crossovers missing host method
 if command -v gnuplot >/dev/null; then
 	[ "$(find "$work/out" -name '*.svg' | wc -l)" -eq "$(find "$work/out" -name '*.png' | wc -l)" ]
 	say $? "each figure is there as SVG and PNG"

@@ -108,7 +108,34 @@ static void write_header(FILE *file, bool hostile)
 		for (size_t s = 0; s < 3; s++)
 			if (rows[r].ns[s] > 0)
 				write_cell(file, &rows[r], s, id++);
-	fputs("]}}\n", file);
+	fprintf(file,
+		"],\"controls\":[{\"name\":\"switch\",\"cpus\":[0]},"
+		"{\"name\":\"futex-wake\",\"cpus\":[0]},{\"name\":\"futex-wait\",\"cpus\":[0]},"
+		"{\"name\":\"hand-over\",\"cpus\":[0]},"
+		"{\"name\":\"copy\",\"level\":\"%s\",\"cpus\":[0],\"bytes\":4096},"
+		"{\"name\":\"copy\",\"level\":\"L3\",\"cpus\":[0],\"bytes\":8192,\"reason\":\"too "
+		"large%s\"},"
+		"{\"name\":\"self\",\"cpus\":[0],\"cell\":\"futex/self/same-cpu/64/block\"},"
+		"{\"name\":\"self\",\"cpus\":[0],\"cell\":\"pipe/self/same-cpu/64/block\"}]}}\n",
+		hostile ? "<script>$(x)`" : "L1", evil);
+}
+
+/* A sleep is 700: half a hand-over less 100, 100 and the switch. */
+static void write_controls(FILE *file, bool hostile)
+{
+	static const double ns[] = { 600, 100, 100, 3000, 40, 0, 250 };
+
+	for (unsigned i = 0; i < 6; i++)
+		for (unsigned c = 0; c < 7; c++)
+			if (ns[c] > 0)
+				fprintf(file,
+					"{\"kind\":\"control\",\"control\":%u,\"round\":%u,"
+					"\"ns\":%g}\n",
+					c, i, ns[c]);
+	fprintf(file,
+		"{\"kind\":\"control\",\"control\":7,\"round\":0,\"ns\":null,\"reason\":\"no "
+		"worker%s\"}\n",
+		hostile ? EVIL : "");
 }
 
 /* Workers of one round differ by a factor that they share: pairs are exact, levels are not. */
@@ -144,10 +171,13 @@ static void write_workers(FILE *file, bool hostile)
 					"state\":%s,"
 					"\"cpu_ns\":[%.6g,%.6g],\"histogram\":null,\"lost\":0,"
 					"\"settled\":true,"
-					"\"disturbance\":[],\"layout\":{}}\n",
+					"\"disturbance\":%s,\"layout\":{}}\n",
 					ns, ns, ns, r < 3 ? "null" : "120",
 					r < 3 ? "null" : "\"far\"", rows[r].ns[s] / 4,
-					rows[r].ns[s] / 4);
+					rows[r].ns[s] / 4,
+					r < 3 ? "[{\"switches\":54,\"involuntary\":54},"
+						"{\"switches\":54,\"involuntary\":54}]"
+					      : "[]");
 			}
 		}
 	}
@@ -174,6 +204,7 @@ static void load(struct fixture *f, bool hostile)
 	assert_non_null(file);
 	write_header(file, hostile);
 	write_workers(file, hostile);
+	write_controls(file, hostile);
 	assert_int_equal(fclose(file), 0);
 	f->result = result_read(f->path);
 	assert_non_null(f->result);
@@ -696,9 +727,9 @@ static void test_page(void **state)
 	assert_non_null(strstr(html, "2.00 × (2.00 … 2.00)"));
 	if (have_gnuplot()) {
 		static const char *const names[] = { "latency-1", "latency-2", "dots-1",
-						     "sharing-1" };
+						     "sharing-1", "parts-1" };
 		static const char *const suffixes[] = { "svg", "png", "tsv" };
-		for (size_t i = 0; i < 4; i++) {
+		for (size_t i = 0; i < 5; i++) {
 			for (size_t s = 0; s < 3; s++) {
 				snprintf(file, sizeof file, "%s/run.files/%s.%s", f.directory,
 					 names[i], suffixes[s]);
@@ -717,6 +748,45 @@ static void test_page(void **state)
 	assert_int_equal(access(file, F_OK), 0);
 	snprintf(file, sizeof file, "%s/run.files/latency-99.svg", f.directory);
 	assert_int_not_equal(access(file, F_OK), 0);
+	unload(&f);
+}
+
+/* Of futex, 64 B: own path 500, a sleep, the two calls that are assumed for it, two switches. */
+static void test_where_it_goes(void **state)
+{
+	(void)state;
+	struct fixture f;
+	char path[PATH_MAX];
+
+	load(&f, false);
+	char *out = summary_of(&f);
+	assert_non_null(strstr(out, "Where the time goes"));
+	const char *row = strstr(strstr(out, "Where the time goes"), "futex, 64 B");
+	assert_non_null(row);
+	float measured, own, calls, sleeps, switches, predicted;
+	assert_int_equal(sscanf(row, "futex, 64 B %f %f %f %f %f %f", &measured, &own, &calls,
+				&sleeps, &switches, &predicted),
+			 6);
+	assert_true(fabsf(measured - 3.0F) < 0.011F && fabsf(own - 0.5F) < 0.001F);
+	/* assumed: two for its one sleep */
+	assert_true(fabsf(calls - 0.2F) < 0.001F && fabsf(sleeps - 0.7F) < 0.001F);
+	assert_true(fabsf(switches - 1.2F) < 0.001F && fabsf(predicted - 2.6F) < 0.001F);
+	row = strstr(strstr(out, "Where the time goes"), "pipe, 64 B");
+	assert_non_null(row);
+	assert_non_null(strstr(row, "self was not measured: no worker"));
+	assert_non_null(strstr(out, "copy of 4 KiB, L1"));
+	assert_non_null(strstr(out, "too large"));
+	free(out);
+	assert_int_equal(write_quietly(&f, &(struct report_options){ .format = "html" }, path), 0);
+	const char *html = slurp(path);
+	assert_non_null(strstr(html, "<section id=\"parts\">"));
+	assert_non_null(strstr(html, "two are assumed for each sleep"));
+	assert_int_equal(write_quietly(&f, &(struct report_options){ .format = "csv" }, path), 0);
+	assert_non_null(strstr(slurp(path), ",unexplained_ns,floor_ns\r\n"));
+	assert_non_null(strstr(slurp(path), ",500,200,700,1200,,2600,2600,2600,"));
+	assert_int_equal(write_quietly(&f, &(struct report_options){ .format = "md" }, path), 0);
+	assert_non_null(
+		strstr(slurp(path), "| futex | 64 B | 3.00 | 0.50 | 0.20 | 0.70 | 1.20 | "));
 	unload(&f);
 }
 
@@ -875,6 +945,7 @@ int main(void)
 		cmocka_unit_test(test_summary_hostile),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_page),
+		cmocka_unit_test(test_where_it_goes),
 		cmocka_unit_test(test_page_hostile),
 		cmocka_unit_test(test_without_gnuplot),
 		cmocka_unit_test(test_csv),
