@@ -401,15 +401,29 @@ static void switch_back_child(void *context)
 
 /* ---- lines from one CPU to the other ---- */
 
-/* A word in each of a slot's lines; the last says whose turn it is. */
+/* A message of so many lines, whole; the last line says whose turn it is. */
 static void write_lines(const struct bench *b, unsigned char *slot, uint32_t turn)
 {
 	uint32_t *flag = (uint32_t *)(void *)(slot + b->bytes - b->line);
 
-	for (unsigned char *at = slot; at != (unsigned char *)flag; at += b->line)
-		*(volatile uint32_t *)(void *)at = turn;
+	memset(slot, (int)turn, b->bytes - b->line);
 	/* release: the other lines are there before the flag changes */
 	__atomic_store_n(flag, turn, __ATOMIC_RELEASE);
+}
+
+/* All of it, as a receiver that checks it does. */
+static void take_lines(const struct bench *b, const unsigned char *slot)
+{
+	const unsigned char *end = slot + b->bytes - b->line;
+	volatile uint64_t sink;
+	uint64_t sum = 0, word;
+
+	for (const unsigned char *at = slot; at < end; at += sizeof word) {
+		memcpy(&word, at, sizeof word);
+		sum += word;
+	}
+	sink = sum;
+	(void)sink;
 }
 
 static bool read_lines(const struct bench *b, unsigned char *slot, uint32_t turn)
@@ -426,41 +440,55 @@ static bool read_lines(const struct bench *b, unsigned char *slot, uint32_t turn
 		if (block_ticks() > until)
 			return false;
 	}
-	for (unsigned char *at = slot; at != (unsigned char *)flag; at += b->line)
-		(void)*(volatile uint32_t *)(void *)at;
+	take_lines(b, slot);
 	return true;
 }
 
-/* One line or two are others each time: which it is matters. Many are the same again, as in a
- * buffer that is passed to and fro; of several such, some would lie in a farther cache. */
-static unsigned char *slot_of(const struct bench *b, uint64_t operation)
+/* One line or two are others each time, and go to and fro: which it is matters. Many have a place
+ * for each way, as messages have; of several such, some would lie in a farther cache. */
+static unsigned char *slot_of(const struct bench *b, uint64_t operation, bool back)
 {
-	return b->bytes > APART ? b->slots : b->slots + operation % SLOTS * APART;
+	if (b->bytes > APART)
+		return back ? b->slots + b->bytes : b->slots;
+	return b->slots + operation % SLOTS * APART;
+}
+
+/* What writing and reading take where nothing crosses. */
+static void keep_lines(struct bench *b, unsigned times)
+{
+	for (uint64_t i = b->operations; times > 0; times--, i++) {
+		unsigned char *slot = slot_of(b, i, false);
+
+		write_lines(b, slot, (uint32_t)i);
+		take_lines(b, slot);
+	}
 }
 
 static void pass_lines(struct bench *b, unsigned times)
 {
 	for (uint64_t i = b->operations; times > 0; times--, i++) {
-		write_lines(b, slot_of(b, i), 2 * (uint32_t)i + 1);
-		if (!read_lines(b, slot_of(b, i), 2 * (uint32_t)i + 2))
+		write_lines(b, slot_of(b, i, false), 2 * (uint32_t)i + 1);
+		if (!read_lines(b, slot_of(b, i, true), 2 * (uint32_t)i + 2))
 			return;
 	}
 }
 
+/* The crossing alone: without what writing and reading would take on one CPU. */
 static void pass_lines_child(void *context)
 {
 	struct bench *b = context;
+	double both_ways = time_turns(b, pass_lines);
 
-	b->ns = time_turns(b, pass_lines) / 2;
 	__atomic_store_n(&b->stop, 1, __ATOMIC_RELAXED);
+	b->ns = both_ways / 2 - time_turns(b, keep_lines);
 }
 
 static void pass_back_child(void *context)
 {
 	struct bench *b = context;
 
-	for (uint64_t i = 0; read_lines(b, slot_of(b, i), 2 * (uint32_t)i + 1); i++)
-		write_lines(b, slot_of(b, i), 2 * (uint32_t)i + 2);
+	for (uint64_t i = 0; read_lines(b, slot_of(b, i, false), 2 * (uint32_t)i + 1); i++)
+		write_lines(b, slot_of(b, i, true), 2 * (uint32_t)i + 2);
 }
 
 /* ---- the whole ---- */
@@ -492,7 +520,7 @@ int control_measure(const struct control *control, double ticks_per_ns, struct c
 		[CONTROL_LINE] = { pass_lines_child, pass_back_child },
 	};
 	size_t slots = control->kind != CONTROL_LINE ? 0
-		       : control->bytes > APART      ? control->bytes
+		       : control->bytes > APART      ? 2 * control->bytes
 						     : (size_t)SLOTS * APART;
 
 	*value = (struct control_value){ NAN, NAN, NAN, NAN };

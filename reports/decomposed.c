@@ -13,7 +13,7 @@
 /* Beyond it the rest is told to be there: the parts do not explain the cell. */
 static const double explained = 0.15;
 /* A summary shows so many rows of it; of more, those of the smallest size. */
-enum { SUMMARY_ROWS = 30, LABEL = 3 * CELL_NAME + CELL_OPTIONS };
+enum { SUMMARY_ROWS = 12, LABEL = 3 * CELL_NAME + CELL_OPTIONS };
 
 /* ---- looking up ---- */
 
@@ -221,7 +221,7 @@ static struct shape shape_of(const struct arrangement *a, const struct sheet *sh
 	shape.rows = decomposed_parts(a, sheet, shape.has);
 	for (unsigned p = 0; p < PARTS; p++)
 		shape.parts += shape.has[p];
-	shape.smallest = shape.rows > SUMMARY_ROWS;
+	shape.smallest = shape.rows > SUMMARY_ROWS && sheet->size_count > 1;
 	double least = INFINITY;
 
 	for (size_t r = 0; r < sheet->row_count; r++)
@@ -474,8 +474,8 @@ static const char *missing_text(const struct sheet *sheet)
 		return "Missing: the parts have the lines of the message alone. Those of the "
 		       "kernel's own locks, queues and buffers cross as well where it carries the "
 		       "message; no control measures them, and where no counter does either they "
-		       "are in what is unexplained. So is what a ring's slots take beyond one "
-		       "buffer that is passed to and fro: they do not all lie in the nearest "
+		       "are in what is unexplained. So is what a ring's slots take beyond a "
+		       "buffer for each way: they do not all lie in the nearest "
 		       "cache. Parts that take more than the whole overlap: two CPUs work at once.";
 	return "Missing: what the other process leaves of caches, translations and branch "
 	       "predictions beyond what it leaves in a hand-over of nothing, and what the waiting "
