@@ -4,7 +4,7 @@
 
 load helpers
 
-PIPE=(--mechanism pipe --pattern pingpong --placement same-cpu --wait block --size 64)
+PIPE=(--controls off --mechanism pipe --pattern pingpong --placement same-cpu --wait block --size 64)
 CALLS='raw_syscalls:sys_enter'
 
 setup_file() {
@@ -69,7 +69,7 @@ near() { # A B: within a hundredth
 		[[ " $calls" == *[[:space:]]"$name "* ]]
 		names+=${names:+,}$name
 	done
-	toll run --mechanism "$names" --pattern pingpong --placement same-cpu --wait block --size 8 --operations 100 \
+	toll run --controls off --mechanism "$names" --pattern pingpong --placement same-cpu --wait block --size 8 --operations 100 \
 		--rounds 1 -o x.ndjson >said
 	cat said
 	jq -r 'select(.kind == "counted") | .cell as $cell | .counters | map({ key: .name,

@@ -6,7 +6,7 @@ load helpers
 
 URING=uring-pipe,uring-socket,uring-msg,uring-futex
 ALL=${URING//,/, }
-FEW=(--pattern pingpong --placement same-cpu --wait block --size 64 --operations 20 --rounds 1)
+FEW=(--controls off --pattern pingpong --placement same-cpu --wait block --size 64 --operations 20 --rounds 1)
 
 setup_file() {
 	"${CC:-gcc}" -o "$BATS_FILE_TMPDIR/refuse" "$BATS_TEST_DIRNAME/refuse.c"
