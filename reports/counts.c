@@ -168,11 +168,13 @@ static void sides(const struct result_counted *counted, const struct result_even
 		count_text(sum / (counted->peers - 1), scaled, user_only, out[1]);
 }
 
-/* By how much longer the median turn took while it was counted: 0.03; NaN where that is not known.
- */
+/* By how much longer the median turn took while it was counted: 0.03; NaN where that is not known,
+ * or is no price: on a schedule a longer turn is another latency. */
 static double slower(const struct result_counted *counted, const struct level *level)
 {
-	return level ? counted->median_ns / level->median_ns.estimate - 1 : NAN;
+	return level && isnan(level->offered_per_s)
+		       ? counted->median_ns / level->median_ns.estimate - 1
+		       : NAN;
 }
 
 static char *slower_text(double by, char out[TEXT_NUMBER])

@@ -109,10 +109,11 @@ char *tails_host(const struct arrangement *a, char out[TAILS_TEXT])
 char *tails_cut(const struct arrangement *a, char out[TAILS_TEXT])
 {
 	struct tail_cut cut = tail_cut_of(a->result, a->tails, a->tail_count);
-	char most[24], turn[24];
 
 	*out = '\0';
-	if (cut.workers)
+	if (cut.workers) {
+		char most[24], turn[24];
+
 		snprintf(
 			out, TAILS_TEXT,
 			"In %zu worker%s on a schedule a message waited for over a tenth of a turn "
@@ -122,6 +123,7 @@ char *tails_cut(const struct arrangement *a, char out[TAILS_TEXT])
 			"turns.",
 			cut.workers, cut.workers == 1 ? "" : "s", say_ns(cut.most_ns, most),
 			say_ns(cut.turn_ns, turn));
+	}
 	return out;
 }
 
