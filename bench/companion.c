@@ -102,6 +102,8 @@ static _Noreturn void become(const struct companion *companion, char *argv[], co
 	/* what toll ignores, a program does not expect to be ignored */
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
+	/* which ends it, and which whoever started toll in the background has it ignore */
+	signal(SIGINT, SIG_DFL);
 	setenv("TOLL_PIDS", pids, 1);
 	setenv("TOLL_TIDS", tids, 1);
 	if (getppid() == parent &&

@@ -81,7 +81,7 @@ say $? "a script error of a page is seen"
 
 if [ -z "$result" ]; then
 	result=$work/run.ndjson
-	"$build/toll" run -o "$result" --rounds 3 --mechanism pipe,unix-stream,ring:layout=* \
+	"$build/toll" run -o "$result" --rounds 3 --mechanism pipe,unix-stream,ring:layout=slot,ring:layout=shared-line \
 		--size 64,4K,16K --seed 7 >"$work/run.log" 2>&1
 	say $? "toll run"
 fi

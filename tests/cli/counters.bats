@@ -143,7 +143,8 @@ near() { # A B: within a hundredth
 		grep -q '"state":"ok"' $error.ndjson
 		grep -q 'not counted: .*system calls.*perf_event_open' summary
 		[ "$(counted $error.ndjson context-switches by | sort -u)" = getrusage ]
-		near "$(counted $error.ndjson context-switches | head -1)" 1
+		# whatever else runs on the CPU takes it away now and then
+		counted $error.ndjson context-switches | head -1 | awk '{ exit !($1 > 0.95 && $1 < 1.05) }'
 		[ "$(counted $error.ndjson cycles:u | sort -u)" = null ]
 		[ "$(counted $error.ndjson cpu-migrations | sort -u)" = null ]
 	done
