@@ -13,7 +13,7 @@
 /* Beyond it the rest is told to be there: the parts do not explain the cell. */
 static const double explained = 0.15;
 /* A summary shows so many rows of it; of more, those of the smallest size. */
-enum { SUMMARY_ROWS = 12, LABEL = 3 * CELL_NAME + CELL_OPTIONS };
+enum { SUMMARY_ROWS = 16, LABEL = 3 * CELL_NAME + CELL_OPTIONS };
 
 /* ---- looking up ---- */
 
@@ -283,6 +283,7 @@ static int print_sheet(FILE *stream, const struct arrangement *a, const struct s
 		return 0;
 	struct table *table = table_new(columns);
 	char label[LABEL];
+	size_t printed = 0;
 
 	for (size_t c = 1; c < columns; c++)
 		table_column(table, c, TABLE_RIGHT, 2);
@@ -295,6 +296,7 @@ static int print_sheet(FILE *stream, const struct arrangement *a, const struct s
 				continue;
 			row_of(table, &shape, decomposed_label(sheet, r, s, label, sizeof label),
 			       d);
+			printed++;
 			if (shape.smallest)
 				break;
 		}
@@ -306,7 +308,7 @@ static int print_sheet(FILE *stream, const struct arrangement *a, const struct s
 
 	if (shape.smallest)
 		fprintf(stream, "  %sThe smallest size of each; the page has the other %zu.%s\n",
-			say_style(stream, SAY_DIM), shape.rows - sheet->row_count,
+			say_style(stream, SAY_DIM), shape.rows - printed,
 			say_style(stream, SAY_PLAIN));
 	table_free(table);
 	return status;
