@@ -128,10 +128,31 @@ static int add_self(struct plan *plan, json_t *seen, const struct cell *cell)
 	return 0;
 }
 
+/* "ring:layout=slot", and whether it spins: those are loops of their own. */
+static const char *variant_of(const struct cell *cell, char text[CELL_KEY])
+{
+	char variant[CELL_KEY];
+
+	snprintf(text, CELL_KEY, "%.300s %s", cell_variant(cell, variant, sizeof variant),
+		 cell_spins(cell) ? "spins" : "sleeps");
+	return text;
+}
+
+/* Adds to a set; 1 when it was there, −1 when memory runs out. */
+static int remember(json_t *set, const char *text)
+{
+	if (json_object_get(set, text))
+		return 1;
+	return json_object_set_new(set, text, json_true()) ? out_of_memory() : 0;
+}
+
+/* What plays pingpong at all its sizes, since the decomposition asks for them; what plays other
+ * patterns alone once. */
 static int add_selves(struct plan *plan, const struct registry *registry)
 {
-	json_t *seen = json_object();
-	int failed = seen ? 0 : out_of_memory();
+	json_t *seen = json_object(), *variants = json_object();
+	int failed = seen && variants ? 0 : out_of_memory();
+	char text[CELL_KEY];
 
 	/* what the plan has anyway */
 	for (size_t i = 0; i < plan->cell_count && !failed; i++)
@@ -140,7 +161,17 @@ static int add_selves(struct plan *plan, const struct registry *registry)
 			failed = out_of_memory();
 	for (size_t i = 0; i < plan->cell_count && !failed; i++)
 		if (strcmp(plan->cells[i].cell.pattern, "pingpong") == 0)
-			failed = add_self(plan, seen, &plan->cells[i].cell);
+			failed = add_self(plan, seen, &plan->cells[i].cell) ||
+				 remember(variants, variant_of(&plan->cells[i].cell, text)) < 0;
+	for (size_t i = 0; i < plan->cell_count && !failed; i++) {
+		const struct cell *cell = &plan->cells[i].cell;
+
+		if (strcmp(cell->pattern, "self") == 0)
+			continue;
+		int known = remember(variants, variant_of(cell, text));
+
+		failed = known < 0 || (known == 0 && add_self(plan, seen, cell));
+	}
 	if (!failed && plan->cell_count && registry_mechanism(registry, "null")) {
 		struct cell empty = plan->cells[0].cell;
 
@@ -154,6 +185,7 @@ static int add_selves(struct plan *plan, const struct registry *registry)
 		failed = add_self(plan, seen, &empty);
 	}
 	json_decref(seen);
+	json_decref(variants);
 	return failed;
 }
 

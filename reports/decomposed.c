@@ -515,40 +515,58 @@ static void html_sheet(FILE *out, const struct arrangement *a, const struct shee
 		      out);
 }
 
+static void html_control(FILE *out, const struct result_control *control, const char *label)
+{
+	struct interval v = decompose_control(control);
+	struct text_unit unit = text_unit_one_ns(v.estimate);
+	char text[TEXT_NUMBER];
+
+	fputs("<tr><th scope=\"row\">", out);
+	text_html(out, label);
+	fprintf(out, "</th><td>%s</td>", cpus_text(&control->is, text));
+	if (isfinite(v.estimate)) {
+		fprintf(out, "<td class=\"n\">%s %s</td>",
+			text_number(v.estimate / unit.scale, text), unit.name);
+		html_number(out, "pm", text_spread(v, text));
+		html_number(out, "n", rate_text(&control->is, v.estimate, text));
+		fprintf(out, "<td class=\"n\">%zu</td></tr>\n", v.n);
+	} else {
+		fputs("<td class=\"n\">–</td><td class=\"text soft\" colspan=\"3\">", out);
+		text_html(out, control_reason(control));
+		fputs("</td></tr>\n", out);
+	}
+}
+
 static void html_controls(FILE *out, const struct result *result)
 {
-	char text[TEXT_NUMBER], label[LABEL];
+	static const char head[] =
+		"<div class=\"scroll\"><table>\n<thead><tr><th></th><th></th><th "
+		"class=\"n\">takes</th><th></th><th></th><th class=\"n\">times</th></tr></thead>"
+		"\n<tbody>\n";
+	char label[LABEL];
+	size_t selves = 0;
 
 	fputs("<h3>Controls</h3>\n<p class=\"soft\">Measured between the cells in all rounds, each "
 	      "time by fresh processes; 25&nbsp;% trimmed means with Yuen's 95&nbsp;% "
-	      "interval.</p>\n<div class=\"scroll\"><table>\n<thead><tr><th></th><th></th>"
-	      "<th class=\"n\">takes</th><th></th><th></th><th class=\"n\">times</th></tr></thead>"
-	      "\n<tbody>\n",
+	      "interval.</p>\n",
 	      out);
+	fputs(head, out);
 	for (size_t i = 0; i < result->control_count; i++) {
 		const struct result_control *control = &result->controls[i];
 
-		if (!is_shown(control))
-			continue;
-		struct interval v = decompose_control(control);
-		struct text_unit unit = text_unit_one_ns(v.estimate);
-
-		fputs("<tr><th scope=\"row\">", out);
-		text_html(out, control_about(control, label));
-		fprintf(out, "</th><td>%s</td>", cpus_text(&control->is, text));
-		if (isfinite(v.estimate)) {
-			fprintf(out, "<td class=\"n\">%s %s</td>",
-				text_number(v.estimate / unit.scale, text), unit.name);
-			html_number(out, "pm", text_spread(v, text));
-			html_number(out, "n", rate_text(&control->is, v.estimate, text));
-			fprintf(out, "<td class=\"n\">%zu</td></tr>\n", v.n);
-		} else {
-			fputs("<td class=\"n\">–</td><td class=\"text soft\" colspan=\"3\">", out);
-			text_html(out, control_reason(control));
-			fputs("</td></tr>\n", out);
-		}
+		selves += !is_shown(control);
+		if (is_shown(control))
+			html_control(out, control, control_about(control, label));
 	}
 	fputs("</tbody>\n</table></div>\n", out);
+	if (!selves)
+		return;
+	fprintf(out, "<details><summary>A message by one process alone: %zu</summary>\n%s", selves,
+		head);
+	for (size_t i = 0; i < result->control_count; i++)
+		if (!is_shown(&result->controls[i]))
+			html_control(out, &result->controls[i], result->controls[i].key);
+	fputs("</tbody>\n</table></div>\n</details>\n", out);
 }
 
 void decomposed_html(FILE *out, const struct arrangement *a)
