@@ -96,6 +96,17 @@ enum quantity quantity_named(const char *name)
 	return QUANTITY_MESSAGE;
 }
 
+static bool read_sched(const struct spot *spot, const json_t *object, struct cell *cell)
+{
+	char text[32] = "other";
+
+	if (!member_text(spot, object, "sched", OPTIONAL, text, sizeof text))
+		return false;
+	if (cell_sched_parse(*text ? text : "other", &cell->policy, &cell->priority) == 0)
+		return true;
+	return member_wrong(spot, "sched", "\"%s\" is none", text);
+}
+
 bool read_cell(const struct spot *spot, const json_t *object, size_t index, struct result_cell *out)
 {
 	static const char *const touches[] = { "header", "all" };
@@ -130,6 +141,8 @@ bool read_cell(const struct spot *spot, const json_t *object, size_t index, stru
 	    !member_boolean(spot, object, "copy", REQUIRED, &cell->copy) ||
 	    !member_word(spot, object, "touch", REQUIRED, touches, 2, &touch) ||
 	    !member_word(spot, object, "peers_are", REQUIRED, peers_are, 2, &threads) ||
+	    !read_sched(spot, object, cell) ||
+	    !member_boolean(spot, object, "mlock", OPTIONAL, &cell->mlock) ||
 	    !member_unsigned(spot, object, "replica", OPTIONAL, &cell->replica) ||
 	    !member_boolean(spot, object, "sequential", OPTIONAL, &cell->sequential) ||
 	    !member_word(spot, object, "quantity", REQUIRED, quantities, 3, &quantity) ||

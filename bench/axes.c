@@ -430,6 +430,36 @@ static int read_peers(const struct word *word, struct axes *axes)
 	return read_choice(word, "process", "thread", &axes->threads[axes->threadings++]);
 }
 
+static int read_sched(const struct word *word, struct axes *axes)
+{
+	static const char *const names[] = { "other", "batch", "idle", "rr", "fifo" };
+	struct axes_sched *sched = &axes->sched[axes->scheds++];
+	size_t length = strcspn(word->text, ":");
+	bool realtime =
+		strncmp(word->text, "fifo", length) == 0 || strncmp(word->text, "rr", length) == 0;
+
+	if (!cell_sched_parse(word->text, &sched->policy, &sched->priority))
+		return 0;
+	for (size_t n = 0; n < LENGTH(names); n++) {
+		if (strlen(names[n]) != length || strncmp(names[n], word->text, length) != 0)
+			continue;
+		if (realtime)
+			return refuse_word(word,
+					   "\"%s\": %s takes a priority from 1 to %d (one above is "
+					   "for what ends peers that hang); write %s:50",
+					   word->text, names[n], CELL_MOST_PRIORITY, names[n]);
+		return refuse_word(word, "\"%s\": %s takes no priority", word->text, names[n]);
+	}
+	return unknown(word, "scheduling policy", word->text,
+		       say_nearest(word->text, names, LENGTH(names)),
+		       "there are other, batch, idle, rr:10 and fifo:50");
+}
+
+static int read_mlock(const struct word *word, struct axes *axes)
+{
+	return read_choice(word, "off", "on", &axes->mlock[axes->mlocks++]);
+}
+
 static int read_copy(const struct word *word, struct axes *axes)
 {
 	return read_choice(word, "off", "on", &axes->copy[axes->copies++]);
@@ -457,6 +487,8 @@ static const struct axis {
 	{ "peer-count", NULL, read_peer_count },
 	{ "copy", "off", read_copy },
 	{ "touch", "all", read_touch },
+	{ "sched", "other", read_sched },
+	{ "mlock", "off", read_mlock },
 };
 
 int axes_read(const struct config *config, const struct config_grid *grid,

@@ -32,6 +32,11 @@ struct axes_wait {
 	uint64_t wait_amount;
 };
 
+struct axes_sched {
+	enum cell_policy policy;
+	unsigned priority;
+};
+
 struct axes {
 	struct axes_variant *mechanism, *pattern;
 	size_t mechanisms, patterns;
@@ -42,8 +47,10 @@ struct axes {
 	int depth[AXES_MOST];
 	enum cell_idle idle[AXES_MOST];
 	unsigned peer_count[AXES_MOST]; /* 0: the pattern's own */
-	bool copy[AXES_MOST], touch_all[AXES_MOST], threads[AXES_MOST];
+	bool copy[AXES_MOST], touch_all[AXES_MOST], threads[AXES_MOST], mlock[AXES_MOST];
+	struct axes_sched sched[AXES_MOST];
 	size_t sizes, waits, depths, idles, peer_counts, copies, touches, threadings;
+	size_t scheds, mlocks;
 	unsigned replicas;
 };
 

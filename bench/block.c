@@ -186,6 +186,9 @@ struct block {
 	pid_t spinner[CELL_MOST_PEERS];
 	unsigned spinners;
 	uint32_t next_visit;
+	bool risen; /* this process runs before its peers, and before that ran as */
+	int own_policy;
+	struct sched_param own;
 	int counter_place[PAGE_COUNTERS];
 	double steal_before[CELL_MOST_PEERS];
 };
@@ -234,6 +237,11 @@ static bool page_open(struct block *b)
 	return true;
 }
 
+static const int policies[POLICY_COUNT] = {
+	[POLICY_OTHER] = SCHED_OTHER, [POLICY_BATCH] = SCHED_BATCH, [POLICY_IDLE] = SCHED_IDLE,
+	[POLICY_RR] = SCHED_RR,       [POLICY_FIFO] = SCHED_FIFO,
+};
+
 static void fill_worker(struct block *b, unsigned index, const struct cell *cell,
 			const char *versus)
 {
@@ -260,6 +268,9 @@ static void fill_worker(struct block *b, unsigned index, const struct cell *cell
 	w->touch_all = cell->touch_all;
 	w->threads = cell->threads;
 	w->stamped = b->options->tails;
+	w->policy = (uint32_t)policies[cell->policy];
+	w->priority = cell->priority;
+	w->locked = cell->mlock;
 	w->seed = random_next(&b->seed);
 }
 
@@ -1081,6 +1092,39 @@ static void tell_started(const struct block *b)
 	b->options->started(pids, count, b->options->context);
 }
 
+/* ---- realtime ---- */
+
+/* While realtime peers play, this process runs before them, or none that hang could be ended.
+ * Nothing where there are none. false after say_error(). */
+static bool rise(struct block *b)
+{
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		if (cell_is_realtime(b->cells[i]) && b->cells[i]->priority > most)
+			most = b->cells[i]->priority;
+	}
+	if (most == 0)
+		return true;
+	const struct sched_param above = { .sched_priority = (int)most + 1 };
+
+	b->own_policy = sched_getscheduler(0);
+	if (sched_getparam(0, &b->own) == 0 && sched_setscheduler(0, SCHED_FIFO, &above) == 0) {
+		b->risen = true;
+		return true;
+	}
+	say_error("realtime priority %u, to run before peers of %u: %s", most + 1, most,
+		  strerror(errno));
+	return false;
+}
+
+static void fall(struct block *b)
+{
+	if (b->risen)
+		sched_setscheduler(0, b->own_policy, &b->own);
+	b->risen = false;
+}
+
 static enum waited measure(struct block *b)
 {
 	unsigned lanes[PAGE_LANES], count = 0;
@@ -1123,8 +1167,13 @@ static enum waited measure(struct block *b)
 	}
 	if (count == 0)
 		return DONE;
-	if (b->options->started)
+	if (b->options->started) {
+		/* what it starts is no peer's match */
+		fall(b);
 		tell_started(b);
+		if (!rise(b))
+			return BROKEN;
+	}
 	bool canary = b->canary >= 0 && !b->worker[b->canary].failed;
 	uint32_t visits = make_schedule(b, lanes, count, canary ? b->canary : -1);
 
@@ -1159,9 +1208,10 @@ int block_run(const struct block_options *options, const struct cell *const cell
 	if (page_open(&b)) {
 		if (start_all(&b, versus)) {
 			keep_all_awake(&b);
-			enum waited waited = measure(&b);
+			enum waited waited = rise(&b) ? measure(&b) : BROKEN;
 
 			end_all(&b);
+			fall(&b);
 			double canary = canary_of(&b);
 
 			for (unsigned i = 0; i < n; i++)

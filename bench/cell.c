@@ -17,6 +17,11 @@ static const char *const wait_names[WAIT_COUNT] = {
 	[WAIT_EPOLL] = "epoll",
 };
 
+static const char *const policy_names[POLICY_COUNT] = {
+	[POLICY_OTHER] = "other", [POLICY_BATCH] = "batch", [POLICY_IDLE] = "idle",
+	[POLICY_RR] = "rr",       [POLICY_FIFO] = "fifo",
+};
+
 struct unit {
 	const char *name;
 	uint64_t factor;
@@ -163,6 +168,37 @@ int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *amount)
 	return -1;
 }
 
+char *cell_sched_text(const struct cell *cell, char *buffer, size_t bytes)
+{
+	if (cell_is_realtime(cell))
+		snprintf(buffer, bytes, "%s:%u", policy_names[cell->policy], cell->priority);
+	else
+		snprintf(buffer, bytes, "%s", policy_names[cell->policy]);
+	return buffer;
+}
+
+int cell_sched_parse(const char *text, enum cell_policy *policy, unsigned *priority)
+{
+	size_t length = strcspn(text, ":");
+	const char *with = text[length] ? text + length + 1 : NULL;
+
+	for (unsigned p = 0; p < POLICY_COUNT; p++) {
+		bool realtime = p == POLICY_RR || p == POLICY_FIFO;
+		unsigned long number = 0;
+		if (strlen(policy_names[p]) != length ||
+		    strncmp(text, policy_names[p], length) != 0)
+			continue;
+		if (realtime != (with != NULL))
+			return -1;
+		if (realtime && (parse_number(with, CELL_MOST_PRIORITY, &number) || number == 0))
+			return -1;
+		*policy = p;
+		*priority = (unsigned)number;
+		return 0;
+	}
+	return -1;
+}
+
 bool cell_shares_cpu(const struct cell *cell)
 {
 	for (unsigned a = 0; a < cell->peers; a++)
@@ -197,6 +233,17 @@ static const char *idle_text(enum cell_idle idle)
 	return idle == IDLE_AWAKE ? "awake" : "sleep";
 }
 
+/* What is done to the peers, whatever they play. */
+static void add_treatment(struct text *text, const struct cell *cell)
+{
+	char word[32];
+
+	if (cell->policy != POLICY_OTHER)
+		add(text, "/sched=%s", cell_sched_text(cell, word, sizeof word));
+	if (cell->mlock)
+		add(text, "/mlock=on");
+}
+
 static char *key(const struct cell *cell, bool with_size, char *buffer, size_t bytes)
 {
 	struct text text = { .buffer = buffer, .bytes = bytes };
@@ -221,6 +268,7 @@ static char *key(const struct cell *cell, bool with_size, char *buffer, size_t b
 		add(&text, "/touch=none");
 	if (cell->threads)
 		add(&text, "/threads=on");
+	add_treatment(&text, cell);
 	if (cell->replica)
 		add(&text, "/replica=%u", cell->replica);
 	return buffer;
@@ -270,6 +318,7 @@ char *cell_group(const struct cell *cell, char *buffer, size_t bytes)
 		add(&text, "/depth=%d", cell->depth);
 	add(&text, "%s%s", cell->touch_all ? "" : "/touch=none",
 	    cell->threads ? "/threads=on" : "");
+	add_treatment(&text, cell);
 	return buffer;
 }
 
@@ -341,6 +390,13 @@ static int parse_trailing(struct cell *cell, const char *name, const char *value
 		cell->touch_all = false;
 	} else if (strcmp(name, "threads") == 0 && strcmp(value, "on") == 0) {
 		cell->threads = true;
+	} else if (strcmp(name, "sched") == 0) {
+		/* what is as usual is not said */
+		if (cell_sched_parse(value, &cell->policy, &cell->priority) ||
+		    cell->policy == POLICY_OTHER)
+			return -1;
+	} else if (strcmp(name, "mlock") == 0 && strcmp(value, "on") == 0) {
+		cell->mlock = true;
 	} else if (strcmp(name, "replica") == 0) {
 		if (parse_number(value, UINT32_MAX, &number))
 			return -1;
@@ -408,7 +464,7 @@ int cell_parse(struct cell *cell, const char *key_text, const char **why)
 		if (!value || parse_trailing(cell, word, value)) {
 			*why = "after the wait a key may have peers=N depth=N idle=awake|sleep "
 			       "copy=on "
-			       "touch=none threads=on replica=N";
+			       "touch=none threads=on sched=POLICY mlock=on replica=N";
 			return -1;
 		}
 	}

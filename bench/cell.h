@@ -8,7 +8,7 @@
  *   pipe/pipeline:stages=4/spread/64/block/peers=4/idle=awake
  * A placement said outright by --cpus is written with its CPUs: pipe/pingpong/cpus:2,5/64/block
  * The trailing names come in this order, each only where it differs from its default:
- *   peers depth idle copy touch threads replica */
+ *   peers depth idle copy touch threads sched mlock replica */
 #ifndef CELL_H
 #define CELL_H
 
@@ -29,6 +29,10 @@ enum cell_wait {
 	WAIT_COUNT
 };
 enum cell_idle { IDLE_NONE, IDLE_AWAKE, IDLE_SLEEP };
+/* POLICY_OTHER: the peers are scheduled as toll itself is */
+enum cell_policy { POLICY_OTHER, POLICY_BATCH, POLICY_IDLE, POLICY_RR, POLICY_FIFO, POLICY_COUNT };
+/* 99 is for what ends realtime peers that hang */
+enum { CELL_MOST_PRIORITY = 98 };
 
 struct cell {
 	unsigned id; /* its place in the plan, from 0 */
@@ -49,7 +53,10 @@ struct cell {
 	bool copy;            /* in-place mechanisms copy in and out as well */
 	bool touch_all;       /* the whole payload is written and read (default), else the header */
 	bool threads;         /* the peers are threads of one process */
-	unsigned replica;     /* tells identical cells apart (A/A); 0 for the first */
+	enum cell_policy policy;
+	unsigned priority; /* POLICY_RR, POLICY_FIFO: 1 … CELL_MOST_PRIORITY; else 0 */
+	bool mlock;        /* the peers hold all their memory: mlockall(2) */
+	unsigned replica;  /* tells identical cells apart (A/A); 0 for the first */
 
 	/* learnt from toll-worker --examine, and decided by the plan */
 	unsigned slots;  /* depth the channel is opened with */
@@ -62,8 +69,8 @@ char *cell_key(const struct cell *cell, char *buffer, size_t bytes);
 /* The key without its size: what a curve over sizes has in common. */
 char *cell_key_without_size(const struct cell *cell, char *buffer, size_t bytes);
 /* What one block compares: pattern, placement, CPUs, size, wait class, idle, peers, touch, depth,
- * threads; the same text for cells that may be ranked against each other. Not copy: what copies
- * anyway has to be compared with what is told to. */
+ * threads, scheduling, mlock; the same text for cells that may be ranked against each other. Not
+ * copy: what copies anyway has to be compared with what is told to. */
 char *cell_group(const struct cell *cell, char *buffer, size_t bytes);
 /* The group whatever the size: cells of one family are the points of curves that may be compared.
  */
@@ -80,6 +87,15 @@ int cell_parse(struct cell *cell, const char *key, const char **why);
 char *cell_wait_text(const struct cell *cell, char *buffer, size_t bytes);
 /* Reads "spin" … "hybrid:20us", "epoll", "epoll:100" into wait and its amount; 0 or -1. */
 int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *amount);
+/* "other", "fifo:50" */
+char *cell_sched_text(const struct cell *cell, char *buffer, size_t bytes);
+/* Reads "other", "batch", "idle", "rr:10", "fifo:50" into policy and priority; 0 or -1. */
+int cell_sched_parse(const char *text, enum cell_policy *policy, unsigned *priority);
+/* The peers run before all that is not realtime. */
+static inline bool cell_is_realtime(const struct cell *cell)
+{
+	return cell->policy == POLICY_RR || cell->policy == POLICY_FIFO;
+}
 /* spin, pause and yield spin; block, poll, hybrid and epoll sleep. Classes are never ranked
  * together. */
 static inline bool cell_spins(const struct cell *cell)

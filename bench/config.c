@@ -44,9 +44,10 @@ static const struct list_key list_keys[] = {
 	LIST("depth", depth),         LIST("idle", idle),
 	LIST("peers", peers),         LIST("peer-count", peer_count),
 	LIST("copy", copy),           LIST("touch", touch),
+	LIST("sched", sched),         LIST("mlock", mlock),
 };
-static const char *const run_keys[] = { "budget", "rounds", "operations", "margin",
-					"seed",   "tails",  "counters",   "controls" };
+static const char *const run_keys[] = { "budget", "rounds",   "operations", "margin",     "seed",
+					"tails",  "counters", "controls",   "dma-latency" };
 
 static struct config_list *grid_list(struct config_grid *grid, const struct list_key *key)
 {
@@ -148,6 +149,15 @@ static int set_run_key(struct config *config, const char *key, const char *value
 			return COMPLAIN(why, "\"%s\" is no seed from 0 to 2^63 - 1", value);
 		config->seed = number;
 		config->seed_given = true;
+	} else if (strcmp(key, "dma-latency") == 0) {
+		uint64_t ns;
+		/* what the kernel takes is 32 bits of us */
+		if (strcmp(value, "0") == 0)
+			ns = 0;
+		else if (cell_parse_time_ns(value, &ns) || ns % 1000 || ns / 1000 > INT32_MAX)
+			return COMPLAIN(why, "\"%s\" is no time in whole us; write 0, 10us or 1ms",
+					value);
+		config->dma_latency_us = (long)(ns / 1000);
 	} else if (strcmp(key, "counters") == 0) {
 		if (!*value || strlen(value) >= sizeof config->counters)
 			return COMPLAIN(why, "%s; write default, none or names with commas between",
@@ -465,6 +475,7 @@ struct config *config_new(void)
 		return NULL;
 	}
 	config->margin = 0.02;
+	config->dma_latency_us = -1;
 	return config;
 }
 
@@ -500,6 +511,7 @@ struct config *config_read(const char *path)
 		return NULL;
 	}
 	config->margin = 0.02;
+	config->dma_latency_us = -1;
 	snprintf(config->path, sizeof config->path, "%s", path);
 
 	struct stat status;

@@ -26,7 +26,7 @@ struct config_grid {
 	char name[64];
 	int line;
 	struct config_list mechanism, pattern, size, wait, placement, cpus, depth, idle, peers,
-		peer_count, copy, touch;
+		peer_count, copy, touch, sched, mlock;
 	unsigned replicas; /* 0 or 1: one of each; 2: an A/A twin beside each */
 };
 
@@ -37,6 +37,7 @@ struct config {
 	double budget_s, margin;  /* budget_s 0: none */
 	unsigned rounds;          /* 0: as many as the budget allows */
 	unsigned long operations; /* 0: fitted by the pilot */
+	long dma_latency_us;      /* -1: not asked for */
 	uint64_t seed;
 	bool seed_given, budget_given;
 	bool tails;

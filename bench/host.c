@@ -695,6 +695,7 @@ json_t *host_read(const struct place *place)
 	failed |= put(host, "memory_bytes", read_memory());
 	failed |= put(host, "limits", limits);
 	failed |= put(host, "placements", placements);
+	failed |= put(host, "dma_latency_us", NULL); /* who holds it says so */
 	if (!failed)
 		return host;
 	json_decref(host);
@@ -704,11 +705,30 @@ json_t *host_read(const struct place *place)
 /* What decides whether two measurements were made in one environment; "limits", "mitigations",
  * "idle_states" and "placements" stand for each of their members. */
 static const char *const environment[] = {
-	"cpu_model",   "microcode",   "kernel",         "kernel_build", "machine",
-	"clocksource", "mitigations", "command_line",   "governor",     "turbo",
-	"idle_driver", "idle_states", "idle_governor",  "smt",          "thp",
-	"page_bytes",  "limits",      "placements",     "cpus_allowed", "mems_allowed",
-	"container",   "lsm",         "cgroup_cpu_max",
+	"cpu_model",
+	"microcode",
+	"kernel",
+	"kernel_build",
+	"machine",
+	"clocksource",
+	"mitigations",
+	"command_line",
+	"governor",
+	"turbo",
+	"idle_driver",
+	"idle_states",
+	"idle_governor",
+	"smt",
+	"thp",
+	"page_bytes",
+	"limits",
+	"placements",
+	"cpus_allowed",
+	"mems_allowed",
+	"container",
+	"lsm",
+	"cgroup_cpu_max",
+	"dma_latency_us",
 };
 
 /* Text for a line on a terminal: a file's text may hold escape sequences. */

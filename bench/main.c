@@ -19,6 +19,7 @@
 #include "account.h"
 #include "block.h"
 #include "commands.h"
+#include "conditions.h"
 #include "config.h"
 #include "place.h"
 #include "plan.h"
@@ -46,6 +47,7 @@ static const struct option run_options[] = {
 	{ "tails", no_argument, NULL, KEY_ON },
 	{ "counters", required_argument, NULL, KEY },
 	{ "controls", required_argument, NULL, KEY },
+	{ "dma-latency", required_argument, NULL, KEY },
 	{ "resume", no_argument, NULL, RESUME },
 	{ "dry-run", no_argument, NULL, DRY_RUN },
 	{ "require-quiet", no_argument, NULL, QUIET },
@@ -56,6 +58,7 @@ static const struct option one_options[] = {
 	{ "mechanism", required_argument, NULL, KEY },
 	{ "for", required_argument, NULL, HOLD },
 	{ "counters", required_argument, NULL, KEY },
+	{ "dma-latency", required_argument, NULL, KEY },
 	{ NULL, 0, NULL, 0 },
 };
 static const struct option vs_options[] = {
@@ -63,6 +66,7 @@ static const struct option vs_options[] = {
 	{ "mechanism", required_argument, NULL, KEY },
 	{ "budget", required_argument, NULL, KEY },
 	{ "margin", required_argument, NULL, KEY },
+	{ "dma-latency", required_argument, NULL, KEY },
 	{ "pairs", required_argument, NULL, PAIRS },
 	{ NULL, 0, NULL, 0 },
 };
@@ -89,8 +93,7 @@ static const char run_help[] =
 	"\n"
 	"  -c, --config CONF          a file, or a name of toll list configs [quick]\n"
 	"  -o, --output FILE          the result [toll-HOST-DATE-TIME.ndjson]; page beside it\n"
-	"      --resume               go on with the result that -o names\n"
-	"      --dry-run              print the plan and stop\n"
+	"      --resume, --dry-run    go on with the result of -o; print the plan and stop\n"
 	"      --budget 5m            when to stop, if all is not decided before\n"
 	"      --rounds N             exactly so many of each cell, instead of a budget\n"
 	"      --seed N               of every random choice: same seed, same plan\n"
@@ -99,6 +102,7 @@ static const char run_help[] =
 	"      --controls on|off      measure beside the cells what explains them [on]\n"
 	"      --tails                stamp every operation, for quantiles\n"
 	"      --require-quiet        do not measure on a disturbed machine\n"
+	"      --dma-latency 0us      let no CPU sleep deeper (/dev/cpu_dma_latency)\n"
 	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
 	"      --json                 the summary as JSON\n"
 	"\n"
@@ -107,6 +111,7 @@ static const char run_help[] =
 	"      --wait spin,pause,yield,block,poll,hybrid:20us,epoll:100     --idle awake,sleep\n"
 	"      --placement same-cpu,across,pairs or --cpus 2,5       --depth N  --copy\n"
 	"      --touch all,none       --peers process,thread         --peer-count K\n"
+	"      --sched other,batch,idle,rr:10,fifo:50                --mlock\n"
 	"\n"
 	"exit: 0 measured; 3 --resume on a changed host; 4 a mistake, or nothing to run\n";
 
@@ -278,7 +283,8 @@ static const char one_help[] =
 	"      --pattern NAME [pingpong]     --size BYTES [64]        --wait NAME [block]\n"
 	"      --placement NAME [same-cpu] or --cpus 2,5              --depth N  --copy\n"
 	"      --idle awake|sleep     --touch all|none    --peers process|thread\n"
-	"      --peer-count K         --seed N            --operations N\n"
+	"      --peer-count K         --sched fifo:50     --mlock\n"
+	"      --seed N               --operations N      --dma-latency 0us\n"
 	"      --counters LIST        events to count after it: default, a,{b,c} [none]\n"
 	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
 	"      --json                 the figures as JSON\n"
@@ -376,11 +382,11 @@ static const char vs_help[] =
 	"      --pattern NAME [pingpong]     --size BYTES [64]        --wait NAME [block]\n"
 	"      --placement NAME [same-cpu; across where it must be] or --cpus 2,5\n"
 	"      --depth N  --copy      --idle awake|sleep  --touch all|none\n"
-	"      --peers process|thread                     --peer-count K\n"
+	"      --peers process|thread --peer-count K      --sched fifo:50     --mlock\n"
 	"\n"
 	"      --budget TIME          the most it may take [5s]; it stops when it can tell\n"
 	"      --pairs N              exactly so many pairs, looked at once\n"
-	"      --margin SHARE         what counts as the same [2%]\n"
+	"      --margin SHARE         what counts as the same [2%]        --dma-latency 0us\n"
 	"      --seed N               of every random choice      --operations N   a turn\n"
 	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
 	"      --json                 the verdict as JSON\n"
@@ -473,7 +479,7 @@ static int measure_rivals(const struct rivals *rivals, const struct request *giv
 	}
 	if (request_pairs(given, VERSUS_FEWEST_PAIRS, VERSUS_MOST_PAIRS, &options.pairs))
 		return EXIT_USAGE;
-	if (!run_on_this_machine(rivals->place))
+	if (!run_on_this_machine(rivals->place) || conditions_hold(a))
 		return EXIT_USAGE;
 	int status = versus_run(&options, x, y, registries, &versus);
 	versus.aa = aa_last();

@@ -186,6 +186,10 @@ static int consider(struct maker *maker, const struct axes_variant *mechanism,
 		return refuse(maker, &cell,
 			      "two peers that spin on one CPU would only wait for the "
 			      "scheduler; yield, or a sleeping wait, may share it");
+	if (cell.policy == POLICY_IDLE && cell.idle == IDLE_AWAKE)
+		return refuse(maker, &cell,
+			      "what keeps its CPUs awake is of the idle class too, and would take "
+			      "half of them; add idle=sleep");
 	if (cell.wait == WAIT_EPOLL && !maker->knows_epoll)
 		return refuse(
 			maker, &cell,
@@ -216,6 +220,8 @@ static int consider_all(struct maker *maker, const struct axes *axes, const char
 		COPY,
 		TOUCH,
 		THREADS,
+		SCHED,
+		MLOCK,
 		SIZE,
 		MECHANISM,
 		REPLICA,
@@ -226,7 +232,8 @@ static int consider_all(struct maker *maker, const struct axes *axes, const char
 		[SPOT] = axes->spots,           [WAIT] = axes->waits,
 		[IDLE] = axes->idles,           [DEPTH] = axes->depths,
 		[COPY] = axes->copies,          [TOUCH] = axes->touches,
-		[THREADS] = axes->threadings,   [SIZE] = axes->sizes,
+		[THREADS] = axes->threadings,   [SCHED] = axes->scheds,
+		[MLOCK] = axes->mlocks,         [SIZE] = axes->sizes,
 		[MECHANISM] = axes->mechanisms, [REPLICA] = axes->replicas,
 	};
 	double product = 1;
@@ -248,6 +255,9 @@ static int consider_all(struct maker *maker, const struct axes *axes, const char
 			.copy = axes->copy[at[COPY]],
 			.touch_all = axes->touch_all[at[TOUCH]],
 			.threads = axes->threads[at[THREADS]],
+			.policy = axes->sched[at[SCHED]].policy,
+			.priority = axes->sched[at[SCHED]].priority,
+			.mlock = axes->mlock[at[MLOCK]],
 			.size = axes->size[at[SIZE]],
 			.replica = (unsigned)at[REPLICA],
 		};
@@ -399,6 +409,7 @@ struct plan *plan_make(const struct config *config, const struct registry *regis
 	plan->rounds = config->rounds;
 	plan->operations = config->operations;
 	plan->tails = config->tails;
+	plan->dma_latency_us = config->dma_latency_us;
 	failed = read_counters(config, plan);
 	/* a fixed count of operations leaves nothing for a budget to decide (statistics.md, rule 5)
 	 */

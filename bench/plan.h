@@ -38,6 +38,7 @@ struct plan {
 	unsigned rounds;          /* 0: as many as the budget allows */
 	unsigned long operations; /* 0: fitted by the pilot */
 	bool tails;
+	long dma_latency_us;          /* -1: not asked for */
 	char counting[COUNTERS_LIST]; /* as it was asked for: "default", "none" */
 	struct counters counters;
 	char config[4096]; /* path, or "" */

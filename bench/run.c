@@ -18,6 +18,7 @@
 #include "block.h"
 #include "commands.h"
 #include "companion.h"
+#include "conditions.h"
 #include "controls.h"
 #include "count.h"
 #include "doctor.h"
@@ -868,7 +869,7 @@ int run_campaign(const struct run_options *options, struct plan *plan,
 	int status = EXIT_USAGE;
 
 	options->path[0] = '\0';
-	if (!measurable(plan, place))
+	if (!measurable(plan, place) || conditions_hold(plan))
 		return EXIT_USAGE;
 	if (plan->budget_s <= 0 && plan->rounds == 0)
 		plan->rounds = PLAN_LEAST_ROUNDS;
@@ -889,6 +890,7 @@ int run_campaign(const struct run_options *options, struct plan *plan,
 		say_error("out of memory");
 		goto out;
 	}
+	conditions_tell(plan, host);
 	if (!looks_begin(&c.looks, plan))
 		goto out;
 	status = options->resume ? take_up(&c, host) : begin(&c, host, cost_ns, step_ns);
@@ -1003,7 +1005,7 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 				       .context = &companion };
 	double cost_ns, step_ns;
 
-	if (!measurable(plan, place) || !companion_exists(&companion))
+	if (!measurable(plan, place) || !companion_exists(&companion) || conditions_hold(plan))
 		return EXIT_USAGE;
 	const struct cell *cell = &plan->cells[0].cell;
 	struct outcome outcome;

@@ -38,6 +38,8 @@ bool versus_side_by_side(const struct plan_cell *a, const struct plan_cell *b, c
 		reason = "their placements differ";
 	else if (cell_spins(x) != cell_spins(y))
 		reason = "one spins, the other sleeps";
+	else if (x->policy != y->policy || x->priority != y->priority)
+		reason = "who runs first is another question of each";
 	else if (x->idle == IDLE_SLEEP || y->idle == IDLE_SLEEP)
 		reason = "a CPU that may sleep does so when no other worker keeps it awake";
 	else if (x->sequential || y->sequential)

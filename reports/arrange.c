@@ -83,7 +83,7 @@ struct draft_cell {
 /* A sheet while it is put together. */
 struct draft {
 	char group[CELL_KEY];
-	char situation[128]; /* without the host state */
+	char situation[192]; /* without the host state */
 	enum host_state state;
 	unsigned first; /* lowest cell in it */
 	unsigned rank;  /* of its situation */
@@ -149,7 +149,7 @@ static void append(char *out, size_t bytes, const char *format, ...)
 
 static void situation_of(const struct cell *cell, enum host_state state, char *out, size_t bytes)
 {
-	char cpus[64] = "";
+	char cpus[64] = "", sched[32];
 
 	if (!strcmp(cell->placement, "cpus")) {
 		size_t used = 0;
@@ -166,6 +166,10 @@ static void situation_of(const struct cell *cell, enum host_state state, char *o
 	/* what is not as usual sets its figures apart wherever they are shown */
 	if (cell->threads)
 		append(out, bytes, ", threads");
+	if (cell->policy != POLICY_OTHER)
+		append(out, bytes, ", %s", cell_sched_text(cell, sched, sizeof sched));
+	if (cell->mlock)
+		append(out, bytes, ", memory locked");
 	if (cell->depth >= 0)
 		append(out, bytes, ", depth %d", cell->depth);
 	if (!cell->touch_all)

@@ -30,7 +30,7 @@ struct sheet {                     /* one pattern under one condition */
 	const struct cell *sample; /* any of its cells */
 	enum host_state state;
 	enum measure measure;
-	char situation[192];  /* "shared-l3, sleeping, CPUs kept awake" */
+	char situation[224];  /* "shared-l3, sleeping, CPUs kept awake" */
 	char conditions[256]; /* "CPUs 0 and 1; host state far; 2 processes" */
 	char pattern[CELL_NAME + CELL_OPTIONS];
 	char waits[64]; /* "block", "spin, yield" */

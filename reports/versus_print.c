@@ -11,7 +11,7 @@
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-enum { PARTS = 12, PART = CELL_OPTIONS + CELL_NAME + 32 };
+enum { PARTS = 14, PART = CELL_OPTIONS + CELL_NAME + 32 };
 
 /* What a cell is besides its variant, part by part, in the words of a sentence; "" where it is what
  * goes without saying. */
@@ -47,6 +47,10 @@ static void write_parts(const struct cell *cell, char part[PARTS][PART])
 		snprintf(part[9], PART, "header only");
 	if (cell->threads)
 		snprintf(part[10], PART, "threads");
+	if (cell->policy != POLICY_OTHER)
+		cell_sched_text(cell, part[12], PART);
+	if (cell->mlock)
+		snprintf(part[13], PART, "memory locked");
 	if (cell->replica)
 		snprintf(part[11], PART, "replica %u", cell->replica);
 }

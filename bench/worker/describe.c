@@ -321,6 +321,10 @@ static bool wish_read(char *line, struct wish *wish, const char **why)
 			wish->copy = true;
 		else if (strcmp(word, "threads") == 0)
 			wish->threads = true;
+		else if (strcmp(word, "mlock") == 0)
+			wish->locked = true;
+		else if (strcmp(word, "sched") == 0 && !sched_read(value, wish))
+			return false;
 	}
 	return true;
 }
@@ -391,6 +395,7 @@ int examine(FILE *in, FILE *out)
 
 		if (possible && p->most_peers == 1 && !layout.choice.unit->mechanism.slots)
 			possible = fits(&layout, why, sizeof(why));
+		possible = possible && sched_plan(&wish, memory, why, sizeof(why));
 		if (!possible) {
 			fprintf(out, "no\t%s\n", why);
 			continue;

@@ -17,7 +17,7 @@
 
 #define PAGE_MAGIC 0x746f6c6c70616765ULL
 enum {
-	PAGE_VERSION = 5,
+	PAGE_VERSION = 6,
 	PAGE_WORKERS = 16,
 	PAGE_LANES = 16,
 	PAGE_PEERS = TOLL_MOST_PEERS,
@@ -79,6 +79,8 @@ struct page_worker {
 	uint32_t peers;
 	int32_t cpu[PAGE_PEERS]; /* −1: do not bind */
 	uint32_t copy, touch_all, threads, stamped;
+	uint32_t policy, priority; /* as the kernel numbers them; SCHED_OTHER: as toll's own */
+	uint32_t locked;
 	uint64_t seed; /* of this worker's random offsets */
 
 	/* the worker */

@@ -671,6 +671,9 @@ __attribute__((noinline)) static void live(struct harness *h)
 			      worker->cpu[peer->index], strerror(errno));
 		leave(1);
 	}
+	/* before there are threads of a mechanism's library, which are to be like it */
+	if (!sched_take(&h->layout->wish, why, sizeof(why)))
+		goto failed;
 	if (page->counting)
 		counting_open(h);
 	if (!layout_attach(h->layout, peer->index, worker->touch_all, h->seed, &offset, why,
@@ -680,7 +683,7 @@ __attribute__((noinline)) static void live(struct harness *h)
 	if (!barrier(h, &worker->attached, 1))
 		leave(0);
 	if (!layout_meet(h->layout, peer->index, why, sizeof(why)) ||
-	    !epoll_open(h, why, sizeof(why)))
+	    !epoll_open(h, why, sizeof(why)) || !sched_lock(&h->layout->wish, why, sizeof(why)))
 		goto failed;
 	const struct toll_pattern *pattern = &h->layout->choice.binding->pattern;
 	const struct toll_mechanism *m = &h->layout->choice.unit->mechanism;

@@ -219,7 +219,10 @@ static bool read_wish(const struct page_worker *worker, struct wish *wish)
 			       .copy = worker->copy,
 			       .threads = worker->threads,
 			       .stamped = worker->stamped,
-			       .header_only = !worker->touch_all };
+			       .header_only = !worker->touch_all,
+			       .policy = (int)worker->policy,
+			       .priority = worker->priority,
+			       .locked = worker->locked };
 	return worker->wait < TOLL_WAIT_COUNT && worker->peers >= 1 && worker->peers <= PAGE_PEERS;
 }
 
@@ -327,7 +330,8 @@ int supervise(int page_fd, unsigned slot)
 	sigaddset(&signals, SIGUSR1);
 	peer_signals();
 
-	bool ready = prepare(&w, slot, why, sizeof(why));
+	bool ready = prepare(&w, slot, why, sizeof(why)) &&
+		     sched_above(&w.layout.wish, why, sizeof(why));
 
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	for (unsigned i = 0; ready && i < w.worker->peers; i++) {

@@ -62,6 +62,9 @@ struct wish {
 	unsigned idle_descriptors; /* with TOLL_WAIT_EPOLL */
 	bool copy, threads, stamped;
 	bool header_only; /* touch: none of the payload */
+	int policy;       /* SCHED_OTHER: as toll is */
+	unsigned priority;
+	bool locked; /* in memory, all that a peer maps */
 };
 /* false with a reason for people in why. */
 bool registry_choose(const struct wish *wish, struct choice *choice, char *why, size_t bytes);
@@ -231,6 +234,19 @@ void worker_failed(struct page *page, struct page_worker *worker, const char *fo
 	__attribute__((format(printf, 3, 4)));
 void worker_event(const struct page *page);
 void peer_signals(void); /* SIGRTMAX's handler */
+
+/* ---- sched.c: how peers are scheduled, and whether they hold their memory ---- */
+
+/* "fifo:50" of a cell's key into a wish; false when it is none. */
+bool sched_read(const char *text, struct wish *wish);
+/* Whether this process may; memory: bytes that a peer maps beside its own. false with why. */
+bool sched_plan(const struct wish *wish, size_t memory, char *why, size_t bytes);
+/* Who is to end realtime peers runs before them. Nothing for others. false with why. */
+bool sched_above(const struct wish *wish, char *why, size_t bytes);
+/* The peer itself: its policy, before it makes threads; then, when all is mapped, mlockall(). false
+ * with why. */
+bool sched_take(const struct wish *wish, char *why, size_t bytes);
+bool sched_lock(const struct wish *wish, char *why, size_t bytes);
 
 /* ---- epoll.c: the wait of that name ---- */
 

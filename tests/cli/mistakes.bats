@@ -212,3 +212,17 @@ load helpers
 	echo "$output"
 	is_json <<<"$output"
 }
+
+@test "how peers run: unknown policies, absurd priorities and latencies" {
+	fails_saying toll one ring --sched fofo:3 : 'no scheduling policy called "fofo:3"' "fifo:50"
+	fails_saying toll one ring --sched fifo : "fifo takes a priority from 1 to 98" "write fifo:50"
+	fails_saying toll one ring --sched fifo:0 : "priority from 1 to 98"
+	fails_saying toll one ring --sched rr:99 : "rr takes a priority from 1 to 98"
+	fails_saying toll one ring --sched batch:3 : "batch takes no priority"
+	fails_saying toll one ring --sched -1 : 'no scheduling policy called "-1"'
+	fails_saying toll one ring --mlock=yes : "--mlock takes no value"
+	fails_saying toll run --dma-latency -3us : '"-3us" is no time in whole us'
+	fails_saying toll run --dma-latency 10ns : '"10ns" is no time in whole us'
+	printf '[a]\nmlock = maybe\n' >my.conf
+	fails_saying toll run -c my.conf : 'my.conf:2: "maybe" is neither off nor on'
+}

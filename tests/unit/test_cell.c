@@ -26,6 +26,8 @@ static void test_keys_read_back(void **state)
 		"pipe/fanin/packed/65535/poll/peers=16/idle=awake/copy=on/touch=none/replica=7",
 		"futex/pingpong/same-cpu/1/hybrid:1500ns",
 		"pipe/pingpong/same-cpu/64/epoll",
+		"pipe/pingpong/same-cpu/64/block/sched=batch",
+		"pipe/pingpong/same-cpu/64/block/threads=on/sched=rr:98/mlock=on/replica=1",
 		"pipe/fanin/same-cpu/64/epoll:100/peers=4",
 	};
 	for (size_t k = 0; k < LENGTH(keys); k++) {
@@ -67,6 +69,15 @@ static void test_parts(void **state)
 	assert_false(cell.touch_all);
 	assert_true(cell.threads);
 	assert_int_equal(cell.replica, 3);
+	assert_int_equal(cell.policy, POLICY_OTHER);
+	assert_false(cell.mlock);
+
+	assert_int_equal(
+		cell_parse(&cell, "pipe/pingpong/same-cpu/64/block/sched=fifo:50/mlock=on", &why),
+		0);
+	assert_int_equal(cell.policy, POLICY_FIFO);
+	assert_int_equal(cell.priority, 50);
+	assert_true(cell.mlock);
 
 	assert_int_equal(cell_parse(&cell, "pipe/pingpong/same-cpu/64/block", &why), 0);
 	assert_int_equal(cell.depth, -1);
@@ -105,6 +116,12 @@ static void test_bad_keys(void **state)
 		"pipe/pingpong/same-cpu/64/block/idle=tired",
 		"pipe/pingpong/same-cpu/64/block/copy=off",
 		"pipe/pingpong/same-cpu/64/block/color=red",
+		"pipe/pingpong/same-cpu/64/block/sched=other",
+		"pipe/pingpong/same-cpu/64/block/sched=fifo",
+		"pipe/pingpong/same-cpu/64/block/sched=fifo:0",
+		"pipe/pingpong/same-cpu/64/block/sched=fifo:99",
+		"pipe/pingpong/same-cpu/64/block/sched=batch:1",
+		"pipe/pingpong/same-cpu/64/block/mlock=off",
 		"pipe/pingpong/cpus:/64/block",
 		"pipe/pingpong/cpus:1,/64/block",
 		"pipe/pingpong/cpus:0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16/64/block",

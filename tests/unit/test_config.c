@@ -68,6 +68,7 @@ static void test_whole_file(void **state)
 					  "margin = 3%\n"
 					  "seed = 9223372036854775807\n"
 					  "tails = on\n"
+					  "dma-latency = 1ms\n"
 					  "\n"
 					  "[latency]\n"
 					  "mechanism = pipe, ring:layout=slot,memory=huge , futex\n"
@@ -91,18 +92,19 @@ static void test_whole_file(void **state)
 	assert_true(config->seed_given);
 	assert_int_equal(config->seed, INT64_MAX);
 	assert_true(config->tails);
+	assert_int_equal(config->dma_latency_us, 1000);
 
 	assert_int_equal(config->grid_count, 3);
 	const struct config_grid *grid = &config->grids[0];
 	assert_string_equal(grid->name, "latency");
-	assert_int_equal(grid->line, 10);
+	assert_int_equal(grid->line, 11);
 	ASSERT_LIST(&grid->mechanism, "pipe", "ring:layout=slot,memory=huge", "futex");
 	ASSERT_LIST(&grid->pattern, "pipeline:stages=4,deadline=1s", "stream");
 	ASSERT_LIST(&grid->size, "64", "1K", "4K", "64K");
 	ASSERT_LIST(&grid->cpus, "0,1", "2,3");
-	assert_int_equal(grid->size.line[0], 13);
-	assert_int_equal(grid->size.line[1], 14);
-	assert_int_equal(grid->size.line[3], 16);
+	assert_int_equal(grid->size.line[0], 14);
+	assert_int_equal(grid->size.line[1], 15);
+	assert_int_equal(grid->size.line[3], 17);
 	assert_int_equal(grid->replicas, 2);
 	assert_int_equal(grid->wait.count, 0);
 
@@ -125,6 +127,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config->rounds, 0);
 	assert_int_equal(config->operations, 0);
 	assert_false(config->tails);
+	assert_int_equal(config->dma_latency_us, -1);
 	config_free(config);
 }
 

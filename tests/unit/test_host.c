@@ -81,6 +81,7 @@ static const struct {
 	{ "numa_nodes", 'i' },
 	{ "memory_bytes", 'i' },
 	{ "limits", 'o' },
+	{ "dma_latency_us", 'i' },
 	{ "placements", 'o' },
 };
 
