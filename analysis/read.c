@@ -113,7 +113,7 @@ bool read_cell(const struct spot *spot, const json_t *object, size_t index, stru
 	static const char *const peers_are[] = { "processes", "threads" };
 	struct cell *cell = &out->cell;
 	struct cell parsed;
-	json_int_t id = 0, peers = 0, size = 0, depth = -1;
+	json_int_t id = 0, peers = 0, size = 0, depth = -1, think = 0;
 	unsigned touch = 0, threads = 0, quantity = 0;
 	const char *why;
 	char key[CELL_KEY];
@@ -143,6 +143,7 @@ bool read_cell(const struct spot *spot, const json_t *object, size_t index, stru
 	    !member_word(spot, object, "peers_are", REQUIRED, peers_are, 2, &threads) ||
 	    !read_sched(spot, object, cell) ||
 	    !member_boolean(spot, object, "mlock", OPTIONAL, &cell->mlock) ||
+	    !member_integer(spot, object, "think_ns", OPTIONAL, 0, CELL_MOST_THINK_NS, &think) ||
 	    !member_unsigned(spot, object, "replica", OPTIONAL, &cell->replica) ||
 	    !member_boolean(spot, object, "sequential", OPTIONAL, &cell->sequential) ||
 	    !member_word(spot, object, "quantity", REQUIRED, quantities, 3, &quantity) ||
@@ -151,6 +152,7 @@ bool read_cell(const struct spot *spot, const json_t *object, size_t index, stru
 		return false;
 	cell->size = (uint64_t)size;
 	cell->depth = (int)depth;
+	cell->think_ns = (uint64_t)think;
 	cell->touch_all = touch == 1;
 	cell->threads = threads == 1;
 	out->quantity = (enum quantity)quantity;

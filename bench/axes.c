@@ -460,6 +460,17 @@ static int read_mlock(const struct word *word, struct axes *axes)
 	return read_choice(word, "off", "on", &axes->mlock[axes->mlocks++]);
 }
 
+static int read_think(const struct word *word, struct axes *axes)
+{
+	uint64_t *ns = &axes->think_ns[axes->thinks++];
+	if (strcmp(word->text, "0") == 0)
+		*ns = 0;
+	else if (cell_parse_time_ns(word->text, ns) || *ns > CELL_MOST_THINK_NS)
+		return refuse_word(word, "\"%s\" is no time from 0 to 100ms; write 0, 10us or 1ms",
+				   word->text);
+	return 0;
+}
+
 static int read_copy(const struct word *word, struct axes *axes)
 {
 	return read_choice(word, "off", "on", &axes->copy[axes->copies++]);
@@ -489,6 +500,7 @@ static const struct axis {
 	{ "touch", "all", read_touch },
 	{ "sched", "other", read_sched },
 	{ "mlock", "off", read_mlock },
+	{ "think", "0", read_think },
 };
 
 int axes_read(const struct config *config, const struct config_grid *grid,

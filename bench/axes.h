@@ -50,7 +50,8 @@ struct axes {
 	bool copy[AXES_MOST], touch_all[AXES_MOST], threads[AXES_MOST], mlock[AXES_MOST];
 	struct axes_sched sched[AXES_MOST];
 	size_t sizes, waits, depths, idles, peer_counts, copies, touches, threadings;
-	size_t scheds, mlocks;
+	uint64_t think_ns[AXES_MOST];
+	size_t scheds, mlocks, thinks;
 	unsigned replicas;
 };
 

@@ -40,6 +40,7 @@ static const double CANARY_NS = 100e3, TRIAL_NS = 20e3, PACED_LATE = 1.2;
 /* ---- clock ---- */
 
 static bool counter_is_clock;
+static double clock_cost_ns; /* as block_clock() measured it */
 const bool *const toll_clock_is_counter = &counter_is_clock;
 
 uint64_t toll_clock_ns(void)
@@ -96,7 +97,7 @@ void block_clock(double *ticks_per_ns, double *cost_ns, double *step_ns)
 		}
 		cost[group] = (double)(before - start) / READINGS;
 	}
-	*cost_ns = statistics_median(cost, GROUPS) / *ticks_per_ns;
+	*cost_ns = clock_cost_ns = statistics_median(cost, GROUPS) / *ticks_per_ns;
 	*step_ns = (double)least / *ticks_per_ns;
 }
 
@@ -271,6 +272,7 @@ static void fill_worker(struct block *b, unsigned index, const struct cell *cell
 	w->policy = (uint32_t)policies[cell->policy];
 	w->priority = cell->priority;
 	w->locked = cell->mlock;
+	w->think_ns = cell->think_ns;
 	w->seed = random_next(&b->seed);
 }
 
@@ -850,6 +852,8 @@ static double steal_of(int cpu)
 static double *lane_batches(const struct block *b, unsigned lane, size_t *turns)
 {
 	double *batch = calloc(b->options->cycles, sizeof(double));
+	/* with think time each operation is between two readings of the clock, and holds one */
+	double clock = b->page->worker[b->page->lane[lane].worker].think_ns ? clock_cost_ns : 0;
 
 	*turns = 0;
 	for (unsigned i = 0; batch && i < b->options->cycles; i++) {
@@ -858,7 +862,8 @@ static double *lane_batches(const struct block *b, unsigned lane, size_t *turns)
 		if (sample->ticks == 0 || sample->operations == 0)
 			break;
 		batch[(*turns)++] = (double)sample->ticks / b->options->ticks_per_ns /
-				    (double)sample->operations;
+					    (double)sample->operations -
+				    clock;
 	}
 	return batch;
 }
@@ -944,9 +949,14 @@ static void gather_peer(const struct block *b, unsigned worker, unsigned index, 
 			      ? 1e9 / outcome->achieved_per_s
 			      : statistics_mean(outcome->batch_ns, outcome->turns);
 
-	outcome->cpu_ns[index] =
-		peer->wall_ns ? (double)peer->cpu_ns / (double)peer->wall_ns * each / messages
-			      : NAN;
+	if (cell->think_ns) /* of the counted operations alone */
+		outcome->cpu_ns[index] = (double)peer->cpu_ns / messages / peer->visits /
+					 (double)b->page->lane[worker].count[1];
+	else
+		outcome->cpu_ns[index] =
+			peer->wall_ns
+				? (double)peer->cpu_ns / (double)peer->wall_ns * each / messages
+				: NAN;
 	*d = (struct block_disturbance){
 		.run_delay_ns = peer->run_delay_known == 2 ? (double)peer->run_delay_ns : NAN,
 		.switches = (double)peer->switches,

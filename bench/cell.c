@@ -61,8 +61,8 @@ static void add(struct text *text, const char *format, ...)
 		text->used += (size_t)n;
 }
 
-static const char *write_unit(const struct unit units[], size_t n, uint64_t value, char *buffer,
-			      size_t bytes)
+static char *write_unit(const struct unit units[], size_t n, uint64_t value, char *buffer,
+			size_t bytes)
 {
 	size_t u = 0;
 	while (u + 1 < n && (value == 0 || value % units[u].factor))
@@ -168,6 +168,11 @@ int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *amount)
 	return -1;
 }
 
+char *cell_think_text(const struct cell *cell, char *buffer, size_t bytes)
+{
+	return write_unit(time_units, LENGTH(time_units), cell->think_ns, buffer, bytes);
+}
+
 char *cell_sched_text(const struct cell *cell, char *buffer, size_t bytes)
 {
 	if (cell_is_realtime(cell))
@@ -242,6 +247,8 @@ static void add_treatment(struct text *text, const struct cell *cell)
 		add(text, "/sched=%s", cell_sched_text(cell, word, sizeof word));
 	if (cell->mlock)
 		add(text, "/mlock=on");
+	if (cell->think_ns)
+		add(text, "/think=%s", cell_think_text(cell, word, sizeof word));
 }
 
 static char *key(const struct cell *cell, bool with_size, char *buffer, size_t bytes)
@@ -395,6 +402,10 @@ static int parse_trailing(struct cell *cell, const char *name, const char *value
 		if (cell_sched_parse(value, &cell->policy, &cell->priority) ||
 		    cell->policy == POLICY_OTHER)
 			return -1;
+	} else if (strcmp(name, "think") == 0) {
+		if (cell_parse_time_ns(value, &cell->think_ns) || cell->think_ns == 0 ||
+		    cell->think_ns > CELL_MOST_THINK_NS)
+			return -1;
 	} else if (strcmp(name, "mlock") == 0 && strcmp(value, "on") == 0) {
 		cell->mlock = true;
 	} else if (strcmp(name, "replica") == 0) {
@@ -464,7 +475,7 @@ int cell_parse(struct cell *cell, const char *key_text, const char **why)
 		if (!value || parse_trailing(cell, word, value)) {
 			*why = "after the wait a key may have peers=N depth=N idle=awake|sleep "
 			       "copy=on "
-			       "touch=none threads=on sched=POLICY mlock=on replica=N";
+			       "touch=none threads=on sched=POLICY mlock=on think=TIME replica=N";
 			return -1;
 		}
 	}

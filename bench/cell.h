@@ -8,7 +8,7 @@
  *   pipe/pipeline:stages=4/spread/64/block/peers=4/idle=awake
  * A placement said outright by --cpus is written with its CPUs: pipe/pingpong/cpus:2,5/64/block
  * The trailing names come in this order, each only where it differs from its default:
- *   peers depth idle copy touch threads sched mlock replica */
+ *   peers depth idle copy touch threads sched mlock think replica */
 #ifndef CELL_H
 #define CELL_H
 
@@ -33,6 +33,8 @@ enum cell_idle { IDLE_NONE, IDLE_AWAKE, IDLE_SLEEP };
 enum cell_policy { POLICY_OTHER, POLICY_BATCH, POLICY_IDLE, POLICY_RR, POLICY_FIFO, POLICY_COUNT };
 /* 99 is for what ends realtime peers that hang */
 enum { CELL_MOST_PRIORITY = 98 };
+/* a turn has some, and one that takes 5 s is taken for hanging */
+enum { CELL_MOST_THINK_NS = 100000000 };
 
 struct cell {
 	unsigned id; /* its place in the plan, from 0 */
@@ -56,6 +58,7 @@ struct cell {
 	enum cell_policy policy;
 	unsigned priority; /* POLICY_RR, POLICY_FIFO: 1 … CELL_MOST_PRIORITY; else 0 */
 	bool mlock;        /* the peers hold all their memory: mlockall(2) */
+	uint64_t think_ns; /* before each operation, beside its time */
 	unsigned replica;  /* tells identical cells apart (A/A); 0 for the first */
 
 	/* learnt from toll-worker --examine, and decided by the plan */
@@ -69,8 +72,8 @@ char *cell_key(const struct cell *cell, char *buffer, size_t bytes);
 /* The key without its size: what a curve over sizes has in common. */
 char *cell_key_without_size(const struct cell *cell, char *buffer, size_t bytes);
 /* What one block compares: pattern, placement, CPUs, size, wait class, idle, peers, touch, depth,
- * threads, scheduling, mlock; the same text for cells that may be ranked against each other. Not
- * copy: what copies anyway has to be compared with what is told to. */
+ * threads, scheduling, mlock, think; the same text for cells that may be ranked against each other.
+ * Not copy: what copies anyway has to be compared with what is told to. */
 char *cell_group(const struct cell *cell, char *buffer, size_t bytes);
 /* The group whatever the size: cells of one family are the points of curves that may be compared.
  */
@@ -91,6 +94,8 @@ int cell_wait_parse(const char *text, enum cell_wait *wait, uint64_t *amount);
 char *cell_sched_text(const struct cell *cell, char *buffer, size_t bytes);
 /* Reads "other", "batch", "idle", "rr:10", "fifo:50" into policy and priority; 0 or -1. */
 int cell_sched_parse(const char *text, enum cell_policy *policy, unsigned *priority);
+/* "10us" */
+char *cell_think_text(const struct cell *cell, char *buffer, size_t bytes);
 /* The peers run before all that is not realtime. */
 static inline bool cell_is_realtime(const struct cell *cell)
 {

@@ -45,6 +45,7 @@ static const struct list_key list_keys[] = {
 	LIST("peers", peers),         LIST("peer-count", peer_count),
 	LIST("copy", copy),           LIST("touch", touch),
 	LIST("sched", sched),         LIST("mlock", mlock),
+	LIST("think", think),
 };
 static const char *const run_keys[] = { "budget", "rounds",   "operations", "margin",     "seed",
 					"tails",  "counters", "controls",   "dma-latency" };

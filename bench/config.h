@@ -26,7 +26,7 @@ struct config_grid {
 	char name[64];
 	int line;
 	struct config_list mechanism, pattern, size, wait, placement, cpus, depth, idle, peers,
-		peer_count, copy, touch, sched, mlock;
+		peer_count, copy, touch, sched, mlock, think;
 	unsigned replicas; /* 0 or 1: one of each; 2: an A/A twin beside each */
 };
 

@@ -111,7 +111,7 @@ static const char run_help[] =
 	"      --wait spin,pause,yield,block,poll,hybrid:20us,epoll:100     --idle awake,sleep\n"
 	"      --placement same-cpu,across,pairs or --cpus 2,5       --depth N  --copy\n"
 	"      --touch all,none       --peers process,thread         --peer-count K\n"
-	"      --sched other,batch,idle,rr:10,fifo:50                --mlock\n"
+	"      --sched other,batch,idle,rr:10,fifo:50                --mlock  --think 0,1ms\n"
 	"\n"
 	"exit: 0 measured; 3 --resume on a changed host; 4 a mistake, or nothing to run\n";
 
@@ -283,7 +283,7 @@ static const char one_help[] =
 	"      --pattern NAME [pingpong]     --size BYTES [64]        --wait NAME [block]\n"
 	"      --placement NAME [same-cpu] or --cpus 2,5              --depth N  --copy\n"
 	"      --idle awake|sleep     --touch all|none    --peers process|thread\n"
-	"      --peer-count K         --sched fifo:50     --mlock\n"
+	"      --peer-count K         --sched fifo:50     --mlock     --think 1ms\n"
 	"      --seed N               --operations N      --dma-latency 0us\n"
 	"      --counters LIST        events to count after it: default, a,{b,c} [none]\n"
 	"  -m, --plugin FILE.so       a mechanism from a shared object; again for more\n"
@@ -382,7 +382,7 @@ static const char vs_help[] =
 	"      --pattern NAME [pingpong]     --size BYTES [64]        --wait NAME [block]\n"
 	"      --placement NAME [same-cpu; across where it must be] or --cpus 2,5\n"
 	"      --depth N  --copy      --idle awake|sleep  --touch all|none\n"
-	"      --peers process|thread --peer-count K      --sched fifo:50     --mlock\n"
+	"      --peers process|thread --peer-count K   --sched fifo:50  --mlock  --think 1ms\n"
 	"\n"
 	"      --budget TIME          the most it may take [5s]; it stops when it can tell\n"
 	"      --pairs N              exactly so many pairs, looked at once\n"

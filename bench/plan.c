@@ -222,19 +222,21 @@ static int consider_all(struct maker *maker, const struct axes *axes, const char
 		THREADS,
 		SCHED,
 		MLOCK,
+		THINK,
 		SIZE,
 		MECHANISM,
 		REPLICA,
 		AXES
 	};
 	const size_t count[AXES] = {
-		[PATTERN] = axes->patterns,     [PEERS] = axes->peer_counts,
-		[SPOT] = axes->spots,           [WAIT] = axes->waits,
-		[IDLE] = axes->idles,           [DEPTH] = axes->depths,
-		[COPY] = axes->copies,          [TOUCH] = axes->touches,
-		[THREADS] = axes->threadings,   [SCHED] = axes->scheds,
-		[MLOCK] = axes->mlocks,         [SIZE] = axes->sizes,
-		[MECHANISM] = axes->mechanisms, [REPLICA] = axes->replicas,
+		[PATTERN] = axes->patterns,   [PEERS] = axes->peer_counts,
+		[SPOT] = axes->spots,         [WAIT] = axes->waits,
+		[IDLE] = axes->idles,         [DEPTH] = axes->depths,
+		[COPY] = axes->copies,        [TOUCH] = axes->touches,
+		[THREADS] = axes->threadings, [SCHED] = axes->scheds,
+		[MLOCK] = axes->mlocks,       [THINK] = axes->thinks,
+		[SIZE] = axes->sizes,         [MECHANISM] = axes->mechanisms,
+		[REPLICA] = axes->replicas,
 	};
 	double product = 1;
 	for (size_t a = 0; a < AXES; a++)
@@ -258,6 +260,7 @@ static int consider_all(struct maker *maker, const struct axes *axes, const char
 			.policy = axes->sched[at[SCHED]].policy,
 			.priority = axes->sched[at[SCHED]].priority,
 			.mlock = axes->mlock[at[MLOCK]],
+			.think_ns = axes->think_ns[at[THINK]],
 			.size = axes->size[at[SIZE]],
 			.replica = (unsigned)at[REPLICA],
 		};

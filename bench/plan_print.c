@@ -19,7 +19,7 @@ json_t *plan_cell_json(const struct plan_cell *entry)
 		json_array_append_new(cpus, json_integer(cell->cpus[p]));
 	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:I, s:o, s:i, s:s, s:s, "
 			 "s:s?, s:b, s:s,"
-			 " s:s, s:s, s:b, s:i, s:I, s:b, s:s, s:f, s:f}",
+			 " s:s, s:s, s:b, s:I, s:i, s:I, s:b, s:s, s:f, s:f}",
 			 "id", (int)cell->id, "key", entry->key, "mechanism", cell->mechanism,
 			 "options", cell->options, "pattern", cell->pattern, "pattern_options",
 			 cell->pattern_options, "placement", cell->placement, "cpus", cpus, "peers",
@@ -33,9 +33,10 @@ json_t *plan_cell_json(const struct plan_cell *entry)
 			 "copy", (int)cell->copy, "touch", cell->touch_all ? "all" : "header",
 			 "peers_are", cell->threads ? "threads" : "processes", "sched",
 			 cell_sched_text(cell, sched, sizeof sched), "mlock", (int)cell->mlock,
-			 "replica", (int)cell->replica, "memory", (json_int_t)cell->memory,
-			 "sequential", (int)cell->sequential, "quantity", entry->quantity,
-			 "messages", entry->messages, "bytes", entry->bytes);
+			 "think_ns", (json_int_t)cell->think_ns, "replica", (int)cell->replica,
+			 "memory", (json_int_t)cell->memory, "sequential", (int)cell->sequential,
+			 "quantity", entry->quantity, "messages", entry->messages, "bytes",
+			 entry->bytes);
 }
 
 json_t *plan_json(const struct plan *plan)

@@ -55,6 +55,7 @@ enum {
 		{ "peer-count", required_argument, NULL, KEY },                                    \
 		{ "copy", no_argument, NULL, KEY_ON }, { "touch", required_argument, NULL, KEY },  \
 		{ "sched", required_argument, NULL, KEY }, { "mlock", no_argument, NULL, KEY_ON }, \
+		{ "think", required_argument, NULL, KEY },                                         \
 		{ "operations", required_argument, NULL, KEY },                                    \
 		{ "seed", required_argument, NULL, KEY },                                          \
 		{ "plugin", required_argument, NULL, PLUGIN },                                     \

@@ -29,8 +29,9 @@
 #include "say.h"
 
 enum {
-	CYCLES = 40, /* alternations give the precision: the statistics page, rule 3 */
-	GIVE_UP = 3  /* failures of a cell in a row */
+	CYCLES = 40,          /* alternations give the precision: the statistics page, rule 3 */
+	LEAST_OPERATIONS = 4, /* of a turn */
+	GIVE_UP = 3           /* failures of a cell in a row */
 };
 static const double TURN_NS = 60e3, BLOCK_SECONDS = 0.6, QUIET_SECONDS = 2;
 /* With --tails a worker has 100 000 operations, enough for p99.99, where it can within a quarter of
@@ -38,6 +39,7 @@ static const double TURN_NS = 60e3, BLOCK_SECONDS = 0.6, QUIET_SECONDS = 2;
  * turns are long beside the stalls that are looked for. */
 enum { TAIL_OPERATIONS = 100000 / CYCLES, PACED_CYCLES = 10 };
 static const double TAIL_TURN_NS = 6e6, TAIL_BLOCK_SECONDS = 6, PACED_TURN_NS = 100e6;
+static const double MOST_BLOCK_SECONDS = 12;
 /* Of the budget is for measuring, the rest for the last look, the summary and the page. */
 static const double MEASURED_SHARE = 0.98;
 /* And at most so much of the measuring is counting. */
@@ -230,7 +232,7 @@ static bool measured_before(const struct campaign *c, unsigned block, unsigned c
 }
 
 /* Turns for tails, and for a pattern on a schedule; a block has one pattern. */
-static void lengthen(const struct campaign *c, const struct cell *cell,
+static void lengthen(const struct campaign *c, const struct cell *cell, unsigned n,
 		     struct block_options *options)
 {
 	if (registry_flag(registry_pattern(c->registry, cell->pattern), "paced")) {
@@ -242,6 +244,11 @@ static void lengthen(const struct campaign *c, const struct cell *cell,
 		options->most_operations = TAIL_OPERATIONS;
 		options->seconds = TAIL_BLOCK_SECONDS;
 	}
+	/* think time is most of such a turn */
+	if (cell->think_ns && options->seconds > 0)
+		options->seconds = fmin(options->seconds + CYCLES * LEAST_OPERATIONS * n *
+								   (double)cell->think_ns / 1e9,
+					MOST_BLOCK_SECONDS);
 }
 
 /* Measures cells side by side, again without those that failed until none does. 0, 1 interrupted,
@@ -268,7 +275,7 @@ static int visit(struct campaign *c, const struct plan_block *block, unsigned bl
 						 .canary = true,
 						 .tails = c->plan->tails };
 
-		lengthen(c, &c->plan->cells[cells[0]].cell, &options);
+		lengthen(c, &c->plan->cells[cells[0]].cell, n, &options);
 		unsigned left[PLAN_BLOCK_CELLS], again = 0;
 		bool broken = false;
 

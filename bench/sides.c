@@ -13,8 +13,8 @@
 
 static const char *const wait_words[] = { "spin", "pause",  "yield", "block",
 					  "poll", "hybrid", "epoll" };
-static const char *const named_words[] = { "peers", "depth",   "idle",  "copy",
-					   "touch", "threads", "sched", "mlock" };
+static const char *const named_words[] = { "peers",   "depth", "idle",  "copy", "touch",
+					   "threads", "sched", "mlock", "think" };
 
 static bool among(const char *word, size_t length, const char *const words[], size_t n)
 {

@@ -265,10 +265,13 @@ struct toll_peer {
 	enum toll_wait wait;
 	uint32_t *bell; /* this peer's own bell */
 	double ticks_per_ns;
-	void *harness; /* the worker's own */
-	double rate;   /* of a pattern on a schedule: operations a second that it offers, set in
-			* prepare(); 0: none */
-	uint64_t span; /* such a pattern's: ticks in which this turn's counted operations came */
+	void *harness;  /* the worker's own */
+	double rate;    /* of a pattern on a schedule: operations a second that it offers, set in
+			 * prepare(); 0: none */
+	uint64_t span;  /* such a pattern's, and with think time: ticks in which this turn's counted
+			 * operations came */
+	uint64_t think; /* ticks before each counted operation of a thinking loop, */
+	uint64_t thought; /* and those of this turn that went by so */
 };
 
 enum {
@@ -288,7 +291,7 @@ struct toll_code {
 	unsigned bits; /* one of TOLL_COPY … or 0 */
 	bool steps;    /* each operation uses the next instance */
 };
-enum { TOLL_COPY = 1, TOLL_CREDIT = 2, TOLL_STAMPED = 4 };
+enum { TOLL_COPY = 1, TOLL_CREDIT = 2, TOLL_STAMPED = 4, TOLL_THINKING = 8 };
 
 /* A channel of a graph: bits of the peers at each side. */
 struct toll_edge {
@@ -394,6 +397,21 @@ static TOLL_HOT void toll_stamp(const struct toll_code code, struct toll_peer *p
 
 	toll_count(code, peer, now - *since);
 	*since = now;
+}
+
+/* A thinking loop, where its counted operations begin. */
+TOLL_EXPORT void toll_timed(struct toll_peer *peer);
+
+/* Think time: spins until it is over, and returns when that was. Not by sleeping, which would take
+ * the kernel's time to wake up from, and leave this CPU's clock and caches to others. */
+static TOLL_HOT uint64_t toll_think(struct toll_peer *peer)
+{
+	uint64_t begun = toll_ticks(), now = begun;
+
+	while (now - begun < peer->think)
+		now = toll_ticks();
+	peer->thought += now - begun;
+	return toll_ticks(); /* anew: the processor has guessed that the loop goes on */
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -951,8 +969,9 @@ TOLL_EXPORT void toll_register(const struct toll_unit *unit);
  *
  *     #define TOLL_FORMS_NAME TOLL_FORMS_FEW
  *
- * MANY adds tail mode (toll_stamp) and, as constants, the sizes 8, 64 and 56 (spinning: all that
- * fits into a line beside a flag). */
+ * A thinking loop (bits TOLL_STAMPED | TOLL_THINKING) is one of its own, which nothing of think
+ * time is in the others for. MANY adds tail mode (toll_stamp) and, as constants, the sizes 8, 64
+ * and 56 (spinning: all that fits into a line beside a flag). */
 #define TOLL_PATTERN(ident, ...)                                                                   \
 	static const struct toll_pattern toll_pattern_##ident = {                                  \
 		.size = sizeof(struct toll_pattern), .name = #ident, __VA_ARGS__                   \

@@ -170,6 +170,8 @@ static void situation_of(const struct cell *cell, enum host_state state, char *o
 		append(out, bytes, ", %s", cell_sched_text(cell, sched, sizeof sched));
 	if (cell->mlock)
 		append(out, bytes, ", memory locked");
+	if (cell->think_ns)
+		append(out, bytes, ", think time %s", cell_think_text(cell, sched, sizeof sched));
 	if (cell->depth >= 0)
 		append(out, bytes, ", depth %d", cell->depth);
 	if (!cell->touch_all)

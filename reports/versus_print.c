@@ -11,7 +11,7 @@
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-enum { PARTS = 14, PART = CELL_OPTIONS + CELL_NAME + 32 };
+enum { PARTS = 15, PART = CELL_OPTIONS + CELL_NAME + 32 };
 
 /* What a cell is besides its variant, part by part, in the words of a sentence; "" where it is what
  * goes without saying. */
@@ -51,6 +51,10 @@ static void write_parts(const struct cell *cell, char part[PARTS][PART])
 		cell_sched_text(cell, part[12], PART);
 	if (cell->mlock)
 		snprintf(part[13], PART, "memory locked");
+	char think[32];
+	if (cell->think_ns)
+		snprintf(part[14], PART, "%s of think time",
+			 cell_think_text(cell, think, sizeof think));
 	if (cell->replica)
 		snprintf(part[11], PART, "replica %u", cell->replica);
 }

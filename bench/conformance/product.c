@@ -22,6 +22,7 @@ enum {
 	MOST_VARIANTS = 1024,
 	MOST_PATTERNS = 128,
 	SPIN_NS = 2000,
+	THINK_NS = 1000,
 	DEADLINE_MS = 30,
 	IDLE = 20,
 	HEADER = 8
@@ -514,7 +515,8 @@ static int multiply(struct making *making)
 				}
 				point.cell.wait = (enum cell_wait)index;
 				unsigned few = making->wanted->whole ? LENGTH(sizes) : FEWER_SIZES;
-				unsigned others = few * LENGTH(depths) * 4;
+				bool thinks = registry_flag(pattern->is, "thinks");
+				unsigned others = few * LENGTH(depths) * (thinks ? 6 : 4);
 				for (unsigned n = 0; n < others; n++) {
 					unsigned size = n % few, rest = n / few;
 					unsigned depth = rest % LENGTH(depths),
@@ -524,7 +526,9 @@ static int multiply(struct making *making)
 					point.cell.size = sizes[size];
 					point.cell.depth = depths[depth];
 					point.cell.threads = bits & 1;
-					point.cell.copy = bits >> 1;
+					point.cell.copy = bits >> 1 == 1;
+					/* loops of their own, as those that copy are */
+					point.cell.think_ns = bits >> 1 == 2 ? THINK_NS : 0;
 					point.value[SIZE] = (unsigned short)size;
 					point.value[DEPTH] = (unsigned short)depth;
 					point.value[THREADS] = bits & 1;
@@ -677,7 +681,7 @@ int product_make(const struct wanted *wanted, struct product *product)
 		[CPUS] = 2,
 		[SIZE] = LENGTH(sizes),
 		[DEPTH] = LENGTH(depths),
-		[COPY] = 2,
+		[COPY] = 3,
 		[THREADS] = 2,
 		[ACT] = 1 + (ACTS - HOLD) * MOST_WHOM,
 	};

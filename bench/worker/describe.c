@@ -155,7 +155,7 @@ static const char *shape(const struct toll_pattern *p)
 	return "star";
 }
 
-static bool has_tails(const struct unit_binding *binding)
+static bool has_loop(const struct unit_binding *binding, unsigned bit)
 {
 	for (unsigned i = 0; i < binding->count; i++) {
 		const struct toll_instance *instance =
@@ -163,7 +163,7 @@ static bool has_tails(const struct unit_binding *binding)
 				 *)(const void *)((const char *)binding->instances +
 						  (size_t)i * binding->instance_bytes);
 
-		if (instance->bits & TOLL_STAMPED)
+		if (instance->bits & bit)
 			return true;
 	}
 	return false;
@@ -183,10 +183,12 @@ static void pattern_out(FILE *out, const struct unit *u, const struct unit_bindi
 	fprintf(out,
 		",\"least_peers\":%u,\"most_peers\":%u,\"peers\":%u,\"least_size\":%zu,"
 		"\"alternates\":%s,"
-		"\"tails\":%s,\"paced\":%s,\"shape\":\"%s\",\"edges\":[",
+		"\"tails\":%s,\"thinks\":%s,\"paced\":%s,\"shape\":\"%s\",\"edges\":[",
 		p->least_peers, p->most_peers, p->peers, p->least_size ? p->least_size : 1,
-		p->alternates ? "true" : "false", has_tails(binding) ? "true" : "false",
-		p->paced ? "true" : "false", shape(p));
+		p->alternates ? "true" : "false",
+		has_loop(binding, TOLL_STAMPED) ? "true" : "false",
+		has_loop(binding, TOLL_THINKING) ? "true" : "false", p->paced ? "true" : "false",
+		shape(p));
 	for (unsigned i = 0; i < count; i++) {
 		for (unsigned a = 0; a < p->peers; a++) {
 			for (unsigned b = 0; b < p->peers; b++) {
@@ -323,6 +325,8 @@ static bool wish_read(char *line, struct wish *wish, const char **why)
 			wish->threads = true;
 		else if (strcmp(word, "mlock") == 0)
 			wish->locked = true;
+		else if (strcmp(word, "think") == 0)
+			wish->thinks = true;
 		else if (strcmp(word, "sched") == 0 && !sched_read(value, wish))
 			return false;
 	}

@@ -81,7 +81,8 @@ struct page_worker {
 	uint32_t copy, touch_all, threads, stamped;
 	uint32_t policy, priority; /* as the kernel numbers them; SCHED_OTHER: as toll's own */
 	uint32_t locked;
-	uint64_t seed; /* of this worker's random offsets */
+	uint64_t think_ns; /* before each counted operation */
+	uint64_t seed;     /* of this worker's random offsets */
 
 	/* the worker */
 	uint32_t state;         /* enum page_state */

@@ -468,6 +468,21 @@ static void turn_over(struct toll_peer *peer)
 		peer->out[i].goal += peer->out[i].readers;
 }
 
+/* What its CPU has done for it; of a process all of it, for a mechanism's library may have threads
+ * of its own. */
+static uint64_t cpu_read(const struct harness *h)
+{
+	return clock_read(h->layout->wish.threads ? CLOCK_THREAD_CPUTIME_ID
+						  : CLOCK_PROCESS_CPUTIME_ID);
+}
+
+void toll_timed(struct toll_peer *peer)
+{
+	struct harness *h = peer->harness;
+
+	h->timed_from = cpu_read(h);
+}
+
 static void play(struct harness *h, const struct page_turn *turn)
 {
 	struct page *page = h->page;
@@ -476,19 +491,18 @@ static void play(struct harness *h, const struct page_turn *turn)
 	bool measuring = page->measuring;
 	struct rusage before, after;
 	uint64_t cpu = 0, wall = 0;
-	/* of a process all of it: a mechanism's library may have threads of its own */
-	clockid_t cpu_clock =
-		h->layout->wish.threads ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID;
+	bool thinks = h->layout->wish.thinks;
 
 	peer->count[0] = lane->count[0];
 	peer->count[1] = lane->count[1];
 	peer->counted = lane->count[1];
+	peer->thought = 0;
 	uint64_t lost = lost_of(peer), due = due_of(peer);
 
 	if (measuring) {
 		getrusage(RUSAGE_THREAD, &before);
 		wall = clock_read(CLOCK_MONOTONIC);
-		cpu = clock_read(cpu_clock);
+		cpu = cpu_read(h);
 	}
 	if (measuring && h->counting)
 		counting_begin(h);
@@ -507,12 +521,16 @@ static void play(struct harness *h, const struct page_turn *turn)
 
 		sample->at = peer->lap[1];
 		sample->operations = peer->counted;
-		sample->span = peer->rate > 0 ? peer->span : peer->lap[1] - peer->lap[0];
+		sample->span = peer->rate > 0 || thinks ? peer->span : peer->lap[1] - peer->lap[0];
 		/* release: an operation count that shows has its ticks */
 		__atomic_store_n(&sample->ticks, peer->lap[1] - peer->lap[0], __ATOMIC_RELEASE);
 	}
 	if (measuring) {
-		h->self->cpu_ns += clock_read(cpu_clock) - cpu;
+		uint64_t spent = cpu_read(h) - (thinks ? h->timed_from : cpu);
+		uint64_t thought = (uint64_t)((double)peer->thought / peer->ticks_per_ns);
+
+		/* a peer whose CPU was taken away while it thought has spent less on that */
+		h->self->cpu_ns += spent > thought ? spent - thought : 0;
 		h->self->wall_ns += clock_read(CLOCK_MONOTONIC) - wall;
 		getrusage(RUSAGE_THREAD, &after);
 		h->self->switches += (uint64_t)(after.ru_nvcsw - before.ru_nvcsw);
@@ -701,6 +719,7 @@ __attribute__((noinline)) static void live(struct harness *h)
 			  : peer->wait == TOLL_WAIT_YIELD ? TOLL_PACE_YIELD
 							  : 0,
 			  __ATOMIC_RELAXED);
+	peer->think = (uint64_t)((double)worker->think_ns * page->ticks_per_ns);
 	if (pattern->prepare)
 		pattern->prepare(peer);
 	if (h->timer)

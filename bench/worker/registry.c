@@ -549,10 +549,13 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 		return false;
 	}
 	if (!registry_loop(choice, wish)) {
-		snprintf(why, bytes,
-			 wish->stamped ? "%s has no tail mode"
-				       : "%s was built without this form of its loop",
-			 pattern);
+		const char *lacks = wish->thinks    ? "has no loop with think time; pingpong has"
+				    : wish->stamped ? "has no tail mode"
+				    : credit        ? "has no loop that keeps a depth"
+				    : wish->copy    ? "has no loop that copies"
+						    : "was built without this form of its loop";
+
+		snprintf(why, bytes, "%s %s", pattern, lacks);
 		return false;
 	}
 	return true;
@@ -564,10 +567,11 @@ bool (*registry_loop(const struct choice *choice, const struct wish *wish))(stru
 	const struct unit_binding *binding = choice->binding;
 	bool sleeps = wish->wait >= TOLL_WAIT_BLOCK;
 	bool credit = wish->depth == 0 || (wish->depth > 0 && !m->slots);
-	unsigned bits = wish->stamped ? TOLL_STAMPED
-			: credit      ? TOLL_CREDIT
-			: wish->copy  ? TOLL_COPY
-				      : 0;
+	unsigned bits = wish->thinks    ? TOLL_STAMPED | TOLL_THINKING
+			: wish->stamped ? TOLL_STAMPED
+			: credit        ? TOLL_CREDIT
+			: wish->copy    ? TOLL_COPY
+					: 0;
 	bool (*loop)(struct toll_peer *) = NULL;
 
 	for (unsigned i = 0; i < binding->count; i++) {

@@ -222,7 +222,8 @@ static bool read_wish(const struct page_worker *worker, struct wish *wish)
 			       .header_only = !worker->touch_all,
 			       .policy = (int)worker->policy,
 			       .priority = worker->priority,
-			       .locked = worker->locked };
+			       .locked = worker->locked,
+			       .thinks = worker->think_ns > 0 };
 	return worker->wait < TOLL_WAIT_COUNT && worker->peers >= 1 && worker->peers <= PAGE_PEERS;
 }
 

@@ -65,6 +65,7 @@ struct wish {
 	int policy;       /* SCHED_OTHER: as toll is */
 	unsigned priority;
 	bool locked; /* in memory, all that a peer maps */
+	bool thinks; /* before each operation */
 };
 /* false with a reason for people in why. */
 bool registry_choose(const struct wish *wish, struct choice *choice, char *why, size_t bytes);
@@ -216,9 +217,10 @@ struct harness { /* peer->harness: its own, and what the supervisor shares */
 	bool (*loop[2])(struct toll_peer *);
 	bool timer;
 	bool lossy;
-	bool shares_cpu; /* two of its cell's peers do */
-	bool again;      /* waits for each message of a channel that may drop it */
-	int supervisor;  /* thread id, for SIGUSR1 when a thread leaves */
+	bool shares_cpu;     /* two of its cell's peers do */
+	uint64_t timed_from; /* think time: its CPU time where the counted operations began */
+	bool again;          /* waits for each message of a channel that may drop it */
+	int supervisor;      /* thread id, for SIGUSR1 when a thread leaves */
 	uint64_t seed;
 	bool epoll;    /* epoll_open() has begun: */
 	int epoll_any; /* the instance of all inputs, −1: none */

@@ -27,6 +27,7 @@ static void test_keys_read_back(void **state)
 		"futex/pingpong/same-cpu/1/hybrid:1500ns",
 		"pipe/pingpong/same-cpu/64/epoll",
 		"pipe/pingpong/same-cpu/64/block/sched=batch",
+		"pipe/pingpong/same-cpu/64/block/mlock=on/think=10us",
 		"pipe/pingpong/same-cpu/64/block/threads=on/sched=rr:98/mlock=on/replica=1",
 		"pipe/fanin/same-cpu/64/epoll:100/peers=4",
 	};
@@ -122,6 +123,8 @@ static void test_bad_keys(void **state)
 		"pipe/pingpong/same-cpu/64/block/sched=fifo:99",
 		"pipe/pingpong/same-cpu/64/block/sched=batch:1",
 		"pipe/pingpong/same-cpu/64/block/mlock=off",
+		"pipe/pingpong/same-cpu/64/block/think=0us",
+		"pipe/pingpong/same-cpu/64/block/think=101ms",
 		"pipe/pingpong/cpus:/64/block",
 		"pipe/pingpong/cpus:1,/64/block",
 		"pipe/pingpong/cpus:0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16/64/block",

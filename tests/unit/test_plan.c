@@ -599,6 +599,30 @@ static void test_deal_of_one_cell(void **state)
 	plan_free(plan);
 }
 
+/* --- how peers run ------------------------------------------------------------------------------
+ */
+
+static void test_treatment(void **state)
+{
+	(void)state;
+	struct plan *plan = plan_of("mechanism pipe,futex;placement same-cpu;sched other,fifo:50;"
+				    "mlock off,on;think 0,10us");
+	assert_int_equal(plan->cell_count, 16);
+	/* what differs in any of these is not compared, nor in one block */
+	for (size_t c = 0; c < 16; c++)
+		for (size_t d = 0; d < c; d++)
+			assert_int_equal(c / 2 == d / 2,
+					 strcmp(plan->cells[c].group, plan->cells[d].group) == 0);
+	assert_string_equal(plan->cells[15].key,
+			    "futex/pingpong/same-cpu/64/block/sched=fifo:50/mlock=on/think=10us");
+	plan_free(plan);
+
+	plan = plan_of("mechanism pipe;placement smt;sched idle;idle awake,sleep");
+	ASSERT_KEYS(plan, "pipe/pingpong/smt/64/block/idle=sleep/sched=idle");
+	assert_refused(plan, "pipe/pingpong/smt/64/block/idle=awake/sched=idle", "add idle=sleep");
+	plan_free(plan);
+}
+
 /* --- as JSON and as text -------------------------------------------------------------------- */
 
 static void test_json(void **state)
@@ -793,6 +817,7 @@ int main(void)
 		cmocka_unit_test(test_deal_memory),
 		cmocka_unit_test(test_deal_sequential),
 		cmocka_unit_test(test_deal_of_one_cell),
+		cmocka_unit_test(test_treatment),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_print),
 		cmocka_unit_test(test_descriptions),
