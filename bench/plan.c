@@ -56,7 +56,10 @@ static size_t find_edges(const json_t *pattern, unsigned peers, struct place_edg
 {
 	const char *shape = registry_text(pattern, "shape");
 	size_t n = 0, i;
-	if (strcmp(shape, "chain") == 0 || strcmp(shape, "pair") == 0)
+	if (strcmp(shape, "pairs") == 0)
+		for (unsigned p = 0; p + 1 < peers; p += 2)
+			edges[n++] = (struct place_edge){ p, p + 1 };
+	else if (strcmp(shape, "chain") == 0 || strcmp(shape, "pair") == 0)
 		for (unsigned p = 0; p + 1 < peers; p++)
 			edges[n++] = (struct place_edge){ p, p + 1 };
 	else if (strcmp(shape, "star") == 0)
@@ -73,6 +76,38 @@ static size_t find_edges(const json_t *pattern, unsigned peers, struct place_edg
 		}
 	}
 	return n;
+}
+
+static bool is_pairs(const json_t *pattern)
+{
+	return strcmp(registry_text(pattern, "shape"), "pairs") == 0;
+}
+
+/* Each pair has CPUs of its own while there are such; then they go round again. true; or false with
+ * why. */
+static bool place_pairs(const struct place *place, const char *spot,
+			const struct place_edge edges[], struct cell *cell, char *why, size_t bytes)
+{
+	unsigned pairs = cell->peers / 2, apart = pairs;
+	bool same = strcmp(spot, "same-cpu") == 0;
+
+	if (same) {
+		size_t allowed = place_allowed(place, NULL, 0);
+
+		apart = pairs < allowed ? pairs : (unsigned)allowed;
+		for (unsigned p = 0; p < apart; p++)
+			if (!place_find(place, spot, 2, edges, 1, p, &cell->cpus[(size_t)2 * p],
+					why, bytes))
+				return false;
+	} else {
+		/* why not even one, that is why */
+		while (apart > 0 &&
+		       !place_find(place, spot, 2 * apart, edges, apart, 0, cell->cpus, why, bytes))
+			apart--;
+	}
+	for (unsigned p = 2 * apart; p < cell->peers && apart > 0; p++)
+		cell->cpus[p] = cell->cpus[p % (2 * apart)];
+	return apart > 0;
 }
 
 /* Sets the cell's CPUs. true; or false with the reason in why. */
@@ -100,16 +135,22 @@ static bool find_cpus(const struct maker *maker, const struct axes_spot *spot,
 		return false;
 	}
 	size_t n = find_edges(pattern, cell->peers, edges, LENGTH(edges));
+	if (is_pairs(pattern) && strcmp(spot->name, "spread") != 0 &&
+	    strcmp(spot->name, "packed") != 0)
+		return place_pairs(maker->place, spot->name, edges, cell, why, bytes);
 	return place_find(maker->place, spot->name, cell->peers, edges, n, 0, cell->cpus, why,
 			  bytes);
 }
 
-static bool on_one_cpu(const struct cell *cell)
+/* Peers that talk are on different CPUs; of pairs each with its own alone. */
+static bool talks_across(const struct cell *cell, const json_t *pattern)
 {
+	bool pairs = is_pairs(pattern);
+
 	for (unsigned p = 1; p < cell->peers; p++)
-		if (cell->cpus[p] != cell->cpus[0])
-			return false;
-	return true;
+		if (cell->cpus[p] != cell->cpus[pairs ? p & ~1U : 0])
+			return true;
+	return false;
 }
 
 /* true when an equal cell is there already, from this grid or another; -1 when memory runs out */
@@ -161,7 +202,7 @@ static int consider(struct maker *maker, const struct axes_variant *mechanism,
 	bool placed = counted && find_cpus(maker, spot, is, &cell, why, sizeof why);
 
 	/* the idle state matters where a CPU can fall asleep while its peer works elsewhere */
-	if (!placed || cell_spins(&cell) || on_one_cpu(&cell))
+	if (!placed || cell_spins(&cell) || !talks_across(&cell, is))
 		cell.idle = IDLE_NONE;
 
 	int seen = seen_before(maker, &cell, mechanism, pattern);
@@ -204,6 +245,9 @@ static int consider(struct maker *maker, const struct axes_variant *mechanism,
 	added->cell = cell;
 	added->quantity = registry_text(is, "quantity");
 	added->messages = json_number_value(json_object_get(is, "messages"));
+	unsigned pairs = cell.peers / 2;
+	if (is_pairs(is))
+		added->messages *= pairs;
 	return 0;
 }
 

@@ -272,6 +272,8 @@ struct toll_peer {
 			 * operations came */
 	uint64_t think; /* ticks before each counted operation of a thinking loop, */
 	uint64_t thought; /* and those of this turn that went by so */
+	uint64_t played;  /* operations of this turn where a pattern plays more than count[] says;
+			   * 0: it does not */
 };
 
 enum {
@@ -329,6 +331,8 @@ struct toll_pattern {
 		      * lies between the last two laps is the sum of what its operations took */
 	const char *(*refuses)(const struct toll_peer *); /* why not with the options that this
 							   * peer has; may be NULL */
+	bool pairs; /* its peers are pairs, 0 with 1, 2 with 3 …, that play at once: an operation is
+		     * one of each pair, and what crosses in it crosses in every pair */
 };
 /* The value of a pattern's option: text, bytes or count, time. For prepare(). */
 TOLL_EXPORT const char *toll_pattern_value(const struct toll_peer *peer, const char *name);

@@ -16,6 +16,7 @@
 #include "html.h"
 #include "left_out.h"
 #include "looks_text.h"
+#include "scaling.h"
 #include "tails_text.h"
 
 /* A name inside a link: everything but letters, digits and - _ . ~ as %XX. */
@@ -1003,6 +1004,7 @@ int page_html(FILE *out, const struct page *page)
 	where_it_goes(out, page);
 	bool fine = models(out, page);
 	crossovers(out, page);
+	scaling_html(out, page->arrangement);
 	counts_html(out, page->arrangement);
 	fine &= missing(out, page);
 	host(out, page);

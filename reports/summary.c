@@ -14,6 +14,7 @@
 #include "decomposed.h"
 #include "left_out.h"
 #include "looks_text.h"
+#include "scaling.h"
 #include "table.h"
 #include "tails_text.h"
 
@@ -581,7 +582,8 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 	if (!a->sheet_count)
 		fputs("\nNothing was measured.\n", stream);
 	print_sharing(stream, a);
-	if (counts_print(stream, a, columns) || decomposed_print(stream, a))
+	if (scaling_print(stream, a) || counts_print(stream, a, columns) ||
+	    decomposed_print(stream, a))
 		status = -1;
 	struct reason *refused = left_out(a, &reasons);
 	status = refused ? status : -1;
@@ -724,17 +726,17 @@ int report_json(FILE *stream, const struct result *result, const struct level le
 								 &a->sheets[i].rows[r].cells[s]));
 	json_t *object = json_pack(
 		"{s:s, s:s, s:s, s:I, s:O, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:b}",
+		"s:o, s:b}",
 		"result", result->path, "toll", header_text(result, "toll"), "created",
 		header_text(result, "created"), "seed", (json_int_t)result->seed, "host",
 		json_object_get(result->header, "host"), "ended",
 		json_string_value(json_object_get(result->summary, "ended")), "rounds",
 		number_json(summary_number(result, "rounds")), "elapsed_s",
 		number_json(summary_number(result, "elapsed_s")), "looks", looks_json(result),
-		"cells", cells, "false_sharing", sharing_json(a), "counted", counts_json(a),
-		"decomposed", decomposed_json(a), "controls", controls_of_json(a), "refused",
-		reasons_json(a->refused, a->refused_count), "failed",
-		reasons_json(a->failed, a->failed_count), "truncated", result->truncated);
+		"cells", cells, "false_sharing", sharing_json(a), "scaling", scaling_json(a),
+		"counted", counts_json(a), "decomposed", decomposed_json(a), "controls",
+		controls_of_json(a), "refused", reasons_json(a->refused, a->refused_count),
+		"failed", reasons_json(a->failed, a->failed_count), "truncated", result->truncated);
 	arrange_free(a);
 	int status = object ? json_dumpf(object, stream, JSON_INDENT(1)) : -1;
 	json_decref(object);

@@ -300,6 +300,13 @@ static bool sends_to_itself(const struct question *q)
 	       !registry_flag(q->mechanism->is, "slots");
 }
 
+/* Few loops are worth compiling for pairs. */
+static bool lacks_loops(const struct question *q)
+{
+	return strcmp(registry_text(q->pattern->is, "shape"), "pairs") == 0 &&
+	       (q->cell->copy || q->cell->depth >= 0);
+}
+
 static bool has_memory(const struct question *q)
 {
 	return strncmp(q->mechanism->options, "memory=", strlen("memory=")) == 0;
@@ -329,6 +336,7 @@ static const struct kind {
 	{ "depth is kept between one producer and one consumer; *", shares_credit, false, false },
 	{ "* plays both ends, and the channel does not hold a message of * B", sends_to_itself,
 	  false, false },
+	{ "* has no loop that *", lacks_loops, false, false },
 	{ "no huge pages here: *", has_memory, false, true },
 	{ "no * shared memory here: *", has_memory, false, true },
 	{ "* has no descriptor to *poll", polls, false, false },

@@ -76,17 +76,20 @@ static bool is_lossy(const struct stage *stage, const struct point *point)
 }
 
 /* Does this peer wait when that one is stopped? Where messages may be lost only who receives, and
- * from that one alone. */
+ * from that one alone; of pairs its partner. */
 static bool waits_for(const struct stage *stage, const struct point *point, unsigned peer,
 		      unsigned whom)
 {
-	const json_t *edges = json_object_get(
-			     registry_pattern(stage->registry, point->cell.pattern), "edges"),
-		     *edge;
+	const json_t *pattern = registry_pattern(stage->registry, point->cell.pattern),
+		     *edges = json_object_get(pattern, "edges"), *edge;
 	bool receives = false;
 	size_t i;
 
 	if (peer == whom)
+		return false;
+	/* other pairs play on until all have ended */
+	if (strcmp(registry_text(pattern, "shape"), "pairs") == 0 && whom < point->cell.peers &&
+	    peer / 2 != whom / 2)
 		return false;
 	if (!is_lossy(stage, point))
 		return true;

@@ -144,6 +144,8 @@ static const char *shape(const struct toll_pattern *p)
 		return "one";
 	if (p->most_peers == 2)
 		return "pair";
+	if (p->pairs)
+		return "pairs";
 	struct toll_edge edges[TOLL_MOST_EDGES];
 	unsigned count = p->graph(4, edges);
 
@@ -409,7 +411,7 @@ int examine(FILE *in, FILE *out)
 		fprintf(out, "ok\t%u\t%zu\t%d\t%.17g\t%u\n",
 			layout.choice.unit->mechanism.slots ? layout.slots : 0, memory,
 			p->fills && !layout.choice.unit->mechanism.slots && wish.depth < 0,
-			bytes * p->messages, layout_helpers(&layout));
+			bytes * pattern_messages(p, wish.peers), layout_helpers(&layout));
 	}
 	free(line);
 	return ferror(out) || fflush(out) ? -1 : 0;

@@ -513,7 +513,7 @@ static void play(struct harness *h, const struct page_turn *turn)
 		leave(1);
 	}
 	if (measuring && h->counting)
-		counting_end(h, lane->count[0] + lane->count[1]);
+		counting_end(h, peer->played ? peer->played : lane->count[0] + lane->count[1]);
 	if (h->lossy)
 		turn_over(peer);
 	if (h->timer) {

@@ -265,8 +265,8 @@ static bool prepare(struct workplace *w, unsigned slot, char *why, size_t bytes)
 	}
 	worker->timer = p->timer ? p->timer(wish.peers) : 0;
 	worker->fills = p->fills;
-	worker->messages = p->messages;
-	worker->bytes = (p->bytes ? p->bytes(wish.size) : (double)wish.size) * p->messages;
+	worker->messages = pattern_messages(p, wish.peers);
+	worker->bytes = (p->bytes ? p->bytes(wish.size) : (double)wish.size) * worker->messages;
 	/* at a pace a lap may take seconds */
 	worker->lap = m->slots && !p->paced ? w->layout.slots : 0;
 	if (!layout_open(&w->layout, worker->cpu, worker->seed, &worker->line_offset, why, bytes))

@@ -44,6 +44,14 @@ static inline bool uses_harness_memory(const struct toll_mechanism *mechanism)
 	return mechanism->in_place && !mechanism->own_memory;
 }
 
+/* That cross in one operation. */
+static inline double pattern_messages(const struct toll_pattern *pattern, unsigned peers)
+{
+	unsigned pairs = peers / 2;
+
+	return pattern->pairs ? pattern->messages * pairs : pattern->messages;
+}
+
 /* Loads a plug-in; false with the reason in why. */
 bool registry_load(const char *path, char *why, size_t bytes);
 

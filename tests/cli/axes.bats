@@ -1,7 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# axes.bats - think time: what lies between two operations, and is in none of them.
+# axes.bats - think time, pairs at once, and the configurations that show an axis each.
 
 load helpers
+
+@test "the configurations of the axes: each has a plan, and what it leaves out has a reason" {
+	for name in think scaling; do
+		toll run -c $name --dry-run --json >$name.json
+		is_json <$name.json
+		python3 - $name.json <<-'END'
+			import json, sys
+			plan = json.load(open(sys.argv[1]))
+			assert plan["cells"], "no cell"
+			assert all(refusal["reason"] for refusal in plan["refused"])
+		END
+	done
+}
 
 @test "think time is not in the figure, and the operation behind it is dearer than one without" {
 	toll one pipe --think 200us --for 300ms --json >slow
@@ -31,4 +44,33 @@ load helpers
 	fails_saying toll one ring --think 1s : '"1s" is no time from 0 to 100ms'
 	fails_saying toll one ring --think soon : '"soon" is no time from 0 to 100ms'
 	fails_saying toll one ring --think 1ms --pattern stream : "stream has no loop with think time"
+}
+
+@test "pairs at once: all together, and against one pair" {
+	toll run --mechanism pipe --pattern pairs --peer-count 2,4,8 --size 64 --wait block --placement same-cpu \
+		--rounds 3 --counters none --operations 20 -o x.ndjson --json >json
+	python3 - <<-'END'
+		import json
+		result = json.load(open("json"))
+		assert not result["failed"], result["failed"]
+		scaling = result["scaling"]
+		assert [one["pairs"] for one in scaling] == [1, 2, 4]
+		assert scaling[0]["slowdown"] is None
+		for one, cell in zip(scaling, result["cells"]):
+		    assert one["cell"] == cell["cell"]
+		    # the rate is that of all pairs
+		    together = one["pairs"] * 1e9 / cell["rtt_ns"]["estimate"]
+		    assert abs(one["round_trips_per_s"]["estimate"] / together - 1) < 1e-6
+		assert scaling[2]["slowdown"]["estimate"] > 1.2 or scaling[2]["cpus"] == 4
+	END
+	grep -q '<h2>Pairs at once</h2>' x.html
+	toll report x.ndjson --format md
+	toll run -c scaling --mechanism pipe --placement same-cpu --wait block --rounds 2 --operations 20 \
+		--counters none -o y.ndjson >said
+	grep -q '^Scaling  round trips of all pairs together' said
+}
+
+@test "pairs at once: an odd peer, and more spinning peers than CPUs, are refused" {
+	fails_saying toll one pipe --pattern pairs --peer-count 3 : "pairs: it takes an even number of peers"
+	fails_saying toll one ring --pattern pairs --peer-count 16 --wait spin --placement same-cpu : "spin on one CPU"
 }

@@ -43,6 +43,7 @@
 	FAKE_PATTERN("pingpong", "2", "2", "2", "rtt_ns", "2", "pair", "") ","                     \
 	FAKE_PATTERN("pipeline", "3", "16", "3", "per_message_ns", "1", "chain",                   \
 		     FAKE_OPTION("stages", "1", "1 … 14")) ","                                     \
+	FAKE_PATTERN("pairs", "2", "16", "4", "rtt_ns", "2", "pairs", "") ","                      \
 	FAKE_PATTERN("self", "1", "1", "1", "per_message_ns", "1", "one", "") ","                  \
 	FAKE_PATTERN("stream", "2", "2", "2", "per_message_ns", "1", "pair", "") "]"
 #define FAKE_DESCRIPTION FAKE_HEAD FAKE_MECHANISMS "," FAKE_PATTERNS ",\"failed\":[]}"

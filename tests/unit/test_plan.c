@@ -599,8 +599,49 @@ static void test_deal_of_one_cell(void **state)
 	plan_free(plan);
 }
 
-/* --- how peers run ------------------------------------------------------------------------------
- */
+/* --- pairs, and how peers run --------------------------------------------------------------- */
+
+static void test_pairs(void **state)
+{
+	(void)state;
+	/* a CPU each, then round again */
+	struct plan *plan =
+		plan_of("mechanism pipe;pattern pairs;placement same-cpu;peer-count 4,16");
+	ASSERT_KEYS(plan, "pipe/pairs/same-cpu/64/block", "pipe/pairs/same-cpu/64/block/peers=16");
+	for (size_t c = 0; c < 2; c++) {
+		const struct cell *cell = &plan->cells[c].cell;
+		for (unsigned p = 0; p < cell->peers; p++) {
+			assert_int_equal(cell->cpus[p], cell->cpus[p & ~1U]);
+			for (unsigned q = 0; q < p; q += 2)
+				if (p / 2 != q / 2)
+					assert_int_not_equal(cell->cpus[p], cell->cpus[q]);
+		}
+		assert_true(plan->cells[c].messages == cell->peers);
+	}
+	plan_free(plan);
+
+	/* four cores of two */
+	plan = plan_of("mechanism pipe;pattern pairs;placement smt;peer-count 8,10");
+	assert_int_equal(plan->cell_count, 2);
+	const struct cell *cell = &plan->cells[1].cell;
+	for (unsigned p = 0; p < 8; p += 2) {
+		assert_int_equal(cell->cpus[p] ^ cell->cpus[p + 1], 1);
+		for (unsigned q = 0; q < p; q++)
+			assert_int_not_equal(cell->cpus[p], cell->cpus[q]);
+	}
+	assert_int_equal(cell->cpus[8], cell->cpus[0]);
+	assert_int_equal(cell->cpus[9], cell->cpus[1]);
+	plan_free(plan);
+
+	plan = plan_of("mechanism pipe;pattern pairs;placement smt;peer-count 8,10;wait spin");
+	ASSERT_KEYS(plan, "pipe/pairs/smt/64/spin/peers=8");
+	assert_refused(plan, "pipe/pairs/smt/64/spin/peers=10", "spin on one CPU");
+	plan_free(plan);
+
+	plan = plan_of("mechanism pipe;pattern pairs;placement same-numa;peer-count 2");
+	assert_refused(plan, "pipe/pairs/same-numa/64/block/peers=2", "without a shared cache");
+	plan_free(plan);
+}
 
 static void test_treatment(void **state)
 {
@@ -817,6 +858,7 @@ int main(void)
 		cmocka_unit_test(test_deal_memory),
 		cmocka_unit_test(test_deal_sequential),
 		cmocka_unit_test(test_deal_of_one_cell),
+		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_treatment),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_print),
