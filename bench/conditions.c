@@ -75,9 +75,12 @@ static void warn_realtime(const struct cell *cell)
 			sched, (double)(period - runtime) / 1e3, (double)period / 1e3);
 }
 
-int conditions_hold(const struct plan *plan)
+int conditions_hold(const struct plan *plan, const struct plan *other)
 {
 	const struct cell *realtime = realtime_of(plan);
+
+	if (!realtime && other)
+		realtime = realtime_of(other);
 
 	if (plan->dma_latency_us >= 0 && hold_latency(plan->dma_latency_us))
 		return -1;

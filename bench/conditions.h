@@ -9,8 +9,8 @@
 #include "plan.h"
 
 /* Holds --dma-latency until this process ends, and warns where the kernel holds realtime peers
- * back. 0, or -1 after say_error(). */
-int conditions_hold(const struct plan *plan);
+ * back, of this plan or of the other (NULL: there is none). 0, or -1 after say_error(). */
+int conditions_hold(const struct plan *plan, const struct plan *other);
 /* Puts what is held into header.host: runs under different ones do not compare. */
 void conditions_tell(const struct plan *plan, json_t *host);
 

@@ -479,7 +479,7 @@ static int measure_rivals(const struct rivals *rivals, const struct request *giv
 	}
 	if (request_pairs(given, VERSUS_FEWEST_PAIRS, VERSUS_MOST_PAIRS, &options.pairs))
 		return EXIT_USAGE;
-	if (!run_on_this_machine(rivals->place) || conditions_hold(a))
+	if (!run_on_this_machine(rivals->place) || conditions_hold(a, rivals->plan[1]))
 		return EXIT_USAGE;
 	int status = versus_run(&options, x, y, registries, &versus);
 	versus.aa = aa_last();

@@ -876,7 +876,7 @@ int run_campaign(const struct run_options *options, struct plan *plan,
 	int status = EXIT_USAGE;
 
 	options->path[0] = '\0';
-	if (!measurable(plan, place) || conditions_hold(plan))
+	if (!measurable(plan, place) || conditions_hold(plan, NULL))
 		return EXIT_USAGE;
 	if (plan->budget_s <= 0 && plan->rounds == 0)
 		plan->rounds = PLAN_LEAST_ROUNDS;
@@ -1012,7 +1012,8 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 				       .context = &companion };
 	double cost_ns, step_ns;
 
-	if (!measurable(plan, place) || !companion_exists(&companion) || conditions_hold(plan))
+	if (!measurable(plan, place) || !companion_exists(&companion) ||
+	    conditions_hold(plan, NULL))
 		return EXIT_USAGE;
 	const struct cell *cell = &plan->cells[0].cell;
 	struct outcome outcome;
