@@ -51,10 +51,11 @@ static void write_parts(const struct cell *cell, char part[PARTS][PART])
 		cell_sched_text(cell, part[12], PART);
 	if (cell->mlock)
 		snprintf(part[13], PART, "memory locked");
-	char think[32];
-	if (cell->think_ns)
+	if (cell->think_ns) {
+		char think[32];
 		snprintf(part[14], PART, "%s of think time",
 			 cell_think_text(cell, think, sizeof think));
+	}
 	if (cell->replica)
 		snprintf(part[11], PART, "replica %u", cell->replica);
 }
