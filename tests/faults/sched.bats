@@ -13,7 +13,7 @@ realtime() {
 looker() {
 	cat >look <<-'END'
 		#!/bin/bash
-		for pid in ${TOLL_PIDS//,/ }; do
+		for pid in ${TOLL_TIDS//,/ }; do
 			echo "peer: $(chrt -p "$pid" | sed 's/.*: //' | paste -sd' ') $(grep VmLck "/proc/$pid/status")"
 		done
 		echo "beside: $(chrt -p $$ | sed 's/.*: //' | paste -sd' ')"
