@@ -117,7 +117,8 @@ static struct interval slowdown(const struct arrangement *a, const struct level 
 
 /* One pair of the same host state, else that of which most workers are: the state of more pairs is
  * not known. */
-static const struct level *alone(const struct scaling list[], size_t n, const struct scaling *many)
+static const struct level *of_one_pair(const struct scaling list[], size_t n,
+				       const struct scaling *many)
 {
 	const struct level *best = NULL;
 
@@ -159,7 +160,8 @@ struct scaling *scaling_of(const struct arrangement *a, size_t *n)
 					failed = add(a, &sheet->rows[r].cells[s], &list, n);
 	}
 	for (size_t i = 0; i < *n && !failed; i++) {
-		const struct level *one = list[i].pairs > 1 ? alone(list, *n, &list[i]) : NULL;
+		const struct level *one =
+			list[i].pairs > 1 ? of_one_pair(list, *n, &list[i]) : NULL;
 		if (one)
 			list[i].slowdown = slowdown(a, list[i].level, one);
 	}

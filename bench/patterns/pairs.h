@@ -11,8 +11,8 @@ static unsigned pairs_graph(unsigned peers, struct toll_edge edges[])
 {
 	unsigned count = 0;
 
-	for (unsigned asks = 0; asks + 1 < peers; asks += 2) {
-		uint32_t one = 1u << asks, other = 2u << asks;
+	for (unsigned asker = 0; asker + 1 < peers; asker += 2) {
+		uint32_t one = 1u << asker, other = 2u << asker;
 
 		edges[count++] = (struct toll_edge){ .producers = one, .consumers = other };
 		edges[count++] = (struct toll_edge){ .producers = other, .consumers = one };
@@ -54,16 +54,16 @@ enum pairs_part { PAIRS_BEGIN, PAIRS_WARM, PAIRS_TIMED, PAIRS_REST, PAIRS_END };
 __attribute__((noinline, unused)) static uint64_t
 pairs_next(struct toll_peer *peer, enum pairs_part *part, uint64_t sequence)
 {
-	struct toll_peer *first = pairs_peer(peer, 0);
+	struct toll_peer *leader = pairs_peer(peer, 0);
 	uint64_t all = peer->option[PAIRS_TURN] * (peer->peers / 2);
 
 	switch (*part) {
 	case PAIRS_BEGIN:
-		__atomic_fetch_add(&first->option[PAIRS_READY], 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&leader->option[PAIRS_READY], 1, __ATOMIC_RELAXED);
 		*part = PAIRS_WARM;
 		__attribute__((fallthrough));
 	case PAIRS_WARM: /* relaxed: a number alone */
-		if (__atomic_load_n(&first->option[PAIRS_READY], __ATOMIC_RELAXED) < all)
+		if (__atomic_load_n(&leader->option[PAIRS_READY], __ATOMIC_RELAXED) < all)
 			break;
 		*part = PAIRS_TIMED;
 		toll_lap(peer);
@@ -72,11 +72,11 @@ pairs_next(struct toll_peer *peer, enum pairs_part *part, uint64_t sequence)
 		toll_lap(peer);
 		peer->option[PAIRS_TOOK] = peer->lap[1] - peer->lap[0];
 		/* release, acquire: who sees that all have come sees what each of them took */
-		__atomic_fetch_add(&first->option[PAIRS_DONE], 1, __ATOMIC_RELEASE);
+		__atomic_fetch_add(&leader->option[PAIRS_DONE], 1, __ATOMIC_RELEASE);
 		*part = PAIRS_REST;
 		__attribute__((fallthrough));
 	case PAIRS_REST:
-		if (__atomic_load_n(&first->option[PAIRS_DONE], __ATOMIC_ACQUIRE) < all)
+		if (__atomic_load_n(&leader->option[PAIRS_DONE], __ATOMIC_ACQUIRE) < all)
 			break;
 		/* release: before the message, and whatever brings that one brings this, too */
 		__atomic_store_n(&peer->option[PAIRS_LAST], sequence + 1, __ATOMIC_RELEASE);
@@ -115,14 +115,15 @@ static TOLL_HOT bool pairs_ask(const struct toll_code code, struct toll_peer *pe
 static TOLL_HOT bool pairs_answer(const struct toll_code code, struct toll_peer *peer,
 				  struct toll_port *out, struct toll_port *in)
 {
-	const struct toll_peer *asks = pairs_peer(peer, peer->index - 1);
+	const struct toll_peer *asker = pairs_peer(peer, peer->index - 1);
 	bool last;
 
 	peer->played = 0;
 	do {
 		if (!toll_receive(code, in))
 			return false;
-		last = __atomic_load_n(&asks->option[PAIRS_LAST], __ATOMIC_ACQUIRE) == in->sequence;
+		last = __atomic_load_n(&asker->option[PAIRS_LAST], __ATOMIC_ACQUIRE) ==
+		       in->sequence;
 		if (!toll_send(code, out) || !toll_flush_ask(code, out))
 			return false;
 		peer->played++;

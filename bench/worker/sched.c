@@ -99,7 +99,7 @@ static void explain_lock(int error, size_t more, char *why, size_t bytes)
 }
 
 /* What a child that tries it ends with: 0, or errno. */
-static int tried(const struct wish *wish, size_t more)
+static int trial(const struct wish *wish, size_t more)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -126,7 +126,7 @@ static int tried_once(const struct wish *wish, size_t more)
 
 	if (before && *before)
 		return (int)strtol(*before, NULL, 10);
-	int error = tried(wish, more);
+	int error = trial(wish, more);
 
 	snprintf(answer, sizeof(answer), "%d", error);
 	if (before)
