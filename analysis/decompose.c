@@ -147,6 +147,7 @@ static void key_of_self(const struct cell *cell, char key[CELL_KEY])
 	self.peers_named = false;
 	self.idle = IDLE_NONE;
 	self.replica = 0;
+	self.think_ns = 0;
 	cell_key(&self, key, CELL_KEY);
 }
 
@@ -387,7 +388,11 @@ static void across(struct account *a, const struct index *index, const struct ce
 	struct sum unit = lines(count, many / line);
 
 	charge(a, PART_LINES, 2, &unit, SOURCES);
+	/* of each line */
 	a->d->count[PART_LINES] = 2 * count;
+	a->d->unit[PART_LINES].estimate /= count;
+	a->d->unit[PART_LINES].low /= count;
+	a->d->unit[PART_LINES].high /= count;
 }
 
 static void decompose_level(const struct index *index, const struct level *level,
@@ -412,8 +417,8 @@ static void decompose_level(const struct index *index, const struct level *level
 	a.sources[WAKE_NOBODY] = control_of(index, cell, CONTROL_WAKE_NOBODY);
 	a.sources[WAIT_NOT] = control_of(index, cell, CONTROL_WAIT_NOT);
 	if (!isfinite(a.sources[SELF].estimate)) {
-		snprintf(d->why, sizeof d->why, "self was not measured%s%.100s",
-			 *reason ? ": " : "", reason);
+		snprintf(d->why, sizeof d->why, "self was not measured%s%s", *reason ? ": " : "",
+			 reason);
 		return;
 	}
 	charge(&a, PART_SELF, 2, &self, SOURCES);

@@ -23,7 +23,7 @@ struct decomposition {
 	struct interval floor;           /* ns: a line to and fro, on one CPU two switches; NaN */
 	bool calls_assumed; /* they were not counted here: two for each sleep beyond self's */
 	/* why there is no prediction: a control that was not measured; "". All else is NaN then. */
-	char why[160];
+	char why[400];
 };
 
 /* Intervals are of 95 %: of a control 25 % trimmed means over its replicates with Yuen's t,

@@ -505,16 +505,16 @@ static bool crowded_out(const struct page_worker *w, unsigned peers, const struc
 
 enum waited { DONE, BROKEN, INTERRUPTED };
 
-/* How long a lane's turn takes by its schedule; 0 where it has none. */
+/* How long a lane's turn takes by its schedule and by its think time; 0 where it has none. */
 static int64_t scheduled_ms(const struct page *page, unsigned lane)
 {
-	double rate = page->worker[page->lane[lane].worker].rate;
+	const struct page_worker *worker = &page->worker[page->lane[lane].worker];
+	const uint64_t *count = page->lane[lane].count;
+	double seconds = (double)worker->think_ns * 1e-9 * (double)count[1];
 
-	return rate > 0
-		       ? (int64_t)(1e3 *
-				   (double)(page->lane[lane].count[0] + page->lane[lane].count[1]) /
-				   rate)
-		       : 0;
+	if (worker->rate > 0)
+		seconds += (double)(count[0] + count[1]) / worker->rate;
+	return (int64_t)(1e3 * seconds);
 }
 
 /* Lets visits begin … begin + count − 1 of page->turn be played. */

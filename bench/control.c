@@ -128,6 +128,7 @@ struct bench {
 	size_t bytes, line;
 	/* the first child */
 	double ns;
+	bool broken;         /* something did not come about: what was timed is worth nothing */
 	uint64_t operations; /* all, those not timed too */
 	struct tally_of {    /* of each child, by itself, over its operations */
 		_Alignas(APART) uint64_t calls;
@@ -158,11 +159,11 @@ static double time_turns(struct bench *b, doing *what)
 	double ns[TURNS];
 	unsigned times = 1;
 
-	while (time_once(b, what, times) < TURN_NS && times < 1U << 24)
+	while (time_once(b, what, times) < TURN_NS && times < 1U << 24 && !b->broken)
 		times *= 2;
-	for (unsigned i = 0; i < TURNS; i++)
+	for (unsigned i = 0; i < TURNS && !b->broken; i++)
 		ns[i] = time_once(b, what, times) / times;
-	return statistics_median(ns, TURNS);
+	return b->broken ? NAN : statistics_median(ns, TURNS);
 }
 
 static void usage_since(const struct rusage *before, struct tally_of *tally)
@@ -218,8 +219,10 @@ static void pass_byte(struct bench *b, unsigned times)
 	char byte = 0;
 
 	for (; times > 0; times--)
-		if (write(b->pipe[1], &byte, 1) != 1 || read(b->pipe[0], &byte, 1) != 1)
+		if (write(b->pipe[1], &byte, 1) != 1 || read(b->pipe[0], &byte, 1) != 1) {
+			b->broken = true;
 			return;
+		}
 }
 
 static void copy(struct bench *b, unsigned times)
@@ -468,8 +471,10 @@ static void pass_lines(struct bench *b, unsigned times)
 {
 	for (uint64_t i = b->operations; times > 0; times--, i++) {
 		write_lines(b, slot_of(b, i, false), 2 * (uint32_t)i + 1);
-		if (!read_lines(b, slot_of(b, i, true), 2 * (uint32_t)i + 2))
+		if (!read_lines(b, slot_of(b, i, true), 2 * (uint32_t)i + 2)) {
+			b->broken = true;
 			return;
+		}
 	}
 }
 
@@ -480,7 +485,10 @@ static void pass_lines_child(void *context)
 	double both_ways = time_turns(b, pass_lines);
 
 	__atomic_store_n(&b->stop, 1, __ATOMIC_RELAXED);
-	b->ns = both_ways / 2 - time_turns(b, keep_lines);
+	double crossing = both_ways / 2 - time_turns(b, keep_lines);
+
+	/* less than nothing: something else took its time meanwhile */
+	b->ns = crossing > 0 ? crossing : NAN;
 }
 
 static void pass_back_child(void *context)

@@ -107,6 +107,7 @@ static struct cell self_of(const struct cell *cell)
 	self.peers_named = false;
 	self.idle = IDLE_NONE;
 	self.replica = 0;
+	self.think_ns = 0; /* its own path, without what comes of thinking */
 	return self;
 }
 
@@ -182,6 +183,9 @@ static int add_selves(struct plan *plan, const struct registry *registry)
 		empty.wait = WAIT_SPIN;
 		empty.copy = empty.threads = false;
 		empty.touch_all = true;
+		empty.policy = 0;
+		empty.priority = 0;
+		empty.mlock = false;
 		failed = add_self(plan, seen, &empty);
 	}
 	json_decref(seen);
@@ -231,6 +235,14 @@ int controls_plan(struct plan *plan, const struct registry *registry, const stru
 	return add_machine(plan, place) || add_selves(plan, registry) || examine(plan, registry);
 }
 
+/* A reason that is not UTF-8 (a plug-in's) must not cost the line. */
+static json_t *reason_json(const char *reason)
+{
+	json_t *text = reason && *reason ? json_string(reason) : json_null();
+
+	return text ? text : json_string("(not UTF-8)");
+}
+
 json_t *controls_json(const struct plan *plan)
 {
 	json_t *all = json_array();
@@ -243,12 +255,12 @@ json_t *controls_json(const struct plan *plan)
 		for (unsigned k = 0; k < c->cpu_count; k++)
 			json_array_append_new(cpus, json_integer(c->cpus[k]));
 		json_array_append_new(
-			all, json_pack("{s:s, s:s?, s:o, s:o, s:s?, s:s?}", "name",
-				       control_name(c->kind), "level", *c->name ? c->name : NULL,
-				       "cpus", cpus, "bytes",
-				       c->bytes ? json_integer((json_int_t)c->bytes) : json_null(),
-				       "cell", self ? plan->controls[i].self.key : NULL, "reason",
-				       *c->reason ? c->reason : NULL));
+			all,
+			json_pack("{s:s, s:s?, s:o, s:o, s:s?, s:o}", "name", control_name(c->kind),
+				  "level", *c->name ? c->name : NULL, "cpus", cpus, "bytes",
+				  c->bytes ? json_integer((json_int_t)c->bytes) : json_null(),
+				  "cell", self ? plan->controls[i].self.key : NULL, "reason",
+				  reason_json(c->reason)));
 	}
 	return all;
 }
@@ -352,11 +364,11 @@ static bool append(struct result_file *file, size_t index, unsigned round, doubl
 		   const struct control_value *value, const char *reason)
 {
 	json_t *line =
-		json_pack("{s:s,s:I,s:i,s:o,s:o,s:o,s:o,s:o,s:s?}", "kind", "control", "control",
+		json_pack("{s:s,s:I,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "kind", "control", "control",
 			  (json_int_t)index, "round", (int)round, "at_s", result_number(at_s), "ns",
 			  result_number(value->ns), "switches", result_number(value->switches),
 			  "sleeps", result_number(value->sleeps), "calls",
-			  result_number(value->calls), "reason", reason);
+			  result_number(value->calls), "reason", reason_json(reason));
 
 	return result_append(file, &line, 1);
 }
@@ -438,6 +450,18 @@ static int measure_selves(struct controls *c, struct controls_unit *unit, struct
 	return status ? status : written ? 0 : -1;
 }
 
+static const char *why_not(const struct control *control)
+{
+	switch (control->kind) {
+	case CONTROL_COPY:
+		return "it did not come about: there was no memory for it, or no time";
+	case CONTROL_PIPE_BYTE:
+		return "it did not come about: there was no pipe to be had, or no time";
+	default:
+		return "it did not come about: others had the CPU meanwhile";
+	}
+}
+
 static int measure(struct controls *c, struct controls_unit *unit, struct result_file *file,
 		   unsigned round, double at_s)
 {
@@ -448,10 +472,13 @@ static int measure(struct controls *c, struct controls_unit *unit, struct result
 		return measure_selves(c, unit, file, round, at_s);
 	int status = control_measure(control, c->ticks_per_ns, &value);
 
-	if (status)
+	if (status > 0)
 		return status;
-	return append(file, unit->index[0], round, at_s, &value,
-		      isfinite(value.ns) ? NULL : "others had the CPU meanwhile")
+	/* a control is no reason to lose a run; toll has said what was wrong */
+	bool fine = status == 0 && isfinite(value.ns);
+
+	unit->failures = fine ? 0 : unit->failures + 1;
+	return append(file, unit->index[0], round, at_s, &value, fine ? NULL : why_not(control))
 		       ? 0
 		       : -1;
 }

@@ -84,9 +84,9 @@ static void wait_for(int pidfd)
 static int await(pid_t *pid, const struct pinned *job, double deadline)
 {
 	int status = -1, pidfd = (int)syscall(SYS_pidfd_open, *pid, 0), result = 0;
-	pid_t ended;
+	pid_t ended = 0;
 
-	while ((ended = waitpid(*pid, &status, WNOHANG)) == 0 && result == 0) {
+	while (result == 0 && (ended = waitpid(*pid, &status, WNOHANG)) == 0) {
 		if (block_signal()) {
 			result = 1;
 		} else if (block_now_s() > deadline) {

@@ -41,6 +41,9 @@ struct toll_end {
 	struct uring ring;
 	struct io_uring_sqe write, read; /* how each entry begins */
 	bool both, links;
+	bool defers; /* taskrun=defer: who waits for n completions is woken by n events, and a write
+		      * that goes in parts has events that complete nothing: it is waited for alone
+		      */
 	unsigned char *in, *out; /* messages in hand; of the parts of its memory, one in turn */
 	unsigned char *out_first;
 	unsigned part, parts, held[URING_PARTS]; /* messages of each part that the kernel holds */
@@ -146,6 +149,7 @@ static inline int uring_bytes_attach(struct toll_end *end, const struct toll_cha
 	end->batch = (unsigned)toll_value_size(channel, "batch");
 	end->both = side == TOLL_BOTH;
 	end->links = uring_is(channel, "link", "yes");
+	end->defers = uring_is(channel, "taskrun", "defer");
 	end->stride = uring_stride(channel);
 	end->parts = uring_is_zc(channel) ? URING_PARTS : 1;
 	end->out = end->out_first = buf;
@@ -264,7 +268,7 @@ static TOLL_CALLED bool uring_write_all(struct toll_end *end, unsigned how)
 			return true;
 		moved = end->moved;
 		uring_queue_writes(end, false);
-		uring_submit(&end->ring, how & TOLL_SLEEP ? end->flying : 0);
+		uring_submit(&end->ring, !(how & TOLL_SLEEP) ? 0 : end->defers ? 1 : end->flying);
 		uring_reap(end, how);
 	} while (end->moved != moved);
 	return end->filled == 0;

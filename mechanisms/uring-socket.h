@@ -74,6 +74,16 @@ static void uring_socket_close(struct toll_channel *channel)
 	close(channel->shared->fd[1]);
 }
 
+/* What a socket surely takes at once whose other end has read all: its buffer also counts what the
+ * kernel keeps beside the bytes, and what is not acknowledged yet. */
+static size_t uring_socket_room(int fd)
+{
+	int bytes = 0;
+	socklen_t size = sizeof(bytes);
+
+	return getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &size) == 0 ? (size_t)bytes / 8 : 0;
+}
+
 static int uring_socket_attach(struct toll_end *end, const struct toll_channel *channel,
 			       enum toll_side side, unsigned index, void *buf)
 {
@@ -90,7 +100,7 @@ static int uring_socket_attach(struct toll_end *end, const struct toll_channel *
 		end->write.ioprio = zc && buffers ? IORING_RECVSEND_FIXED_BUF : 0;
 		end->write.off = 0;
 		end->write.msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
-		end->whole = SIZE_MAX;
+		end->whole = end->defers ? uring_socket_room(fd[0]) : SIZE_MAX;
 	}
 	if (!buffers) {
 		end->read.opcode = IORING_OP_RECV;

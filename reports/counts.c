@@ -672,40 +672,55 @@ static unsigned most_peers(const struct result *result)
 	return most;
 }
 
-void counts_csv_head(FILE *out, const struct result *result)
-{
+/* What all lines of a table have in common. */
+struct counts_columns {
+	const struct result *result;
 	struct survey survey;
-	unsigned peers = most_peers(result);
+	unsigned peers;
+};
 
-	look_at(&survey, result);
-	if (result->counted_count)
+struct counts_columns *counts_columns(const struct result *result)
+{
+	struct counts_columns *columns = calloc(1, sizeof *columns);
+
+	if (!columns)
+		return NULL;
+	columns->result = result;
+	columns->peers = most_peers(result);
+	look_at(&columns->survey, result);
+	return columns;
+}
+
+void counts_csv_head(FILE *out, const struct counts_columns *columns)
+{
+	const struct survey *survey = &columns->survey;
+
+	if (columns->result->counted_count)
 		fputs(",counted_median_ns", out);
-	for (size_t e = 0; e < survey.events; e++)
-		for (unsigned p = 0; p < peers; p++) {
+	for (size_t e = 0; e < survey->events; e++)
+		for (unsigned p = 0; p < columns->peers; p++) {
 			char name[256];
 
-			snprintf(name, sizeof name, "%s_peer_%u", survey.event[e]->name, p);
+			snprintf(name, sizeof name, "%s_peer_%u", survey->event[e]->name, p);
 			fputc(',', out);
 			text_csv(out, name);
 		}
 }
 
-void counts_csv(FILE *out, const struct result *result, unsigned cell)
+void counts_csv(FILE *out, const struct counts_columns *columns, unsigned cell)
 {
-	const struct result_counted *counted = result_counts(result, cell);
-	struct survey survey;
-	unsigned peers = most_peers(result);
+	const struct result_counted *counted = result_counts(columns->result, cell);
+	const struct survey *survey = &columns->survey;
 
-	look_at(&survey, result);
-	if (result->counted_count)
+	if (columns->result->counted_count)
 		fputc(',', out);
 	if (counted && isfinite(counted->median_ns))
 		fprintf(out, "%.9g", counted->median_ns);
-	for (size_t e = 0; e < survey.events; e++) {
+	for (size_t e = 0; e < survey->events; e++) {
 		const struct result_event *event =
-			counted ? event_of(counted, survey.event[e]->name, e) : NULL;
+			counted ? event_of(counted, survey->event[e]->name, e) : NULL;
 
-		for (unsigned p = 0; p < peers; p++) {
+		for (unsigned p = 0; p < columns->peers; p++) {
 			fputc(',', out);
 			if (event && p < counted->peers && isfinite(event->peer[p].per_operation))
 				fprintf(out, "%.9g", event->peer[p].per_operation);

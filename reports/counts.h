@@ -15,8 +15,10 @@ void counts_html(FILE *stream, const struct arrangement *arrangement);
 int counts_markdown(FILE *stream, const struct arrangement *arrangement);
 /* Columns behind those of a level: the median of a counted turn, and each event of each peer, per
  * operation; none where the file has nothing counted. Empty where it is not known. */
-void counts_csv_head(FILE *stream, const struct result *result);
-void counts_csv(FILE *stream, const struct result *result, unsigned cell);
+/* What all lines of a table of CSV have in common; caller frees, NULL when memory runs out. */
+struct counts_columns *counts_columns(const struct result *result);
+void counts_csv_head(FILE *stream, const struct counts_columns *columns);
+void counts_csv(FILE *stream, const struct counts_columns *columns, unsigned cell);
 /* A new array, an object a cell. */
 json_t *counts_json(const struct arrangement *arrangement);
 

@@ -209,7 +209,8 @@ static void csv_number(FILE *out, double value)
 		fprintf(out, "%.9g", value);
 }
 
-static void csv_line(FILE *out, const struct page *page, const struct level *level)
+static void csv_line(FILE *out, const struct page *page, const struct level *level,
+		     const struct counts_columns *columns)
 {
 	const struct result_cell *of = &page->arrangement->result->cells[level->cell];
 	const struct cell *cell = &of->cell;
@@ -267,12 +268,15 @@ static void csv_line(FILE *out, const struct page *page, const struct level *lev
 	csv_number(out, told ? d->predicted.high : NAN);
 	csv_number(out, told ? d->rest.estimate : NAN);
 	csv_number(out, told ? d->floor.estimate : NAN);
-	counts_csv(out, page->arrangement->result, level->cell);
+	counts_csv(out, columns, level->cell);
 	fputs("\r\n", out);
 }
 
 int page_csv(FILE *out, const struct page *page)
 {
+	struct counts_columns *columns = counts_columns(page->arrangement->result);
+	if (!columns)
+		return -1;
 	fputs("cell,variant,pattern,placement,cpus,size_bytes,wait,wait_class,idle,host_state,"
 	      "workers,"
 	      "failed_workers,quantity,ns,ns_low,ns_high,median_ns,median_ns_low,median_ns_high,"
@@ -287,9 +291,10 @@ int page_csv(FILE *out, const struct page *page)
 	fputs(",own_path_ns,calls_ns,sleeps_ns,switches_ns,lines_ns,predicted_ns,predicted_ns_low,"
 	      "predicted_ns_high,unexplained_ns,floor_ns",
 	      out);
-	counts_csv_head(out, page->arrangement->result);
+	counts_csv_head(out, columns);
 	fputs("\r\n", out);
 	for (size_t i = 0; i < page->level_count; i++)
-		csv_line(out, page, &page->levels[i]);
+		csv_line(out, page, &page->levels[i], columns);
+	free(columns);
 	return ferror(out) ? -1 : 0;
 }

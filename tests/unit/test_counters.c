@@ -415,12 +415,16 @@ static void as_markdown(FILE *stream, const struct arrangement *a)
 
 static void as_csv(FILE *stream, const struct arrangement *a)
 {
-	counts_csv_head(stream, a->result);
+	struct counts_columns *columns = counts_columns(a->result);
+
+	assert_non_null(columns);
+	counts_csv_head(stream, columns);
 	for (unsigned cell = 0; cell < 2; cell++) {
 		fputc('\n', stream);
-		counts_csv(stream, a->result, cell);
+		counts_csv(stream, columns, cell);
 	}
 	fputc('\n', stream);
+	free(columns);
 }
 
 static void wants(const char *text, const char *part)
