@@ -25,7 +25,7 @@ looker() {
 	realtime
 	looker
 	for peers in process thread; do
-		"$TOLL" one pipe --sched fifo:50 --mlock --peers $peers --for 300ms -- ./look >said 2>complained
+		"$TOLL" one pipe --sched fifo:50 --mlock --peers $peers --for 1500ms -- ./look >said 2>complained
 		cat said complained
 		[ "$(grep -c '^peer: SCHED_FIFO 50 ' said)" = 2 ]
 		grep -qx 'beside: SCHED_OTHER 0' said
