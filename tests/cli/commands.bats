@@ -141,7 +141,7 @@ load helpers
 	toll one pipe/stream/same-cpu/64/block --for 200ms | grep -q pipe/stream/same-cpu/64/block
 	toll one ring:layout=shared-line --size 1K --for 200ms --json | is_json
 	# shellcheck disable=SC2016
-	toll one pipe --for 200ms -- sh -c 'echo "$@" >ran' sh
+	toll one pipe --for 1500ms -- sh -c 'echo "$@" >ran' sh
 	grep -Eqx -e '-p [0-9,]+' ran
 }
 

@@ -20,7 +20,7 @@ watcher() {
 
 @test "-p and the peers' processes stand behind the command; SIGINT ends it in order" {
 	watcher
-	toll one pipe --for 300ms -- ./watcher record -g
+	toll one pipe --for 1500ms -- ./watcher record -g
 	cat said seen
 	grep -Eqx 'record -g -p [0-9]+,[0-9]+' said
 	grep -Eqx '([0-9]+,[0-9]+) \1' said
@@ -31,7 +31,7 @@ watcher() {
 
 @test "threads as peers: their process once, and their own ids" {
 	watcher
-	toll one pipe/pingpong/same-cpu/64/block/threads=on --for 300ms -- ./watcher
+	toll one pipe/pingpong/same-cpu/64/block/threads=on --for 1500ms -- ./watcher
 	cat said seen
 	grep -Eqx -- '-p [0-9]+' said
 	grep -Eqx '[0-9]+ [0-9]+,[0-9]+' said
