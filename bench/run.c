@@ -29,6 +29,7 @@
 #include "say.h"
 
 enum {
+	TURNS_OF_ONE = 1000,
 	CYCLES = 40,          /* alternations give the precision: the statistics page, rule 3 */
 	LEAST_OPERATIONS = 4, /* of a turn */
 	GIVE_UP = 3           /* failures of a cell in a row */
@@ -1006,7 +1007,7 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 	struct companion companion = { .command = options->command, .silent = options->json };
 	struct block_options block = { .registry = registry,
 				       .seed = plan->seed,
-				       .cycles = 1000,
+				       .cycles = BLOCK_MOST_CYCLES,
 				       .operations = plan->operations,
 				       .started = companion_start,
 				       .context = &companion };
@@ -1020,7 +1021,8 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 
 	block_catch_signals();
 	block_clock(&block.ticks_per_ns, &cost_ns, &step_ns);
-	block.turn_ns = options->seconds * 1e9 / block.cycles;
+	/* time is to end it, not the number of turns: a pilot beside others makes them too short */
+	block.turn_ns = options->seconds * 1e9 / TURNS_OF_ONE;
 	block.seconds = options->seconds;
 	int status = block_run(&block, &cell, NULL, 1, &outcome);
 	struct outcome counted = { .state = BLOCK_OK };
