@@ -136,21 +136,6 @@ static struct interval lines_of(const struct index *index, const struct cell *ce
 	return unknown;
 }
 
-static void key_of_self(const struct cell *cell, char key[CELL_KEY])
-{
-	struct cell self = *cell;
-
-	snprintf(self.pattern, sizeof self.pattern, "self");
-	self.pattern_options[0] = '\0';
-	snprintf(self.placement, sizeof self.placement, "same-cpu");
-	self.peers = 1;
-	self.peers_named = false;
-	self.idle = IDLE_NONE;
-	self.replica = 0;
-	self.think_ns = 0;
-	cell_key(&self, key, CELL_KEY);
-}
-
 /* System calls that all peers of a cell make in an operation; NaN. */
 static double calls_of(const struct index *index, unsigned cell)
 {
@@ -173,9 +158,10 @@ static struct interval self_of(const struct index *index, const struct cell *cel
 			       const char **reason)
 {
 	const struct result *result = index->result;
+	const struct cell self = cell_self(cell);
 	char key[CELL_KEY];
 
-	key_of_self(cell, key);
+	cell_key(&self, key, sizeof key);
 	const json_t *at = json_object_get(index->selves, key);
 
 	*calls = NAN;

@@ -481,3 +481,32 @@ int cell_parse(struct cell *cell, const char *key_text, const char **why)
 	}
 	return 0;
 }
+
+struct cell cell_self(const struct cell *cell)
+{
+	struct cell self = *cell;
+
+	snprintf(self.pattern, sizeof self.pattern, "self");
+	self.pattern_options[0] = '\0';
+	snprintf(self.placement, sizeof self.placement, "same-cpu");
+	self.peers = 1;
+	self.peers_named = false;
+	self.idle = IDLE_NONE;
+	self.replica = 0;
+	self.think_ns = 0; /* its own path, without what comes of thinking */
+	return self;
+}
+
+unsigned cell_cpus(const struct cell *cell)
+{
+	unsigned count = 0;
+
+	for (unsigned p = 0; p < cell->peers; p++) {
+		bool met = false;
+
+		for (unsigned q = 0; q < p; q++)
+			met |= cell->cpus[q] == cell->cpus[p];
+		count += !met;
+	}
+	return count;
+}

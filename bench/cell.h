@@ -116,4 +116,9 @@ int cell_parse_time_ns(const char *text, uint64_t *ns);
 /* 4096 → "4K", 100 → "100"; reads back to the same number. */
 char *cell_size_text(uint64_t bytes, char *buffer, size_t room);
 
+/* The cell in which one peer plays both ends of what another cell's peers do. */
+struct cell cell_self(const struct cell *cell);
+/* How many CPUs its peers have. */
+unsigned cell_cpus(const struct cell *cell);
+
 #endif

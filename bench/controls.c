@@ -95,25 +95,9 @@ static int add_machine(struct plan *plan, const struct place *place)
 	return 0;
 }
 
-/* The cell in which one peer plays both ends of what another cell's peers do. */
-static struct cell self_of(const struct cell *cell)
-{
-	struct cell self = *cell;
-
-	snprintf(self.pattern, sizeof self.pattern, "self");
-	self.pattern_options[0] = '\0';
-	snprintf(self.placement, sizeof self.placement, "same-cpu");
-	self.peers = 1;
-	self.peers_named = false;
-	self.idle = IDLE_NONE;
-	self.replica = 0;
-	self.think_ns = 0; /* its own path, without what comes of thinking */
-	return self;
-}
-
 static int add_self(struct plan *plan, json_t *seen, const struct cell *cell)
 {
-	struct plan_cell entry = { .cell = self_of(cell) };
+	struct plan_cell entry = { .cell = cell_self(cell) };
 
 	cell_key(&entry.cell, entry.key, sizeof entry.key);
 	if (json_object_get(seen, entry.key))

@@ -328,18 +328,6 @@ static bool overflows_cache(const struct maker *maker, const struct cell *cell)
 	return cell->size > l2 / 2 / cell->slots;
 }
 
-static size_t cpus_of(const struct cell *cell)
-{
-	size_t count = 0;
-	for (unsigned p = 0; p < cell->peers; p++) {
-		bool met = false;
-		for (unsigned q = 0; q < p; q++)
-			met |= cell->cpus[q] == cell->cpus[p];
-		count += !met;
-	}
-	return count;
-}
-
 /* Asks toll-worker about all candidates, keeps what it can do, refuses the rest. */
 static int examine(struct maker *maker)
 {
@@ -362,7 +350,7 @@ static int examine(struct maker *maker)
 		struct plan_cell entry = plan->cells[c];
 		const struct examination *answer = &answers[c];
 		char size[24];
-		size_t taken = cpus_of(&entry.cell);
+		size_t taken = cell_cpus(&entry.cell);
 		bool crowded = answer->helpers && taken + answer->helpers > cpus;
 		int failed = 0;
 		if (!answer->possible)

@@ -188,6 +188,22 @@ static void spread_labels(struct end_label labels[], size_t n, double low, doubl
 	qsort(labels, n, sizeof *labels, by_row);
 }
 
+/* A name for each line, at its end. */
+static void write_names(FILE *data, struct end_label ends[], size_t n, double low, double high)
+{
+	spread_labels(ends, n, low, high);
+	fputs("\n\n# names: x where the line ends  y of the name  name  y where the line ends  1: "
+	      "ends early\n",
+	      data);
+	for (size_t i = 0; i < n; i++) {
+		draw_number(data, ends[i].x, "\t");
+		draw_number(data, ends[i].place, "\t");
+		draw_label(data, ends[i].text, "\t");
+		draw_number(data, ends[i].y, "\t");
+		fprintf(data, "%d\n", ends[i].early);
+	}
+}
+
 static bool row_has_level(const struct sheet *sheet, const struct sheet_row *row)
 {
 	for (size_t s = 0; s < sheet->size_count; s++)
@@ -335,17 +351,7 @@ static int curves(struct workshop *shop, const struct sheet *sheet, struct frame
 		}
 		n++;
 	}
-	spread_labels(ends, n, frame.y_low, frame.y_high);
-	fputs("\n\n# names: x where the line ends  y of the name  name  y where the line ends  1: "
-	      "ends early\n",
-	      data);
-	for (size_t i = 0; i < n; i++) {
-		draw_number(data, ends[i].x, "\t");
-		draw_number(data, ends[i].place, "\t");
-		draw_label(data, ends[i].text, "\t");
-		draw_number(data, ends[i].y, "\t");
-		fprintf(data, "%d\n", ends[i].early);
-	}
+	write_names(data, ends, n, frame.y_low, frame.y_high);
 	free(ends);
 	return finish(shop, figure, data);
 }
@@ -734,17 +740,7 @@ static void tail_blocks(FILE *data, const struct frame *frame, const struct curv
 			if (lines[c].tail->value[q].why != TAIL_FEW)
 				tail_point(data, &lines[c].tail->value[q], lines[c].row->label);
 	}
-	spread_labels(ends, n, frame->y_low, frame->y_high);
-	fputs("\n\n# names: x where the line ends  y of the name  name  y where the line ends  1: "
-	      "ends early\n",
-	      data);
-	for (size_t c = 0; c < n; c++) {
-		draw_number(data, ends[c].x, "\t");
-		draw_number(data, ends[c].place, "\t");
-		draw_label(data, ends[c].text, "\t");
-		draw_number(data, ends[c].y, "\t");
-		fprintf(data, "%d\n", ends[c].early);
-	}
+	write_names(data, ends, n, frame->y_low, frame->y_high);
 }
 
 static void tail_captions(const struct workshop *shop, const struct sheet *sheet, size_t size,

@@ -33,19 +33,6 @@ static bool same_family(const struct cell *a, const struct cell *b)
 	return strcmp(family_key(a, one), family_key(b, other)) == 0;
 }
 
-static unsigned cpus_of(const struct cell *cell)
-{
-	unsigned count = 0;
-
-	for (unsigned p = 0; p < cell->peers; p++) {
-		bool met = false;
-		for (unsigned q = 0; q < p; q++)
-			met |= cell->cpus[q] == cell->cpus[p];
-		count += !met;
-	}
-	return count;
-}
-
 static int add(const struct arrangement *a, const struct sheet_cell *at, struct scaling **list,
 	       size_t *n)
 {
@@ -64,7 +51,7 @@ static int add(const struct arrangement *a, const struct sheet_cell *at, struct 
 		.of = of,
 		.level = at->level,
 		.pairs = pairs,
-		.cpus = cpus_of(&of->cell),
+		.cpus = cell_cpus(&of->cell),
 		.rate = { pairs * 1e9 / ns.estimate, pairs * 1e9 / ns.high, pairs * 1e9 / ns.low,
 			  ns.n },
 		.slowdown = unknown,
