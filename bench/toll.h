@@ -259,7 +259,7 @@ struct toll_peer {
 	struct toll_port *in, *out;
 	uint64_t option[8]; /* a pattern's own numbers, set in its prepare() */
 	const struct toll_values *values;
-	uint64_t *histogram; /* TOLL_HISTOGRAM counts, with --tails */
+	uint64_t *histogram; /* TOLL_HISTOGRAM counts, of the loops of tail mode */
 	uint32_t dead;       /* which peer died, with TOLL_DEAD */
 	uint64_t hybrid_ticks;
 	enum toll_wait wait;
@@ -285,7 +285,8 @@ enum {
 };
 
 /* What is known when a loop is compiled. Patterns pass it on as it is. The loops with a credit edge
- * learn only as they run whether to copy, those of tail mode both. */
+ * learn only as they run whether to copy, those of tail mode both; these serve all that a pattern
+ * has no other loop for. */
 struct toll_code {
 	const struct toll_mechanism *mechanism;
 	bool sleeps;   /* waits of the sleeping class */
@@ -975,7 +976,8 @@ TOLL_EXPORT void toll_register(const struct toll_unit *unit);
  *
  * A thinking loop (bits TOLL_STAMPED | TOLL_THINKING) is one of its own, which nothing of think
  * time is in the others for. MANY adds tail mode (toll_stamp) and, as constants, the sizes 8, 64
- * and 56 (spinning: all that fits into a line beside a flag). */
+ * and 56 (spinning: all that fits into a line beside a flag). A pattern that times each message in
+ * any case has tail mode's loops alone. */
 #define TOLL_PATTERN(ident, ...)                                                                   \
 	static const struct toll_pattern toll_pattern_##ident = {                                  \
 		.size = sizeof(struct toll_pattern), .name = #ident, __VA_ARGS__                   \
@@ -994,14 +996,21 @@ TOLL_EXPORT void toll_register(const struct toll_unit *unit);
 	X(m, p, sleep_copy, true, 0, TOLL_COPY)                                                    \
 	X(m, p, sleep_credit, true, 0, TOLL_CREDIT)
 
-#define TOLL_FORMS_MANY(X, m, p)                                                                   \
-	TOLL_FORMS_FEW(X, m, p)                                                                    \
+#ifdef TOLL_WITHOUT_SIZES /* sanitizers, which take long to compile a loop: the same source */
+#define TOLL_FORMS_SIZES(X, m, p)
+#else
+#define TOLL_FORMS_SIZES(X, m, p)                                                                  \
 	X(m, p, spin_8, false, 8, 0)                                                               \
 	X(m, p, spin_56, false, 56, 0)                                                             \
 	X(m, p, spin_64, false, 64, 0)                                                             \
-	X(m, p, spin_stamped, false, 0, TOLL_STAMPED)                                              \
 	X(m, p, sleep_8, true, 8, 0)                                                               \
-	X(m, p, sleep_64, true, 64, 0)                                                             \
+	X(m, p, sleep_64, true, 64, 0)
+#endif
+
+#define TOLL_FORMS_MANY(X, m, p)                                                                   \
+	TOLL_FORMS_FEW(X, m, p)                                                                    \
+	TOLL_FORMS_SIZES(X, m, p)                                                                  \
+	X(m, p, spin_stamped, false, 0, TOLL_STAMPED)                                              \
 	X(m, p, sleep_stamped, true, 0, TOLL_STAMPED)
 #endif
 
@@ -1095,9 +1104,9 @@ enum { TOLL_HELD_BYTES = 256 };
 
 /* TOLL_MECHANISM(ident, .name = "pipe", .about = …): declares the mechanism, compiles every pattern
  * for it and registers it. ident tells several of one file apart. */
-#if defined(__cppcheck__)
-/* cppcheck does not expand a macro whose name was pasted: it sees verbs and patterns, not the loops
- */
+#if defined(__cppcheck__) || defined(TOLL_WITHOUT_PATTERNS)
+/* the verbs, not the loops: cppcheck does not expand a macro whose name was pasted, and clang-tidy
+ * need not walk the same patterns in every mechanism */
 #define TOLL_MECHANISM(ident, ...)                                                                 \
 	const struct toll_mechanism toll_mechanism_##ident = { .abi = TOLL_ABI, __VA_ARGS__ };
 #else

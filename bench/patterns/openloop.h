@@ -124,8 +124,7 @@ TOLL_PATTERN(openloop,
 	     .graph = openloop_graph, .timer = openloop_timer, .loses = true, .together = true,
 	     .paced = true, .prepare = openloop_prepare, .refuses = openloop_refuses,
 	     .quantity = "oneway_ns", .messages = 1)
-/* at a pace a constant size saves nothing */
+/* Each message is timed anyway, so tail mode's loops are the only ones. */
 #define TOLL_FORMS_openloop(X, m, p)                                                               \
-	TOLL_FORMS_FEW(X, m, p)                                                                    \
 	X(m, p, spin_stamped, false, 0, TOLL_STAMPED)                                              \
 	X(m, p, sleep_stamped, true, 0, TOLL_STAMPED)

@@ -561,17 +561,12 @@ bool registry_choose(const struct wish *wish, struct choice *choice, char *why, 
 	return true;
 }
 
-bool (*registry_loop(const struct choice *choice, const struct wish *wish))(struct toll_peer *)
+/* The loop of these bits, for this size where there is one; NULL: none was compiled. */
+static bool (*loop_of(const struct choice *choice, const struct wish *wish,
+		      unsigned bits))(struct toll_peer *)
 {
-	const struct toll_mechanism *m = &choice->unit->mechanism;
 	const struct unit_binding *binding = choice->binding;
 	bool sleeps = wish->wait >= TOLL_WAIT_BLOCK;
-	bool credit = wish->depth == 0 || (wish->depth > 0 && !m->slots);
-	unsigned bits = wish->thinks    ? TOLL_STAMPED | TOLL_THINKING
-			: wish->stamped ? TOLL_STAMPED
-			: credit        ? TOLL_CREDIT
-			: wish->copy    ? TOLL_COPY
-					: 0;
 	bool (*loop)(struct toll_peer *) = NULL;
 
 	for (unsigned i = 0; i < binding->count; i++) {
@@ -587,8 +582,23 @@ bool (*registry_loop(const struct choice *choice, const struct wish *wish))(stru
 		/* a constant size writes and reads the whole payload, where a copy through the
 		 * kernel does not hide what it saves (TOLL_NEVER_RUNS) */
 		if (instance.size == wish->size && instance.size != 0 && !wish->header_only &&
-		    m->in_place)
+		    choice->unit->mechanism.in_place)
 			loop = instance.run;
 	}
 	return loop;
+}
+
+bool (*registry_loop(const struct choice *choice, const struct wish *wish))(struct toll_peer *)
+{
+	bool credit = wish->depth == 0 || (wish->depth > 0 && !choice->unit->mechanism.slots);
+	unsigned bits = wish->thinks    ? TOLL_STAMPED | TOLL_THINKING
+			: wish->stamped ? TOLL_STAMPED
+			: credit        ? TOLL_CREDIT
+			: wish->copy    ? TOLL_COPY
+					: 0;
+	bool (*loop)(struct toll_peer *) = loop_of(choice, wish, bits);
+
+	/* tail mode's learns as it runs whether to copy and to keep a depth; what a pattern that
+	 * has no other counts besides is not looked at */
+	return loop || wish->thinks ? loop : loop_of(choice, wish, TOLL_STAMPED);
 }
