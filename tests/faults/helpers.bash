@@ -238,6 +238,7 @@ is_complete() { # CELLS ROUNDS
 		[range($rounds) as $r | range($cells) as $c | [$r, $c]] - $there, ($there | length)
 		' x.ndjson | paste -sd' ')
 	echo "missing rounds and cells, and how many are there: $missing"
+	jq -c 'select(.kind == "worker" and .state != "ok") | [.round, .cell, .state, .reason]' x.ndjson
 	[ "$missing" = "[] $(($1 * $2))" ]
 }
 
