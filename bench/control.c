@@ -545,8 +545,10 @@ int control_measure(const struct control *control, double ticks_per_ns, struct c
 	b->slots = (unsigned char *)b + (sizeof *b + APART - 1) / APART * APART;
 	bool both = children[control->kind][1];
 	const struct pinned jobs[] = {
-		{ control->cpus[0], children[control->kind][0], b },
-		{ control->cpus[control->cpu_count - 1], children[control->kind][1], b },
+		{ .cpu = control->cpus[0], .run = children[control->kind][0], .context = b },
+		{ .cpu = control->cpus[control->cpu_count - 1],
+		  .run = children[control->kind][1],
+		  .context = b },
 	};
 	int status = pinned_run(jobs, both ? 2 : 1);
 

@@ -67,7 +67,8 @@ int crossing_clocks(int cpu_a, int cpu_b, double ticks_per_ns, struct crossing_c
 	if (!s)
 		return -1;
 	struct stamping side[] = { { s, 0 }, { s, 1 } };
-	const struct pinned jobs[] = { { cpu_a, stamp, &side[0] }, { cpu_b, stamp, &side[1] } };
+	const struct pinned jobs[] = { { .cpu = cpu_a, .run = stamp, .context = &side[0] },
+				       { .cpu = cpu_b, .run = stamp, .context = &side[1] } };
 
 	s->until = block_ticks() + (uint64_t)(STAMPING_NS * ticks_per_ns);
 	int status = pinned_run(jobs, 2);
@@ -157,9 +158,11 @@ int crossing_wakes(int from, int to, double ticks_per_ns, double idle_ns, bool a
 	if (pipe2(w->end, O_CLOEXEC) < 0) {
 		say_error("pipe: %s", strerror(errno));
 	} else {
-		const struct pinned jobs[] = { { from, wake_up, w },
-					       { to, sleep_on, w },
-					       { to, NULL, NULL } };
+		const struct pinned jobs[] = {
+			{ from, wake_up, w, { w->end[0], w->end[1] } },
+			{ to, sleep_on, w, { w->end[0], w->end[1] } },
+			{ .cpu = to },
+		};
 
 		status = pinned_run(jobs, awake ? 3 : 2);
 		close(w->end[0]);

@@ -399,7 +399,9 @@ int watch_more(struct watch *watch, const struct doctor *doctor, double ticks_pe
 	for (unsigned i = 0; i < n; i++) {
 		shifts[i].ticks_per_ns = ticks_per_ns;
 		shifts[i].ns = seconds * 1e9;
-		jobs[i] = (struct pinned){ doctor->cpus[i], watch_here, &shifts[i] };
+		jobs[i] = (struct pinned){ .cpu = doctor->cpus[i],
+					   .run = watch_here,
+					   .context = &shifts[i] };
 		cpu[i] = read_account(doctor->cpus[i]);
 		sibling[i] = read_siblings(doctor, doctor->cpus[i]);
 	}

@@ -34,8 +34,29 @@ static bool settle(int cpu, pid_t parent)
 	return getppid() == parent && sched_setaffinity(0, sizeof(set), &set) == 0;
 }
 
+static void close_range_of(unsigned first, unsigned last)
+{
+	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+	for (unsigned fd = first; fd <= last && fd < FD_SETSIZE; fd++)
+		close((int)fd);
+}
+
+/* On a busy CPU a child may outlive a toll that was killed: the result's lock must not stay with
+ * it. */
+static void close_all_but(const int keep[2])
+{
+	unsigned a = keep[0] > 2 ? (unsigned)keep[0] : 2, b = keep[1] > 2 ? (unsigned)keep[1] : 2;
+	unsigned low = a < b ? a : b, high = a < b ? b : a;
+
+	close_range_of(3, low - 1);
+	close_range_of(low + 1, high - 1);
+	close_range_of(high + 1, ~0U);
+}
+
 static _Noreturn void child(const struct pinned *job, pid_t parent)
 {
+	close_all_but(job->keep);
 	if (!settle(job->cpu, parent))
 		_exit(NOT_BOUND);
 	job->run(job->context);
@@ -58,11 +79,7 @@ pid_t pinned_awake(int cpu)
 
 	if (pid != 0)
 		return pid;
-	/* on a busy CPU it may outlive a killed toll: the result's lock must not stay with it */
-	if (syscall(SYS_close_range, 3, ~0U, 0) < 0) {
-		for (int fd = 3; fd < FD_SETSIZE; fd++)
-			close(fd);
-	}
+	close_all_but((const int[2]){ 0 });
 	if (!settle(cpu, parent) || sched_setscheduler(0, SCHED_IDLE, &param) < 0)
 		_exit(NOT_BOUND);
 	for (;;)

@@ -16,6 +16,7 @@ struct pinned {
 	 * until all others have ended */
 	void (*run)(void *context);
 	void *context;
+	int keep[2]; /* descriptors beyond the first three that it needs; 0: none */
 };
 
 /* Runs them all until each but the wakeful has ended. 0; 1 interrupted (block_signal()); -1 after

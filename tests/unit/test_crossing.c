@@ -2,6 +2,7 @@
 /* test_crossing.c - children on CPUs, the stamps and the wake-ups that they pass. */
 #include "bench/crossing.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -53,13 +54,52 @@ static void test_children_are_where_they_are_told(void **state)
 	(void)state;
 	two_cpus(cpus);
 	assert_non_null(seen);
-	const struct pinned jobs[] = { { cpus[0], where, &seen[0] },
-				       { cpus[1], where, &seen[1] },
-				       { cpus[1], NULL, NULL } };
+	const struct pinned jobs[] = { { .cpu = cpus[0], .run = where, .context = &seen[0] },
+				       { .cpu = cpus[1], .run = where, .context = &seen[1] },
+				       { .cpu = cpus[1] } };
 	assert_int_equal(pinned_run(jobs, 3), 0);
 	assert_int_equal(seen[0], cpus[0]);
 	assert_int_equal(seen[1], cpus[1]);
 	pinned_free(seen, 2 * sizeof *seen);
+}
+
+struct held {
+	int fd[3];
+	bool open[3];
+};
+
+static void look(void *context)
+{
+	struct held *held = context;
+
+	for (int i = 0; i < 3; i++)
+		held->open[i] = fcntl(held->fd[i], F_GETFD) >= 0;
+}
+
+/* A result's lock is its descriptor's: a child that outlives toll would hold it. */
+static void test_children_hold_what_they_are_told(void **state)
+{
+	struct held *held = pinned_memory(sizeof *held);
+	int cpus[2];
+
+	(void)state;
+	two_cpus(cpus);
+	assert_non_null(held);
+	for (int i = 0; i < 3; i++)
+		assert_true((held->fd[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) > 2);
+	for (unsigned kept = 0; kept < 7; kept++) { /* two of three at most */
+		struct pinned job = { .cpu = cpus[0], .run = look, .context = held };
+
+		for (int i = 0, n = 0; i < 3; i++)
+			if (kept >> i & 1)
+				job.keep[n++] = held->fd[i];
+		assert_int_equal(pinned_run(&job, 1), 0);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(held->open[i], kept >> i & 1);
+	}
+	for (int i = 0; i < 3; i++)
+		close(held->fd[i]);
+	pinned_free(held, sizeof *held);
 }
 
 static void die(void *context)
@@ -70,7 +110,7 @@ static void die(void *context)
 
 static void test_what_goes_wrong_is_said(void **state)
 {
-	const struct pinned nowhere = { CPU_SETSIZE - 1, where, NULL };
+	const struct pinned nowhere = { .cpu = CPU_SETSIZE - 1, .run = where };
 	int cpus[2];
 
 	(void)state;
@@ -79,7 +119,7 @@ static void test_what_goes_wrong_is_said(void **state)
 	assert_non_null(strstr(said_end(), "CPU 1023 is not to be had"));
 	assert_int_equal(status, -1);
 	two_cpus(cpus);
-	const struct pinned dying = { cpus[0], die, NULL };
+	const struct pinned dying = { .cpu = cpus[0], .run = die };
 	said_begin();
 	status = pinned_run(&dying, 1);
 	assert_non_null(strstr(said_end(), "has died"));
@@ -122,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_children_are_where_they_are_told),
+		cmocka_unit_test(test_children_hold_what_they_are_told),
 		cmocka_unit_test(test_what_goes_wrong_is_said),
 		cmocka_unit_test(test_clocks_are_bound),
 		cmocka_unit_test(test_wakes_take_time),
