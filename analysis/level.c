@@ -148,6 +148,7 @@ struct candidate {
 	char *group;
 	struct level *level;
 	bool twin; /* of an A/A pair: the same thing as its first, so it is not the fastest */
+	bool lost; /* messages that others delivered: no more is it */
 };
 
 static int by_group_and_time(const void *left, const void *right)
@@ -161,6 +162,8 @@ static int by_group_and_time(const void *left, const void *right)
 		return a->level->state < b->level->state ? -1 : 1;
 	if (a->twin != b->twin)
 		return a->twin ? 1 : -1;
+	if (a->lost != b->lost)
+		return a->lost ? 1 : -1;
 	if (a->level->ns.estimate != b->level->ns.estimate)
 		return a->level->ns.estimate < b->level->ns.estimate ? -1 : 1;
 	return a->level->cell < b->level->cell ? -1 : a->level->cell > b->level->cell;
@@ -183,7 +186,8 @@ static bool mark_fastest(const struct result *result, struct level levels[], siz
 		fine = copy;
 		if (copy)
 			candidates[count++] =
-				(struct candidate){ copy, &levels[i], cell->replica > 0 };
+				(struct candidate){ copy, &levels[i], cell->replica > 0,
+						    levels[i].lost > 0 };
 	}
 	if (fine) {
 		qsort(candidates, count, sizeof *candidates, by_group_and_time);
@@ -196,7 +200,7 @@ static bool mark_fastest(const struct result *result, struct level levels[], siz
 				firsts += !candidates[end].twin;
 				candidates[end].level->against = candidates[i].level->cell;
 			}
-			candidates[i].level->fastest = firsts > 1;
+			candidates[i].level->fastest = firsts > 1 && !candidates[i].lost;
 		}
 	}
 	for (size_t i = 0; i < count; i++)

@@ -22,7 +22,8 @@ struct level {
 	double mode_ns[2];
 	bool fastest; /* of its group: estimate lowest, within one wait class and state, of ≥ 2 */
 	/* The cell it is compared with: the fastest of its group in this state; itself, when it is
-	 * that one or the only one. A twin is compared, but nobody is with it. */
+	 * that one or the only one. A twin is compared, but nobody is with it, nor with what lost
+	 * messages while others lost none. */
 	unsigned against;
 	size_t unsettled;
 	double offered_per_s;     /* of the pattern's schedule; NaN: it has none */

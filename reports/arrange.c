@@ -255,7 +255,8 @@ const struct sheet_cell *sheet_fastest(const struct sheet *sheet, size_t size, s
 {
 	for (size_t r = 0; r < sheet->row_count; r++) {
 		const struct sheet_cell *cell = &sheet->rows[r].cells[size];
-		if (!cell->level || cell->level->against != (unsigned)cell->cell)
+		if (!cell->level || cell->level->against != (unsigned)cell->cell ||
+		    cell->level->lost > 0)
 			continue;
 		*row = r;
 		return cell;
@@ -277,6 +278,8 @@ static void mark_fastest(const struct result *result, struct sheet *sheet)
 			if (!cell->level || r == best)
 				continue;
 			sheet->rows[best].cells[s].fastest = true;
+			if (cell->level->lost > 0)
+				continue;
 			level_weigh(result, cell->level, &verdict);
 			/* no interval, no claim */
 			cell->tied = verdict.kind != VERDICT_INVALID && verdict.log_ratio.low <= 0;

@@ -15,7 +15,8 @@ struct sheet_cell {
 	int cell;                  /* index into result->cells; -1: not in the plan */
 	const struct level *level; /* NULL: no worker of it finished in this host state */
 	bool failed;               /* none finished and one failed: else it was never reached */
-	bool fastest;              /* lowest time of its column, where there is more than one */
+	/* lowest time of its column, of what lost no message, where there is more than one */
+	bool fastest;
 	bool tied; /* not the lowest, but pairs do not tell it from the one that is */
 };
 
@@ -91,8 +92,8 @@ struct interval measure_value(enum measure measure, const struct level *level);
 struct text_unit sheet_unit(const struct sheet *sheet);
 /* The same for cpu_ns. */
 struct text_unit sheet_cpu_unit(const struct sheet *sheet);
-/* The cell that a column's others are compared with, with its row; NULL when nothing was measured.
- */
+/* The cell that a column's others are compared with, with its row; NULL when nothing was measured,
+ * or all of it lost messages. */
 const struct sheet_cell *sheet_fastest(const struct sheet *sheet, size_t size, size_t *row);
 /* The row that shows a cell in a host state, with its sheet; NULL when nothing was measured of it.
  */

@@ -182,6 +182,33 @@ static void test_states(void **state)
 	result_free(result);
 }
 
+/* Who lost messages that others delivered is not the fastest, and nobody is compared with it. */
+static void test_lost(void **state)
+{
+	(void)state;
+	struct synthetic what = plain();
+	struct result *result = make(&what);
+	size_t n;
+
+	result->workers[result->order[result->first[0] + 3]].lost = 1;
+	struct level *levels = level_of(result, &n);
+	assert_false(levels[0].fastest);
+	assert_true(levels[2].fastest);
+	for (size_t i = 0; i < n; i += 2)
+		assert_int_equal(levels[i].against, 2);
+	assert_true(levels[1].fastest);
+	free(levels);
+	/* where all did, they are compared, and none is the fastest */
+	result->workers[result->order[result->first[2]]].lost = 1;
+	levels = level_of(result, &n);
+	for (size_t i = 0; i < n; i += 2) {
+		assert_false(levels[i].fastest);
+		assert_int_equal(levels[i].against, 0);
+	}
+	free(levels);
+	result_free(result);
+}
+
 static void test_bimodal(void **state)
 {
 	(void)state;
@@ -274,9 +301,10 @@ static void test_sequential_pairs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_levels), cmocka_unit_test(test_few_workers),
-		cmocka_unit_test(test_states), cmocka_unit_test(test_bimodal),
-		cmocka_unit_test(test_pairs),  cmocka_unit_test(test_sequential_pairs),
+		cmocka_unit_test(test_levels),           cmocka_unit_test(test_few_workers),
+		cmocka_unit_test(test_states),           cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_bimodal),          cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_sequential_pairs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
