@@ -249,13 +249,14 @@ static int write_part(const struct compare_report *report, enum forest_part part
 	return draw_close(data, folder, name) || failed ? -1 : 0;
 }
 
-int forest_folder(char *path)
+int forest_folder(char *path, sigset_t *before)
 {
 	const char *where = getenv("TMPDIR");
 
 	if (!where || !*where)
 		where = "/tmp";
-	if (snprintf(path, PATH_MAX, "%s/toll-compare.XXXXXX", where) < PATH_MAX && mkdtemp(path))
+	if (snprintf(path, PATH_MAX, "%s/toll-compare.XXXXXX", where) < PATH_MAX &&
+	    !draw_folder(path, before))
 		return 0;
 	say_error("%s: %m; set TMPDIR to a folder that can be written", where);
 	return -1;
@@ -293,9 +294,10 @@ static int print_drawing(FILE *stream, const struct compare_report *report, bool
 	static const enum forest_part all = FOREST_ALL;
 	struct figures figures = { 0 };
 	char folder[PATH_MAX], *drawing = NULL;
+	sigset_t before;
 	size_t length = 0;
 
-	if (forest_folder(folder))
+	if (forest_folder(folder, &before))
 		return -1;
 	if (!forest_make(report, &all, 1, png, folder, &figures)) {
 		drawing = draw_read(folder, figures.figure->name, png ? ".png" : ".svg", &length);
@@ -304,7 +306,7 @@ static int print_drawing(FILE *stream, const struct compare_report *report, bool
 	}
 	bool written = drawing && !*figures.missing &&
 		       fwrite(drawing, 1, length, stream) == length && !fflush(stream);
-	draw_remove(folder);
+	draw_remove(folder, &before);
 	free(drawing);
 	free(figures.figure);
 	return written ? 0 : -1;

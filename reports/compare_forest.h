@@ -9,9 +9,8 @@
 enum forest_part { FOREST_ALL, FOREST_OTHERS /* all but same */, FOREST_SAME };
 enum { FOREST_ROWS = 300 }; /* most in one figure: the worst; how many are left out is said */
 
-/* An empty folder for drawings (draw_remove() ends it); path: PATH_MAX bytes. -1 after say_error().
- */
-int forest_folder(char *path);
+/* draw_folder() in $TMPDIR; path: PATH_MAX bytes. -1 after say_error(). */
+int forest_folder(char *path, sigset_t *before);
 /* Writes the data of a figure for each part that has rows, and has gnuplot draw them, as SVG or as
  * PNG, into that folder. A missing gnuplot is no error: figures->missing says so. -1 after
  * say_error(); figures->figure is to be freed in any case. */

@@ -361,8 +361,9 @@ int compare_html(FILE *out, const struct compare_report *report)
 	static const enum forest_part parts[] = { FOREST_OTHERS, FOREST_SAME };
 	struct figures figures = { 0 };
 	char folder[PATH_MAX];
+	sigset_t before;
 
-	if (forest_folder(folder))
+	if (forest_folder(folder, &before))
 		return -1;
 	int failed = forest_make(report, parts, 2, false, folder, &figures);
 	if (!failed) {
@@ -376,7 +377,7 @@ int compare_html(FILE *out, const struct compare_report *report)
 		method(out);
 		fputs("</main>\n</body>\n</html>\n", out);
 	}
-	draw_remove(folder);
+	draw_remove(folder, &before);
 	free(figures.figure);
 	return failed || ferror(out) ? -1 : 0;
 }

@@ -98,6 +98,42 @@ void draw_frame(FILE *data, const struct figure *figure, const struct frame *fra
 	fputc('\n', data);
 }
 
+/* ---- a folder to draw in ---- */
+
+/* Those that would end toll and leave the folder behind. */
+static void ending(sigset_t *signals)
+{
+	static const int all[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
+
+	sigemptyset(signals);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		sigaddset(signals, all[i]);
+}
+
+static bool told_to_end(void)
+{
+	sigset_t signals, pending;
+
+	ending(&signals);
+	sigpending(&pending);
+	sigandset(&pending, &pending, &signals);
+	return !sigisemptyset(&pending);
+}
+
+int draw_folder(char *path, sigset_t *before)
+{
+	sigset_t signals;
+
+	ending(&signals);
+	sigprocmask(SIG_BLOCK, &signals, before);
+	if (mkdtemp(path))
+		return 0;
+	int error = errno;
+	sigprocmask(SIG_SETMASK, before, NULL);
+	errno = error;
+	return -1;
+}
+
 /* ---- gnuplot ---- */
 
 /* The folder with the .gp files: reports/ in the source tree or share/toll where installed,
@@ -159,11 +195,22 @@ static int start_gnuplot(const char *directory, const char *script, const char *
 	/* GNUPLOT_LIB and friends would load the user's own settings: -d leaves them out */
 	char *arguments[] = { (char[]){ "gnuplot" }, (char[]){ "-d" }, NULL, NULL };
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none;
 	char name[64];
 	int error = posix_spawn_file_actions_init(&actions);
 
 	if (error)
 		return error;
+	error = posix_spawnattr_init(&attributes);
+	if (error) {
+		posix_spawn_file_actions_destroy(&actions);
+		return error;
+	}
+	/* what toll holds back while it draws ends gnuplot */
+	sigemptyset(&none);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	snprintf(name, sizeof name, "%s", script);
 	arguments[2] = name;
 	error = posix_spawn_file_actions_addchdir_np(&actions, directory);
@@ -175,7 +222,8 @@ static int start_gnuplot(const char *directory, const char *script, const char *
 	if (!error)
 		error = posix_spawn_file_actions_adddup2(&actions, 1, 2);
 	if (!error)
-		error = posix_spawnp(pid, "gnuplot", &actions, NULL, arguments, environ);
+		error = posix_spawnp(pid, "gnuplot", &actions, &attributes, arguments, environ);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
 }
@@ -185,7 +233,8 @@ static bool ended_well(pid_t pid, time_t deadline)
 	int status;
 	pid_t ended;
 
-	while ((ended = waitpid(pid, &status, WNOHANG)) == 0 && time(NULL) < deadline)
+	while ((ended = waitpid(pid, &status, WNOHANG)) == 0 && time(NULL) < deadline &&
+	       !told_to_end())
 		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 	if (!ended) {
 		kill(pid, SIGKILL);
@@ -319,7 +368,7 @@ char *draw_read(const char *directory, const char *name, const char *suffix, siz
 	return NULL;
 }
 
-void draw_remove(const char *directory)
+void draw_remove(const char *directory, const sigset_t *before)
 {
 	DIR *folder = opendir(directory);
 	struct dirent *entry;
@@ -330,4 +379,5 @@ void draw_remove(const char *directory)
 	if (folder)
 		closedir(folder);
 	rmdir(directory);
+	sigprocmask(SIG_SETMASK, before, NULL);
 }

@@ -3,6 +3,7 @@
 #ifndef DRAW_H
 #define DRAW_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -56,7 +57,12 @@ int draw_all(const char *directory, const char *const scripts[], size_t n, struc
 
 /* All of a file, ended by a zero byte, to be freed; NULL when it cannot be read. */
 char *draw_read(const char *directory, const char *name, const char *suffix, size_t *length);
-/* Removes a folder of files. */
-void draw_remove(const char *directory);
+
+/* A folder to draw in, from a template as mkdtemp(3) wants it. Until draw_remove() signals that end
+ * toll wait, so that the folder does not stay; they end gnuplot at once. *before: for
+ * draw_remove(). -1 with errno. */
+int draw_folder(char *path, sigset_t *before);
+/* Removes it, with the files in it; then the signals that have come come. */
+void draw_remove(const char *directory, const sigset_t *before);
 
 #endif

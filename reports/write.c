@@ -204,11 +204,12 @@ int report_write(const struct result *result, const struct report_options *optio
 	struct fits *fits = NULL;
 	size_t n = 0;
 	int status = EXIT_USAGE, tails = 0;
+	sigset_t before;
 
 	if (find_format(options->format ? options->format : "html", &format) ||
 	    find_places(result, options, format, &p))
 		return EXIT_USAGE;
-	if (!mkdtemp(p.draft)) {
+	if (draw_folder(p.draft, &before)) {
 		say_error("%s: %m; give a folder that can be written with -o", p.directory);
 		return EXIT_USAGE;
 	}
@@ -252,7 +253,7 @@ int report_write(const struct result *result, const struct report_options *optio
 	tell(options, &p, is_page ? p.page : p.files, &figures, tails);
 	status = EXIT_FINE;
 done:
-	draw_remove(p.draft);
+	draw_remove(p.draft, &before);
 	figures_free(&figures);
 	fit_free(fits);
 	arrange_free(arrangement);

@@ -156,3 +156,31 @@ load helpers
 	[[ "$output" == *x.html* ]]
 	[ -s x.html ]
 }
+
+@test "a signal while it draws ends it and gnuplot, and leaves no folder" {
+	mkdir bin there
+	printf '#!/bin/sh\necho $$ >"%s/drawing"\nexec sleep 30\n' "$PWD" >bin/gnuplot
+	chmod +x bin/gnuplot
+	measure x.ndjson >/dev/null
+	ls -A >before
+	local signal status pid
+	for signal in INT:130 TERM:143; do
+		for command in "report x.ndjson" "compare x.ndjson x.ndjson --format svg -o there/x.svg"; do
+			rm -f drawing
+			# shellcheck disable=SC2086
+			env --default-signal PATH="$PWD/bin:$PATH" TMPDIR="$PWD/there" \
+				"$TOLL" $command >said 2>&1 3>&- &
+			pid=$!
+			timeout 20 sh -c 'until [ -s drawing ]; do sleep 0.02; done'
+			kill -"${signal%:*}" "$pid"
+			status=0
+			wait "$pid" || status=$?
+			echo "$signal, $command: status $status: $(cat said)"
+			[ "$status" -eq "${signal#*:}" ]
+			! kill -0 "$(cat drawing)"
+			rm -f said drawing
+			[ -z "$(ls -A there)" ]
+			diff before <(ls -A)
+		done
+	done
+}
