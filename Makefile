@@ -2,7 +2,8 @@
 # relative, so that the tree may stand under a name with spaces.
 #
 #   make run      install what is missing, build, measure this machine, name the page
-#   make check    every test, under 10 minutes;  make check-long: the full product
+#   make check    every test, under 10 minutes;  make check-long: the full product, a night, or with
+#                 PRODUCT=--cover a choice from it, an hour and a half
 #   make help     the other targets
 #
 # BUILD, CC, SAN (address,undefined or thread) and WERROR=1 choose a build; each compiler and each
@@ -283,7 +284,7 @@ check:
 check-long:
 	@.ci/deps --tests
 	@.ci/deps --long --needed
-	+@BUILD=$(BUILD) MAKE='$(MAKE)' JOBS='$(JOBS)' tests/check long
+	+@BUILD=$(BUILD) MAKE='$(MAKE)' JOBS='$(JOBS)' PRODUCT='$(PRODUCT)' tests/check long
 
 # One after the other: they time things.
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench-%,$(wildcard tests/bench/*.c))
