@@ -96,6 +96,8 @@ static _Noreturn void become(const struct companion *companion, char *argv[], co
 {
 	sigset_t none;
 
+	/* a group of its own, so that what a shell started for it is ended with it */
+	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGINT);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -138,6 +140,8 @@ void companion_start(const int ids[], size_t count, void *context)
 	if (pid < 0)
 		snprintf(companion->failed, sizeof companion->failed, "%.80s was not started: %s",
 			 companion->command[0], strerror(errno));
+	if (pid > 0)
+		setpgid(pid, pid); /* whoever comes first */
 	companion->pid = pid > 0 ? pid : 0;
 	free(argv);
 }
@@ -188,10 +192,10 @@ void companion_end(struct companion *companion)
 
 	while ((ended = waitpid(companion->pid, &status, WNOHANG)) == 0) {
 		if (!interrupted)
-			kill(companion->pid, SIGINT);
+			kill(-companion->pid, SIGINT);
 		interrupted = true;
 		if (!killed && (take_interrupt() || block_now_s() - since > PATIENCE_S)) {
-			kill(companion->pid, SIGKILL);
+			kill(-companion->pid, SIGKILL);
 			killed = true;
 		}
 		nanosleep(&moment, NULL);

@@ -62,6 +62,13 @@ watcher() {
 	! command -v perf >/dev/null || grep -q 'context-switches' perf
 }
 
+@test "what a shell started for it ends with it" {
+	local start=$SECONDS
+	toll one pipe --for 300ms -- sh -c 'echo $$ >shell; sleep 60; true'
+	[ $((SECONDS - start)) -lt 20 ]
+	run ! pgrep -g "$(cat shell)"
+}
+
 # Waits for a file of one.
 appears() { # FILE
 	local start=$SECONDS
