@@ -114,7 +114,7 @@ static bool false_sharing(struct bench *bench)
 	const struct cell line =
 		bench_cell(bench, "ring:layout=shared-line/stream/cpus/64/spin", true);
 	const struct cell *cells[] = { &slot, &line };
-	double value[2][MOST];
+	double value[2][MOST], canary[2][MOST];
 	size_t n[2] = { 0, 0 };
 	bool fine = true;
 
@@ -129,6 +129,7 @@ static bool false_sharing(struct bench *bench)
 									   : outcome[1].turns;
 			int state = outcome[0].canary_ns > BLOCK_FAR_NS;
 
+			canary[state][n[state]] = outcome[0].canary_ns;
 			value[state][n[state]++] =
 				statistics_pair(outcome[1].batch_ns, outcome[0].batch_ns, turns);
 		}
@@ -145,9 +146,11 @@ static bool false_sharing(struct bench *bench)
 		bool ok = !state || exp(yuen.estimate) >= 3;
 
 		printf("%s false sharing    %-5s shared-line takes %.2f × [%.2f, %.2f] as long "
-		       "(stream, 64 B), %zu pairs%s\n",
+		       "(stream, 64 B), %zu pairs, a line's round trip %.0f ns%s\n",
 		       ok ? "ok    " : "not ok", state ? "far" : "near", exp(yuen.estimate),
-		       exp(yuen.low), exp(yuen.high), n[state], state ? "; goal 3 ×" : "; no goal");
+		       exp(yuen.low), exp(yuen.high), n[state],
+		       statistics_median(canary[state], n[state]),
+		       state ? "; goal 3 ×" : "; no goal");
 		fine &= ok;
 	}
 	return fine;
