@@ -450,14 +450,25 @@ static bool take_pairs(const struct result *result, const struct fit *a, const s
 	return true;
 }
 
-static bool comparable(const struct result *result, const struct fit *a, const struct fit *b)
+/* At any size, more messages than it may. */
+static bool loses(const struct fit *fit, const struct level levels[])
+{
+	for (size_t i = 0; i < fit->sizes; i++)
+		if (level_loses(&levels[fit->level[i]]))
+			return true;
+	return false;
+}
+
+static bool comparable(const struct result *result, const struct level levels[],
+		       const struct fit *a, const struct fit *b)
 {
 	size_t of_a[FIT_MOST_SIZES], of_b[FIT_MOST_SIZES];
 
-	/* twins of an A/A pair are there for the gate, not for a choice */
+	/* twins of an A/A pair are there for the gate, not for a choice; what drops messages
+	 * overtakes nobody who delivers them */
 	return a->state == b->state && !strcmp(a->group, b->group) &&
-	       !result->cells[a->cell[0]].cell.replica && !result->cells[b->cell[0]].cell.replica &&
-	       shared_sizes(a, b, of_a, of_b) >= 2;
+	       loses(a, levels) == loses(b, levels) && !result->cells[a->cell[0]].cell.replica &&
+	       !result->cells[b->cell[0]].cell.replica && shared_sizes(a, b, of_a, of_b) >= 2;
 }
 
 /* Whether a curve is the fastest of its group at any size: with more pairs than can be looked at,
@@ -503,7 +514,7 @@ static bool list_pairs(const struct result *result, const struct level levels[],
 					break;
 				}
 				if (leading[a] + leading[b] != leaders ||
-				    !comparable(result, &fits->fit[a], &fits->fit[b]))
+				    !comparable(result, levels, &fits->fit[a], &fits->fit[b]))
 					continue;
 				if (fits->crossover_count == MOST_PAIRS)
 					fits->crossover_skipped++;

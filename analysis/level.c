@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const double nominal = 0.95;
+static const double MOST_LOST = 1e-3; /* of the messages due */
 
 static const struct result_worker *worker_at(const struct result *result, size_t i)
 {
@@ -144,11 +145,17 @@ static size_t levels_of_cell(const struct result *result, unsigned cell, struct 
 	return n;
 }
 
+bool level_loses(const struct level *level)
+{
+	/* due is not known of a file that does not say it */
+	return level->lost > 0 && !(level->lost <= MOST_LOST * level->due);
+}
+
 struct candidate {
 	char *group;
 	struct level *level;
-	bool twin; /* of an A/A pair: the same thing as its first, so it is not the fastest */
-	bool lost; /* messages that others delivered: no more is it */
+	bool twin;  /* of an A/A pair: the same thing as its first, so it is not the fastest */
+	bool loses; /* messages that others deliver: no more is it */
 };
 
 static int by_group_and_time(const void *left, const void *right)
@@ -162,8 +169,8 @@ static int by_group_and_time(const void *left, const void *right)
 		return a->level->state < b->level->state ? -1 : 1;
 	if (a->twin != b->twin)
 		return a->twin ? 1 : -1;
-	if (a->lost != b->lost)
-		return a->lost ? 1 : -1;
+	if (a->loses != b->loses)
+		return a->loses ? 1 : -1;
 	if (a->level->ns.estimate != b->level->ns.estimate)
 		return a->level->ns.estimate < b->level->ns.estimate ? -1 : 1;
 	return a->level->cell < b->level->cell ? -1 : a->level->cell > b->level->cell;
@@ -187,7 +194,7 @@ static bool mark_fastest(const struct result *result, struct level levels[], siz
 		if (copy)
 			candidates[count++] =
 				(struct candidate){ copy, &levels[i], cell->replica > 0,
-						    levels[i].lost > 0 };
+						    level_loses(&levels[i]) };
 	}
 	if (fine) {
 		qsort(candidates, count, sizeof *candidates, by_group_and_time);
@@ -200,7 +207,7 @@ static bool mark_fastest(const struct result *result, struct level levels[], siz
 				firsts += !candidates[end].twin;
 				candidates[end].level->against = candidates[i].level->cell;
 			}
-			candidates[i].level->fastest = firsts > 1 && !candidates[i].lost;
+			candidates[i].level->fastest = firsts > 1 && !candidates[i].loses;
 		}
 	}
 	for (size_t i = 0; i < count; i++)

@@ -20,10 +20,12 @@ struct level {
 	double cpu_side_ns[CELL_MOST_PEERS];
 	bool bimodal; /* two groups of workers, further apart than the result's margin */
 	double mode_ns[2];
-	bool fastest; /* of its group: estimate lowest, within one wait class and state, of ≥ 2 */
+	/* of its group: estimate lowest of what does not lose messages, within one wait class and
+	 * state, of ≥ 2 */
+	bool fastest;
 	/* The cell it is compared with: the fastest of its group in this state; itself, when it is
-	 * that one or the only one. A twin is compared, but nobody is with it, nor with what lost
-	 * messages while others lost none. */
+	 * that one or the only one. A twin is compared, but nobody is with it, nor with what loses
+	 * messages where others lose none. */
 	unsigned against;
 	size_t unsettled;
 	double offered_per_s;     /* of the pattern's schedule; NaN: it has none */
@@ -34,6 +36,10 @@ struct level {
 /* Levels of all cells that have workers, ordered by cell then state. Caller frees. *n is the count;
  * NULL when memory runs out. */
 struct level *level_of(const struct result *result, size_t *n);
+
+/* Whether it lost more than one message in a thousand, which others would have delivered: then its
+ * time is no match for theirs. */
+bool level_loses(const struct level *level);
 
 /* Whether a worker of the level's cell is one of those the level was made from. */
 bool level_counts(const struct level *level, const struct result_worker *worker);

@@ -69,7 +69,7 @@ struct result_decision {
 	unsigned cell;
 	enum host_state state; /* of this level; STATE_NONE: of all its workers */
 	enum decided how;
-	unsigned against; /* the fastest of its group; the cell itself when PRECISE */
+	unsigned against; /* who it is compared with (level.h); the cell itself when PRECISE */
 };
 
 struct result_look {     /* at a run under way, planned beforehand */

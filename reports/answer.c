@@ -76,8 +76,11 @@ static void fastest_at(struct sentence *sentence, const struct sheet *sheet, siz
 	double most = 0;
 	char value[96], at[24];
 
-	if (!best)
+	if (!best) {
+		append(sentence, "%sall lost messages at %s.", *sentence->text ? " " : "",
+		       say_size(sheet->sizes[size], at));
 		return;
+	}
 	append(sentence, "%s%s at %s: %s", *sentence->text ? " " : "", sheet->rows[row].label,
 	       say_size(sheet->sizes[size], at),
 	       value_text(sheet, best->level, value, sizeof value));
@@ -215,9 +218,10 @@ static int frontier(struct answer *answer, const struct arrangement *a, const st
 {
 	size_t first = 0, row;
 
-	while (first < sheet->size_count && measured(sheet, first) < 2)
+	while (first < sheet->size_count &&
+	       (measured(sheet, first) < 2 || !sheet_fastest(sheet, first, &row)))
 		first++;
-	if (first == sheet->size_count || !sheet_fastest(sheet, first, &row))
+	if (first == sheet->size_count)
 		return 0;
 	long leader = fit_of_row(sheet, &sheet->rows[row], fits);
 	double at = 0;

@@ -256,7 +256,7 @@ const struct sheet_cell *sheet_fastest(const struct sheet *sheet, size_t size, s
 	for (size_t r = 0; r < sheet->row_count; r++) {
 		const struct sheet_cell *cell = &sheet->rows[r].cells[size];
 		if (!cell->level || cell->level->against != (unsigned)cell->cell ||
-		    cell->level->lost > 0)
+		    level_loses(cell->level))
 			continue;
 		*row = r;
 		return cell;
@@ -278,7 +278,7 @@ static void mark_fastest(const struct result *result, struct sheet *sheet)
 			if (!cell->level || r == best)
 				continue;
 			sheet->rows[best].cells[s].fastest = true;
-			if (cell->level->lost > 0)
+			if (level_loses(cell->level))
 				continue;
 			level_weigh(result, cell->level, &verdict);
 			/* no interval, no claim */

@@ -128,7 +128,9 @@ static void winner_row(FILE *out, const struct sheet *sheet)
 	fputs("<tr><th scope=\"row\">", out);
 	text_html(out, sheet->pattern);
 	fprintf(out, "<br><span class=\"soft\">%s</span></th>", measure_text(sheet->measure));
-	for (size_t column = 0; column < 3; column++) {
+	if (!n)
+		fputs("<td>all lost messages</td>", out);
+	for (size_t column = !n; column < 3; column++) {
 		if ((column == 1 && n < 3) || (column == 2 && n < 2) || !n)
 			fputs("<td></td>", out);
 		else
@@ -427,7 +429,8 @@ static void tables(FILE *out, const struct page *page)
 	      "column; ◃ pairs "
 	      "of workers that lived side by side do not tell it from the fastest. ± half of the "
 	      "95&nbsp;% "
-	      "interval over workers; ±? too few of them. – not in the plan, or left out.</p>\n",
+	      "interval over workers; ±? too few of them. What lost more than one message in a "
+	      "thousand is not ranked. – not in the plan, or left out.</p>\n",
 	      out);
 	for (size_t i = 0; i < a->sheet_count; i++) {
 		const struct sheet *sheet = &a->sheets[i];

@@ -185,7 +185,9 @@ int page_markdown(FILE *out, const struct page *page)
 	free(sentences);
 	fputs("\nRTT is the whole round trip. ± is half of the 95 % interval over workers. Bold: "
 	      "fastest of "
-	      "its column; ◃: pairs of workers do not tell it from the fastest.\n\n## Tables\n",
+	      "its column; ◃: pairs of workers do not tell it from the fastest. What lost more "
+	      "than one "
+	      "message in a thousand is not ranked.\n\n## Tables\n",
 	      out);
 	for (size_t i = 0; i < a->sheet_count; i++)
 		sheet_markdown(out, &a->sheets[i]);

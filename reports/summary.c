@@ -526,13 +526,14 @@ static void tails_legend(FILE *stream, const struct arrangement *a, size_t colum
 
 static void legend(FILE *stream, const struct arrangement *a)
 {
-	bool any_tied = false, any_wide = false;
+	bool any_tied = false, any_wide = false, any_loses = false;
 
 	for (size_t i = 0; i < a->sheet_count; i++)
 		for (size_t r = 0; r < a->sheets[i].row_count; r++)
 			for (size_t s = 0; s < a->sheets[i].size_count; s++) {
 				const struct sheet_cell *cell = &a->sheets[i].rows[r].cells[s];
 				any_tied |= cell->tied;
+				any_loses |= cell->level && level_loses(cell->level);
 				any_wide |= cell->level &&
 					    cell->level->ns.high > 1.99 * cell->level->ns.estimate;
 			}
@@ -542,6 +543,8 @@ static void legend(FILE *stream, const struct arrangement *a)
 	      "trip.\n"
 	      "CPU/message: CPU time of all peers together; a round trip is two messages.\n",
 	      stream);
+	if (any_loses)
+		fputs("What lost more than one message in a thousand is not ranked.\n", stream);
 	if (any_wide)
 		fputs("×÷3: the interval goes from a third to three times the figure; more rounds "
 		      "narrow it.\n",

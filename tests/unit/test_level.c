@@ -193,6 +193,7 @@ static void test_lost(void **state)
 	result->workers[result->order[result->first[0] + 3]].lost = 1;
 	struct level *levels = level_of(result, &n);
 	assert_false(levels[0].fastest);
+	assert_true(level_loses(&levels[0]) && !level_loses(&levels[2]));
 	assert_true(levels[2].fastest);
 	for (size_t i = 0; i < n; i += 2)
 		assert_int_equal(levels[i].against, 2);
@@ -206,6 +207,16 @@ static void test_lost(void **state)
 		assert_int_equal(levels[i].against, 0);
 	}
 	free(levels);
+	/* of a thousand one may be: it was sent again, and the time says so */
+	for (double due = 49; due <= 50; due++) {
+		for (size_t i = 0; i < result->worker_count; i++)
+			result->workers[i].due = due;
+		levels = level_of(result, &n);
+		assert_true(levels[0].due == 20 * due);
+		assert_int_equal(level_loses(&levels[0]), due < 50);
+		assert_int_equal(levels[0].fastest, due == 50);
+		free(levels);
+	}
 	result_free(result);
 }
 
