@@ -100,17 +100,21 @@ void draw_frame(FILE *data, const struct figure *figure, const struct frame *fra
 
 /* ---- a folder to draw in ---- */
 
-/* Those that would end toll and leave the folder behind. */
+/* Those that would end toll and leave the folder behind; what is ignored (nohup) does not. */
 static void ending(sigset_t *signals)
 {
 	static const int all[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
 
 	sigemptyset(signals);
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		sigaddset(signals, all[i]);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		struct sigaction action;
+
+		if (sigaction(all[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(signals, all[i]);
+	}
 }
 
-static bool told_to_end(void)
+bool draw_told_to_end(void)
 {
 	sigset_t signals, pending;
 
@@ -234,7 +238,7 @@ static bool ended_well(pid_t pid, time_t deadline)
 	pid_t ended;
 
 	while ((ended = waitpid(pid, &status, WNOHANG)) == 0 && time(NULL) < deadline &&
-	       !told_to_end())
+	       !draw_told_to_end())
 		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 	if (!ended) {
 		kill(pid, SIGKILL);

@@ -62,6 +62,8 @@ char *draw_read(const char *directory, const char *name, const char *suffix, siz
  * toll wait, so that the folder does not stay; they end gnuplot at once. *before: for
  * draw_remove(). -1 with errno. */
 int draw_folder(char *path, sigset_t *before);
+/* Whether such a signal waits: what has been drawn may not be whole. */
+bool draw_told_to_end(void);
 /* Removes it, with the files in it; then the signals that have come come. */
 void draw_remove(const char *directory, const sigset_t *before);
 

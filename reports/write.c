@@ -209,10 +209,6 @@ int report_write(const struct result *result, const struct report_options *optio
 	if (find_format(options->format ? options->format : "html", &format) ||
 	    find_places(result, options, format, &p))
 		return EXIT_USAGE;
-	if (draw_folder(p.draft, &before)) {
-		say_error("%s: %m; give a folder that can be written with -o", p.directory);
-		return EXIT_USAGE;
-	}
 	levels = level_of(result, &n);
 	arrangement = levels ? arrange(result, levels, n) : NULL;
 	bool models = format != FORMAT_CSV && format != FORMAT_HGRM;
@@ -220,11 +216,17 @@ int report_write(const struct result *result, const struct report_options *optio
 		fits = fit_of(result, levels, n, result->seed);
 	if (!arrangement || (models && !fits)) {
 		say_error("out of memory while making the report");
-		goto done;
+		goto failed;
+	}
+	if (draw_folder(p.draft, &before)) {
+		say_error("%s: %m; give a folder that can be written with -o", p.directory);
+		goto failed;
 	}
 	bool draws = format == FORMAT_HTML || format == FORMAT_SVG || format == FORMAT_PNG;
 	if (draws && figures_make(arrangement, fits, p.draft, format != FORMAT_PNG,
 				  format != FORMAT_SVG, &figures))
+		goto done;
+	if (draw_told_to_end()) /* what is drawn is not whole: the report of before stays */
 		goto done;
 	struct page page = { .arrangement = arrangement,
 			     .levels = levels,
@@ -254,6 +256,7 @@ int report_write(const struct result *result, const struct report_options *optio
 	status = EXIT_FINE;
 done:
 	draw_remove(p.draft, &before);
+failed:
 	figures_free(&figures);
 	fit_free(fits);
 	arrange_free(arrangement);

@@ -157,13 +157,13 @@ load helpers
 	[ -s x.html ]
 }
 
-@test "a signal while it draws ends it and gnuplot, and leaves no folder" {
+@test "a signal while it draws ends it and gnuplot: no folder is left, and the report of before is" {
 	mkdir bin there
-	printf '#!/bin/sh\necho $$ >"%s/drawing"\nexec sleep 30\n' "$PWD" >bin/gnuplot
+	printf '#!/bin/sh\necho $$ >"%s/drawing"\nexec sleep 50\n' "$PWD" >bin/gnuplot
 	chmod +x bin/gnuplot
 	measure x.ndjson >/dev/null
-	ls -A >before
-	local signal status pid
+	find x.* -type f -exec md5sum {} + | sort >before
+	local signal status pid start=$SECONDS
 	for signal in INT:130 TERM:143; do
 		for command in "report x.ndjson" "compare x.ndjson x.ndjson --format svg -o there/x.svg"; do
 			rm -f drawing
@@ -177,10 +177,19 @@ load helpers
 			wait "$pid" || status=$?
 			echo "$signal, $command: status $status: $(cat said)"
 			[ "$status" -eq "${signal#*:}" ]
-			! kill -0 "$(cat drawing)"
-			rm -f said drawing
+			run ! kill -0 "$(cat drawing)"
 			[ -z "$(ls -A there)" ]
-			diff before <(ls -A)
+			[ -z "$(find . -name '.x.*')" ]
+			diff before <(find x.* -type f -exec md5sum {} + | sort)
 		done
 	done
+	[ $((SECONDS - start)) -lt 30 ]
+	# who is started with nohup goes on
+	sed -i 's/exec sleep 50/sleep 1; exit 1/' bin/gnuplot
+	rm -f drawing
+	env --default-signal --ignore-signal=HUP PATH="$PWD/bin:$PATH" "$TOLL" report x.ndjson >said 2>&1 3>&- &
+	timeout 20 sh -c 'until [ -s drawing ]; do sleep 0.02; done'
+	kill -HUP $!
+	wait $!
+	[ -s x.html ]
 }
