@@ -17,7 +17,7 @@
 #include "block.h"
 #include "say.h"
 
-enum { NOT_STARTED = 127, LIST = CELL_MOST_PEERS * 12 + 1 };
+enum { NOT_STARTED = 127, DEEPEST = 16, LIST = CELL_MOST_PEERS * 12 + 1 };
 static const double PATIENCE_S = 30;
 
 /* ---- starting ---- */
@@ -96,8 +96,6 @@ static _Noreturn void become(const struct companion *companion, char *argv[], co
 {
 	sigset_t none;
 
-	/* a group of its own, so that what a shell started for it is ended with it */
-	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGINT);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -140,8 +138,6 @@ void companion_start(const int ids[], size_t count, void *context)
 	if (pid < 0)
 		snprintf(companion->failed, sizeof companion->failed, "%.80s was not started: %s",
 			 companion->command[0], strerror(errno));
-	if (pid > 0)
-		setpgid(pid, pid); /* whoever comes first */
 	companion->pid = pid > 0 ? pid : 0;
 	free(argv);
 }
@@ -161,6 +157,28 @@ static bool take_interrupt(void)
 	sigaddset(&endings, SIGTERM);
 	sigaddset(&endings, SIGHUP);
 	return sigtimedwait(&endings, NULL, &at_once) > 0;
+}
+
+/* A process with its children and theirs, so that what a shell runs is ended with it. Not by a
+ * process group: one that is not the terminal's could ask nobody for a password. A kernel without
+ * lists of children ends it alone. */
+static void signal_tree(pid_t pid, int signal, unsigned depth)
+{
+	char text[4096];
+	size_t length = 0;
+
+	snprintf(text, sizeof text, "/proc/%ld/task/%ld/children", (long)pid, (long)pid);
+	FILE *file = depth < DEEPEST ? fopen(text, "re") : NULL;
+
+	if (file) {
+		length = fread(text, 1, sizeof text - 1, file);
+		fclose(file);
+	}
+	text[length] = '\0';
+	long child;
+	for (char *at = text, *end; (child = strtol(at, &end, 10)) > 1; at = end)
+		signal_tree((pid_t)child, signal, depth + 1);
+	kill(pid, signal);
 }
 
 static void judge(struct companion *companion, int status, bool interrupted)
@@ -192,10 +210,10 @@ void companion_end(struct companion *companion)
 
 	while ((ended = waitpid(companion->pid, &status, WNOHANG)) == 0) {
 		if (!interrupted)
-			kill(-companion->pid, SIGINT);
+			signal_tree(companion->pid, SIGINT, 0);
 		interrupted = true;
 		if (!killed && (take_interrupt() || block_now_s() - since > PATIENCE_S)) {
-			kill(-companion->pid, SIGKILL);
+			signal_tree(companion->pid, SIGKILL, 0);
 			killed = true;
 		}
 		nanosleep(&moment, NULL);

@@ -159,8 +159,14 @@ int crossing_wakes(int from, int to, double ticks_per_ns, double idle_ns, bool a
 		say_error("pipe: %s", strerror(errno));
 	} else {
 		const struct pinned jobs[] = {
-			{ from, wake_up, w, { w->end[0], w->end[1] } },
-			{ to, sleep_on, w, { w->end[0], w->end[1] } },
+			{ .cpu = from,
+			  .run = wake_up,
+			  .context = w,
+			  .keep = { w->end[0], w->end[1] } },
+			{ .cpu = to,
+			  .run = sleep_on,
+			  .context = w,
+			  .keep = { w->end[0], w->end[1] } },
 			{ .cpu = to },
 		};
 
