@@ -77,7 +77,7 @@ CFLAGS ?= $(if $(SAN),-O1,-O2) -g
 # Where a variable is at each instruction is not followed: that was a quarter of their compiling.
 LOOPS := $(call known,-fno-jump-tables -falign-functions=64 -falign-loops=32 -fno-var-tracking)
 # With sanitizers the loops' inlining (TOLL_HOT) is left to the compiler: 1 s a mechanism instead of 68.
-SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -Dalways_inline=unused -DTOLL_WITHOUT_SIZES \
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -Dalways_inline=unused \
 	$(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined))
 
 LANGUAGE := -std=gnu11 -D_GNU_SOURCE -DTOLL_VERSION=\"$(VERSION)\" -Ibench -I$(BUILD)
@@ -319,7 +319,7 @@ BUILT := $(addprefix $(BUILD)/,built.h built_worker.h)
 $(BUILD)/lint/%.tidy: %.c .clang-tidy $(HEADERS) $(BUILD)/patterns.h $(BUILD)/templates.h | $(BUILT)
 	$(call step,tidy)clang-tidy --quiet $(analyzer) $(if $(filter tests/%,$<),--checks=-clang-analyzer-*) $< -- \
 		$(LANGUAGE) $(if $(filter $(<:%.c=$(BUILD)/%.o),$(TOLL_OBJECTS)),$(TOLL_CFLAGS),\
-		$(filter-out -DTOLL_WITHOUT_PATTERNS,$(TOLL_CFLAGS)) $(call verbs,$<)) $(WORKER_CFLAGS)
+		$(filter-out -DTOLL_WITHOUT_PATTERNS,$(TOLL_CFLAGS)) $(call verbs,$<)) $(WORKER_CFLAGS) -Wall -Wextra -Wshadow
 	@touch $@
 lint-cppcheck: $(BUILD)/patterns.h $(BUILD)/templates.h $(BUILT)
 	cppcheck --quiet -j $(shell nproc) --std=c11 --language=c -D__cppcheck__ $(filter-out -std%,$(LANGUAGE)) \

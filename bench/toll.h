@@ -9,7 +9,7 @@
  *
  * The same file is linked into toll-worker or built as a shared object and loaded with -m:
  *
- *     cc -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -shared -I/usr/local/include/toll -o mine.so mine.c
+ *     cc -shared -fPIC $(pkg-config --cflags toll) -o mine.so mine.c
  *
  * ABI 1 is frozen: everything shared between program and plug-in only grows at its end and carries
  * its size; tests/unit/test_abi.c holds it to that. */
@@ -115,7 +115,7 @@ struct toll_mechanism {
 			   * changes the loop is a constant of its own, the first the default; what
 			   * it is about may stand in .options; NULL: none */
 	const struct toll_option *options; /* the others */
-	unsigned waits;                    /* bits; poll follows from descriptor */
+	unsigned waits;                    /* bits; poll and epoll follow from descriptor */
 	unsigned producers,
 		consumers;   /* most of each; beyond, the harness makes a channel a pair. 0: any */
 	unsigned most_depth; /* 0: any; futex and mailbox: 1 */
@@ -133,7 +133,7 @@ struct toll_mechanism {
 	bool self_only; /* no synchronisation at all: one peer plays both ends (null) */
 
 	/* Cold: 0, or −1 with errno. Order: absent, most_bytes, bytes, (memory mapped), open, fork,
-	 * attach of all, meet, gate, close. May be NULL: absent … bytes, meet … close. */
+	 * attach of all, meet, gate, close. May be NULL: absent … open, meet … close. */
 	const char *(*absent)(
 		const struct toll_channel *); /* why not here, with this wait and options */
 	size_t (*most_bytes)(const struct toll_channel *); /* longest message this machine allows */
@@ -291,7 +291,7 @@ struct toll_code {
 	const struct toll_mechanism *mechanism;
 	bool sleeps;   /* waits of the sleeping class */
 	size_t size;   /* of every message; 0: known at run time only */
-	unsigned bits; /* one of TOLL_COPY … or 0 */
+	unsigned bits; /* one of TOLL_COPY … or 0; a thinking loop has two */
 	bool steps;    /* each operation uses the next instance */
 };
 enum { TOLL_COPY = 1, TOLL_CREDIT = 2, TOLL_STAMPED = 4, TOLL_THINKING = 8 };
@@ -996,7 +996,7 @@ TOLL_EXPORT void toll_register(const struct toll_unit *unit);
 	X(m, p, sleep_copy, true, 0, TOLL_COPY)                                                    \
 	X(m, p, sleep_credit, true, 0, TOLL_CREDIT)
 
-#ifdef TOLL_WITHOUT_SIZES /* sanitizers, which take long to compile a loop: the same source */
+#ifdef TOLL_WITHOUT_SIZES /* the short check: sanitizers take long to compile a loop */
 #define TOLL_FORMS_SIZES(X, m, p)
 #else
 #define TOLL_FORMS_SIZES(X, m, p)                                                                  \
