@@ -5,7 +5,7 @@
 
 #include "level.h"
 
-/* A level is stated over so many workers at least (the statistics page, Estimates). */
+/* A level is stated over so many workers at least. */
 enum { DECIDED_FEWEST_WORKERS = 20 };
 
 /* The decisions of a look at level alpha about the cells that no earlier look has decided, in the

@@ -22,7 +22,7 @@
 #include "resample.h"
 
 /* A misfit this small, relative to the time, is no reason for a break, nor to withhold a model: not
- * counting the start of a turn leaves up to 0.5 % of bias by size (statistics.md, turns, 4). */
+ * counting the start of a turn leaves up to 0.5 % of bias by size. */
 static const double tolerance = 0.005;
 /* Below this, models are equally good. It keeps exact data from dividing by nothing. */
 static const double exactness = 1e-3;

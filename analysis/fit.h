@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* fit.h - cost models T(x) = σ + x/b per segment of sizes, and the sizes where one variant
- * overtakes another. Methods: ../shared's statistics page and the man page toll-fit(1). */
+ * overtakes another. Methods: man toll-fit. */
 #ifndef FIT_H
 #define FIT_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* block.h - one block visit: workers started, fitted, played side by side turn by turn, and ended.
  *
- * The method is that of the shared statistics page: no controller in the loop, turns handed from
- * peer to peer on the same CPU, every worker once in each cycle in random order. */
+ * No controller in the loop: turns are handed from peer to peer on the same CPU, every worker has
+ * one in each cycle, in random order. */
 #ifndef BLOCK_H
 #define BLOCK_H
 
@@ -33,7 +33,7 @@ struct block_options {
 	void *context;
 };
 
-/* a line's round trip beyond which the host is in its far state: the statistics page */
+/* a line's round trip beyond which a host is in its far state: 20 to 57 and 100 to 240 were seen */
 #define BLOCK_FAR_NS 80.0
 
 enum { BLOCK_MOST_CELLS = 15, BLOCK_MOST_CYCLES = 2048 };
@@ -84,8 +84,8 @@ double outcome_value(const struct outcome *outcome);
 /* The host's state while it was measured, by its canary. */
 enum host_state outcome_state(const struct outcome *outcome);
 
-/* Turns that a worker of a pair plays: more where one CPU spins for another (the statistics page,
- * rule 3). */
+/* Turns that a worker of a pair plays: more where one CPU spins for another, whose turns differ
+ * more. */
 unsigned block_pair_cycles(const struct cell *const cells[], unsigned n);
 /* Seconds of CLOCK_MONOTONIC. */
 double block_now_s(void);

@@ -242,6 +242,9 @@ static int cmd_run(int argc, char **argv, char **rest)
 		if (config->controls == CONFIG_UNSAID)
 			config->controls = CONFIG_ON;
 	}
+	if (request_value(&request, "operations") && request_value(&request, "budget"))
+		say_warning(
+			"run: with --operations a budget does not count; --rounds says how many");
 	if (means_open(&means, config, &request))
 		goto end;
 	if (request.dry_run) {
@@ -746,8 +749,10 @@ static int cmd_report(int argc, char **argv, char **rest)
 	for (size_t f = 0; f < LENGTH(formats); f++)
 		known = known || strcmp(report.format, formats[f]) == 0;
 	if (!known) {
-		say_error("--format: no format called \"%s\"; there are html, svg, png, csv and md",
-			  report.format);
+		say_error(
+			"--format: no format called \"%s\"; there are html, svg, png, csv, md and "
+			"hgrm",
+			report.format);
 		return EXIT_USAGE;
 	}
 	json_t *written = json_array();

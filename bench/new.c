@@ -145,7 +145,9 @@ static const char *flags(char *buffer, size_t bytes)
 	char path[PATH_MAX];
 	snprintf(path, sizeof path, "%.*s/../bench/toll.h", (int)(name - program), program);
 	if (stat(path, &status) == 0) {
-		snprintf(buffer, bytes, "-std=gnu11 -D_GNU_SOURCE -O2 -I'%.*s/../bench' -I'%.*s'",
+		snprintf(buffer, bytes,
+			 "-std=gnu11 -D_GNU_SOURCE -O2 -fno-jump-tables -falign-functions=64 "
+			 "-falign-loops=32 -I'%.*s/../bench' -I'%.*s'",
 			 (int)(name - program), program, (int)(name - program), program);
 	} else if (strlen(program) > strlen(tail) && strncmp(program, "/usr/", 5) != 0) {
 		name[-(ptrdiff_t)strlen("/bin")] = '\0'; /* not where pkg-config looks by itself */

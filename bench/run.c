@@ -30,7 +30,7 @@
 
 enum {
 	TURNS_OF_ONE = 1000,
-	CYCLES = 40,          /* alternations give the precision: the statistics page, rule 3 */
+	CYCLES = 40,          /* turns of a worker: alternating them gives the precision */
 	LEAST_OPERATIONS = 4, /* of a turn */
 	GIVE_UP = 3           /* failures of a cell in a row */
 };

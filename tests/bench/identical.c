@@ -7,7 +7,7 @@ enum { PAIRS = 20, MOST_CELLS = 12, MOST_SETS = 512 };
 
 struct class
 {
-	const char *name, *beside; /* the statistics page's figure, sd / robust sd */
+	const char *name, *beside; /* seen before the harness was built, sd / robust sd */
 	bool across;
 	unsigned cycles;    /* turns of a worker */
 	unsigned sets;      /* of 20 pairs, over all its pairs of cells */
@@ -94,7 +94,7 @@ static bool class_run(struct bench *bench, const struct class *class)
 		for (unsigned i = 0; i < 2 * pairs; i++)
 			outcome_free(&outcome[i]);
 	}
-	printf("%s (statistics page: %s)\n", class->name, class->beside);
+	printf("%s (before toll: %s)\n", class->name, class->beside);
 	for (unsigned i = 0; i < pairs; i++) {
 		double robust = statistics_mad_sd(series[i].value, series[i].n);
 		double sd = statistics_sd(series[i].value, series[i].n);
