@@ -142,11 +142,10 @@ static void winner_row(FILE *out, const struct sheet *sheet)
 
 static bool has_levels(const struct sheet *sheet)
 {
-	size_t row;
-
-	for (size_t s = 0; s < sheet->size_count; s++)
-		if (sheet_fastest(sheet, s, &row))
-			return true;
+	for (size_t r = 0; r < sheet->row_count; r++)
+		for (size_t s = 0; s < sheet->size_count; s++)
+			if (sheet->rows[r].cells[s].level)
+				return true;
 	return false;
 }
 

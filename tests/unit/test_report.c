@@ -699,6 +699,42 @@ static void check_identifiers(const char *html)
 	assert_true(n > 5);
 }
 
+/* What drops messages is the fastest of nobody: neither in tables nor in words. */
+static void test_losing(void **state)
+{
+	(void)state;
+	struct fixture f;
+	char path[PATH_MAX];
+
+	load(&f, false);
+	for (size_t i = 0; i < f.result->worker_count; i++)
+		f.result->workers[i].lost = f.result->workers[i].cell == 3; /* futex at 64 B */
+	free(f.levels);
+	f.levels = level_of(f.result, &f.n);
+	char *out = summary_of(&f);
+	assert_non_null(strstr(out, "  futex        3.00 ±0.6 %  lost 24"));
+	assert_non_null(strstr(out, "  pipe         4.00 ±0.6 % ◂"));
+	assert_non_null(strstr(out, "more than one message in a thousand is not ranked"));
+	free(out);
+	assert_int_equal(write_quietly(&f, &(struct report_options){ .format = "md" }, path), 0);
+	const char *text = slurp(path);
+	assert_non_null(strstr(text, "Fastest round trip: pipe at 64 B"));
+	assert_null(strstr(text, "futex up to"));
+	/* where all do, nobody is */
+	for (size_t i = 0; i < f.result->worker_count; i++)
+		f.result->workers[i].lost = 1;
+	free(f.levels);
+	f.levels = level_of(f.result, &f.n);
+	out = summary_of(&f);
+	assert_null(strstr(out, "% ◂"));
+	free(out);
+	assert_int_equal(write_quietly(&f, &(struct report_options){ .format = "md" }, path), 0);
+	assert_non_null(strstr(slurp(path), "Fastest round trip: all lost messages at 64 B"));
+	assert_int_equal(write_quietly(&f, &(struct report_options){ .format = "html" }, path), 0);
+	assert_non_null(strstr(slurp(path), "<td>all lost messages</td>"));
+	unload(&f);
+}
+
 static void test_page(void **state)
 {
 	(void)state;
@@ -943,6 +979,7 @@ int main(void)
 		cmocka_unit_test(test_false_sharing),
 		cmocka_unit_test(test_tie),
 		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_losing),
 		cmocka_unit_test(test_looks),
 		cmocka_unit_test(test_summary_hostile),
 		cmocka_unit_test(test_json),
