@@ -3,7 +3,7 @@
 #
 #   make run      install what is missing, build, measure this machine, name the page
 #   make check    every test, under 10 minutes;  make check-long: the full product, a night, or with
-#                 PRODUCT=--cover a choice from it, an hour and a half
+#                 PRODUCT=--cover a choice from it, an hour
 #   make help     the other targets
 #
 # BUILD, CC, SAN (address,undefined or thread) and WERROR=1 choose a build; each compiler and each

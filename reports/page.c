@@ -128,11 +128,10 @@ static void winner_row(FILE *out, const struct sheet *sheet)
 	fputs("<tr><th scope=\"row\">", out);
 	text_html(out, sheet->pattern);
 	fprintf(out, "<br><span class=\"soft\">%s</span></th>", measure_text(sheet->measure));
-	if (!n)
-		fputs("<td>all lost messages</td>", out);
-	for (size_t column = !n; column < 3; column++) {
+	for (size_t column = 0; column < 3; column++) {
 		if ((column == 1 && n < 3) || (column == 2 && n < 2) || !n)
-			fputs("<td></td>", out);
+			fprintf(out, "<td>%s</td>",
+				column == 0 && measured ? "all lost messages" : "");
 		else
 			winner_cell(out, sheet, measured[column * (n - 1) / 2]);
 	}
