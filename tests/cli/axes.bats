@@ -45,7 +45,8 @@ load helpers
 	jq -e '[.scaling, .cells] | transpose | length == 3 and all(.[];
 		.[0].cell == .[1].cell and (.[0].round_trips_per_s.estimate /
 		(.[0].pairs * 1e9 / .[1].rtt_ns.estimate) - 1 | fabs) < 1e-6)' json
-	jq -e '.scaling[2] | .slowdown.estimate > 1.2 or .cpus == 4' json
+	# against one pair by rounds, each of them; how much it is, tests/bench/scaling.sh measures
+	jq -e 'all(.scaling[1, 2].slowdown; .n == 3 and 0 < .low and .low <= .estimate and .estimate <= .high)' json
 	grep -q '<h2>Pairs at once</h2>' x.html
 	toll report x.ndjson --format md
 	toll run -c scaling --mechanism pipe --placement same-cpu --wait block --rounds 2 --operations 20 \
