@@ -32,6 +32,24 @@ const char *account_without(void)
 	return BUILT_WITHOUT;
 }
 
+bool account_left_out(const char *name, char *needs, size_t bytes)
+{
+	static const char before[] = " (needs ";
+	size_t length = strlen(name);
+
+	for (const char *at = account_without(); length && (at = strstr(at, name)); at += length) {
+		const char *open = at + length, *close = strchr(open, ')');
+
+		if ((at != account_without() && at[-1] != ' ') ||
+		    strncmp(open, before, sizeof before - 1) != 0 || !close)
+			continue;
+		open += sizeof before - 1;
+		snprintf(needs, bytes, "%.*s", (int)(close - open), open);
+		return true;
+	}
+	return false;
+}
+
 json_t *account_libraries(const char *words)
 {
 	json_t *libraries = json_object();

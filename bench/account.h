@@ -5,6 +5,8 @@
 #define ACCOUNT_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "plan.h"
 
@@ -12,6 +14,8 @@
 const char *account_commit(void);
 /* What was left out of this build, and what each needs; "". */
 const char *account_without(void);
+/* Was this mechanism? Then needs says for want of what. */
+bool account_left_out(const char *name, char *needs, size_t bytes);
 
 /* header.build and header.conditions of reports/schema.md, new; NULL when memory runs out. */
 json_t *account_build(void);

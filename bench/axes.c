@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "grow.h"
 #include "say.h"
 
@@ -256,6 +257,10 @@ static int read_variant(const struct word *word, const char *kind, struct axes_v
 	if (matched)
 		return 0;
 	char advice[64];
+	if (account_left_out(name, advice, sizeof advice))
+		return refuse_word(
+			word, "%s was left out of this build, which lacks %s: make deps && make",
+			name, advice);
 	snprintf(advice, sizeof advice, "toll list %s", kind);
 	return unknown(word, one, name, registry_nearest(word->source->registry, kind, name),
 		       advice);

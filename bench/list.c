@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "../reports/table.h"
+#include "account.h"
 #include "commands.h"
 #include "config.h"
 #include "events.h"
@@ -312,7 +313,12 @@ static int print_mechanisms(const struct look *look, const json_t *mechanisms)
 		}
 	}
 	title("mechanisms", "ways to move a message: --mechanism NAME or NAME:OPTION=VALUE,…");
-	return print_table(table);
+	if (print_table(table))
+		return -1;
+	if (!look->name_count && *account_without())
+		printf("  %sleft out of this build: %s; make deps && make%s\n",
+		       say_style(stdout, SAY_DIM), account_without(), say_style(stdout, SAY_PLAIN));
+	return 0;
 }
 
 static int list_mechanisms(const struct look *look)
@@ -327,6 +333,7 @@ static int list_mechanisms(const struct look *look)
 				status = EXIT_USAGE;
 		}
 		json_object_set(look->json, "mechanisms", mechanisms);
+		json_object_set_new(look->json, "left_out", json_string(account_without()));
 	} else if (print_mechanisms(look, mechanisms)) {
 		status = EXIT_USAGE;
 	}
