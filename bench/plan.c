@@ -142,6 +142,25 @@ static bool find_cpus(const struct maker *maker, const struct axes_spot *spot,
 			  bytes);
 }
 
+/* The same, and where peers that nobody placed cannot all be in that relation: spread over the
+ * machine. */
+static bool find_cpus_or_spread(const struct maker *maker, const struct axes_spot *spot,
+				const json_t *pattern, struct cell *cell, char *why, size_t bytes)
+{
+	struct axes_spot spread = *spot;
+	char none[256];
+
+	if (find_cpus(maker, spot, pattern, cell, why, bytes))
+		return true;
+	if (!spot->by_default || *spot->lacking || cell->peers < 3 || is_pairs(pattern))
+		return false;
+	snprintf(spread.name, sizeof spread.name, "spread");
+	if (!find_cpus(maker, &spread, pattern, cell, none, sizeof none))
+		return false;
+	memcpy(cell->placement, spread.name, sizeof cell->placement);
+	return true;
+}
+
 /* Peers that talk are on different CPUs; of pairs each with its own alone. */
 static bool talks_across(const struct cell *cell, const json_t *pattern)
 {
@@ -199,7 +218,7 @@ static int consider(struct maker *maker, const struct axes_variant *mechanism,
 	long long least = registry_number(is, "least_peers"),
 		  most = registry_number(is, "most_peers");
 	bool counted = cell.peers >= least && (most == 0 || cell.peers <= most);
-	bool placed = counted && find_cpus(maker, spot, is, &cell, why, sizeof why);
+	bool placed = counted && find_cpus_or_spread(maker, spot, is, &cell, why, sizeof why);
 
 	/* the idle state matters where a CPU can fall asleep while its peer works elsewhere */
 	if (!placed || cell_spins(&cell) || !talks_across(&cell, is))
@@ -440,6 +459,7 @@ struct plan *plan_make(const struct config *config, const struct registry *regis
 		goto end;
 	}
 	plan->seed = config->seed;
+	plan->seed_given = config->seed_given;
 	plan->margin = config->margin;
 	plan->rounds = config->rounds;
 	plan->operations = config->operations;

@@ -34,6 +34,7 @@ struct plan_control {
 
 struct plan {
 	uint64_t seed;
+	bool seed_given;          /* not drawn */
 	double margin, budget_s;  /* budget_s 0: none */
 	unsigned rounds;          /* 0: as many as the budget allows */
 	unsigned long operations; /* 0: fitted by the pilot */

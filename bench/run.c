@@ -100,29 +100,37 @@ static void now_text(char *buffer, size_t bytes)
 	strftime(buffer, bytes, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
+/* The program that measures. */
+static json_t *worker_json(const struct campaign *c)
+{
+	const json_t *worker = c->registry->description;
+	json_t *plugins = json_array();
+
+	for (size_t i = 0; i < c->registry->plugin_count; i++)
+		json_array_append_new(plugins, json_string(c->registry->plugins[i]));
+	return json_pack("{s:s,s:O,s:O,s:O?,s:O?,s:o}", "path", c->registry->worker, "abi",
+			 json_object_get(worker, "abi"), "compiler",
+			 json_object_get(worker, "compiler"), "flags",
+			 json_object_get(worker, "flags"), "libraries",
+			 json_object_get(worker, "libraries"), "plugins", plugins);
+}
+
 static json_t *header(const struct campaign *c, json_t *host, double cost_ns, double step_ns)
 {
 	static const char *const sources[] = { "machine", "xml", "synthetic" };
-	const json_t *worker = c->registry->description;
-	json_t *plugins = json_array(), *plan = plan_json(c->plan);
 	char created[32];
 
 	now_text(created, sizeof(created));
-	for (size_t i = 0; i < c->registry->plugin_count; i++)
-		json_array_append_new(plugins, json_string(c->registry->plugins[i]));
-	return json_pack(
-		"{s:s,s:i,s:s,s:s?,s:s,s:I,s:o,s:o,s:o,s:{s:s,s:f,s:f,s:f},s:{s:s,s:b},"
-		"s:{s:s,s:O,s:O,s:O?,s:O?,s:o},s:o,s:f}",
-		"kind", "header", "schema", 1, "toll", TOLL_VERSION, "commit", account_commit(),
-		"created", created, "seed", (json_int_t)c->plan->seed, "host", host, "conditions",
-		account_conditions(), "build", account_build(), "clock", "source",
-		block_clock_source(), "ticks_per_ns", c->ticks_per_ns, "cost_ns", cost_ns,
-		"step_ns", step_ns, "topology", "source", sources[place_source(c->place)],
-		"this_system", place_is_this_machine(c->place), "worker", "path",
-		c->registry->worker, "abi", json_object_get(worker, "abi"), "compiler",
-		json_object_get(worker, "compiler"), "flags", json_object_get(worker, "flags"),
-		"libraries", json_object_get(worker, "libraries"), "plugins", plugins, "plan", plan,
-		"spent", c->options->spent);
+	return json_pack("{s:s,s:i,s:s,s:s?,s:s,s:I,s:o,s:o,s:o,s:{s:s,s:f,s:f,s:f},s:{s:s,s:b},"
+			 "s:o,s:o,s:f}",
+			 "kind", "header", "schema", 1, "toll", TOLL_VERSION, "commit",
+			 account_commit(), "created", created, "seed", (json_int_t)c->plan->seed,
+			 "host", host, "conditions", account_conditions(), "build", account_build(),
+			 "clock", "source", block_clock_source(), "ticks_per_ns", c->ticks_per_ns,
+			 "cost_ns", cost_ns, "step_ns", step_ns, "topology", "source",
+			 sources[place_source(c->place)], "this_system",
+			 place_is_this_machine(c->place), "worker", worker_json(c), "plan",
+			 plan_json(c->plan), "spent", c->options->spent);
 }
 
 static json_t *summary(const struct campaign *c, const char *ended, const char *reason)
@@ -670,6 +678,38 @@ static bool same_plan(const struct plan *plan, const struct result *old)
 	return true;
 }
 
+/* Is the file by this toll, and its worker by this one? What an older file does not say is no
+ * difference. If it differs, difference says in what. */
+static bool built_differently(const struct campaign *c, const struct result *old, char *difference,
+			      size_t bytes)
+{
+	static const char *const members[] = { "abi", "compiler", "flags", "libraries", "plugins" };
+	const json_t *worker = json_object_get(old->header, "worker");
+	json_t *now = worker_json(c), *commit = json_string(account_commit());
+	const json_t *was = json_object_get(old->header, "commit"), *is = commit;
+	const char *member = "commit";
+	bool differs = was && is && !json_equal(was, is);
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members) && !differs; i++) {
+		member = members[i];
+		was = json_object_get(worker, member);
+		is = json_object_get(now, member);
+		differs = was && is && !json_equal(was, is);
+	}
+	if (differs) {
+		char *before = json_dumps(was, JSON_ENCODE_ANY | JSON_ENSURE_ASCII),
+		     *after = json_dumps(is, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+
+		snprintf(difference, bytes, "%s: %.200s, now %.200s", member, before ? before : "?",
+			 after ? after : "?");
+		free(before);
+		free(after);
+	}
+	json_decref(now);
+	json_decref(commit);
+	return differs;
+}
+
 /* Takes up a file: host, plan, seed, what is there already. An exit status; 0 to go on. */
 static int take_up(struct campaign *c, json_t *host)
 {
@@ -697,6 +737,20 @@ static int take_up(struct campaign *c, json_t *host)
 		say_error("%s holds a different plan; give --resume the same configuration and "
 			  "options as before",
 			  c->options->output);
+		return EXIT_USAGE;
+	}
+	if (built_differently(c, old, difference, sizeof(difference))) {
+		say_error(
+			"%s was begun by another build of toll (%s); go on with that one, or begin "
+			"a new file and compare the two",
+			c->options->output, difference);
+		return EXIT_ENVIRONMENT;
+	}
+	if (c->plan->seed_given && c->plan->seed != old->seed) {
+		say_error(
+			"seed %llu: %s was begun with %llu and goes on with it; leave the seed out",
+			(unsigned long long)c->plan->seed, c->options->output,
+			(unsigned long long)old->seed);
 		return EXIT_USAGE;
 	}
 	c->plan->seed = old->seed;
@@ -1009,6 +1063,7 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 				       .seed = plan->seed,
 				       .cycles = BLOCK_MOST_CYCLES,
 				       .operations = plan->operations,
+				       .held = true,
 				       .started = companion_start,
 				       .context = &companion };
 	double cost_ns, step_ns;
@@ -1024,7 +1079,10 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 	/* time is to end it, not the number of turns: a pilot beside others makes them too short */
 	block.turn_ns = options->seconds * 1e9 / TURNS_OF_ONE;
 	block.seconds = options->seconds;
+	double start = block_now_s();
 	int status = block_run(&block, &cell, NULL, 1, &outcome);
+	bool shortened =
+		outcome.turns == BLOCK_MOST_CYCLES && block_now_s() - start < options->seconds;
 	struct outcome counted = { .state = BLOCK_OK };
 	bool counting = status == 0 && outcome.state == BLOCK_OK && plan->counters.count > 0;
 
@@ -1052,6 +1110,10 @@ int run_one(const struct run_one_options *options, struct plan *plan,
 		outcome_free(&outcome);
 		return EXIT_USAGE;
 	}
+	if (shortened)
+		say_warning("%s was held for less than --for says: %d turns of %lu operations are "
+			    "the most; give more --operations",
+			    plan->cells[0].key, BLOCK_MOST_CYCLES, outcome.operations);
 	if (counting && counted.state != BLOCK_OK) {
 		say_warning("counting: %s", counted.reason);
 		counting = false;
