@@ -47,6 +47,7 @@ static const char common[] =
 	".pm{text-align:right;color:var(--soft);padding-right:0}\n"
 	".mark{color:var(--good);padding:0 0 0 .25rem;min-width:1em}\n"
 	".cpu{color:var(--soft);text-align:right;padding-left:.9rem}\n"
+	".cpu small{display:block;font-size:.78em;white-space:nowrap}\n"
 	".best,.tied{color:var(--good)}\n"
 	"thead .head th{color:var(--ink);border:0;padding-bottom:0}thead .head .n{text-align:left}"
 	"thead .head .cpu{color:var(--soft)}\n"

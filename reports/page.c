@@ -289,15 +289,21 @@ static size_t decimals(const char *number)
 	return point ? strlen(point + 1) : 0;
 }
 
-static void number_cell(FILE *out, const char *class, const char *number, size_t most)
+static void padded(FILE *out, const char *number, size_t most)
 {
 	size_t have = decimals(number);
 
-	fprintf(out, "<td class=\"%s\">%s", class, number);
+	fputs(number, out);
 	if (most && !have)
 		fputs("&#x2008;", out); /* as wide as a point */
 	for (; have < most; have++)
 		fputs("&#x2007;", out); /* as wide as a digit */
+}
+
+static void number_cell(FILE *out, const char *class, const char *number, size_t most)
+{
+	fprintf(out, "<td class=\"%s\">", class);
+	padded(out, number, most);
 	fputs("</td>", out);
 }
 
@@ -359,10 +365,35 @@ static void sizes_row(FILE *out, const struct sheet *sheet, bool cpu)
 				say_size(sheet->sizes[s], size));
 }
 
-static void sheet_table(FILE *out, const struct sheet *sheet, bool values, bool cpu)
+/* CPU time of all peers, below it that of each where they are few. */
+static void cpu_cell(FILE *out, const struct result *result, const struct sheet *sheet,
+		     const struct sheet_cell *cell, size_t most)
 {
+	enum { SIDES = 3 };
+	const double scale = sheet_cpu_unit(sheet).scale;
 	char number[TEXT_NUMBER];
 
+	if (!cell->level || !isfinite(cell->level->cpu_ns)) {
+		fputs("<td class=\"cpu\">–</td>", out);
+		return;
+	}
+	const unsigned peers = result->cells[cell->cell].cell.peers;
+
+	fputs("<td class=\"cpu\">", out);
+	padded(out, text_number(cell->level->cpu_ns / scale, number), most);
+	if (peers > 1 && peers <= SIDES) {
+		fputs("<small>", out);
+		for (unsigned p = 0; p < peers; p++)
+			fprintf(out, "%s%s", p ? " + " : "",
+				text_number(cell->level->cpu_side_ns[p] / scale, number));
+		fputs("</small>", out);
+	}
+	fputs("</td>", out);
+}
+
+static void sheet_table(FILE *out, const struct result *result, const struct sheet *sheet,
+			bool values, bool cpu)
+{
 	fputs("<div class=\"scroll\"><table>\n<thead><tr class=\"head\"><th>", out);
 	text_html(out, sheet->pattern);
 	fputs("</th>", out);
@@ -385,15 +416,9 @@ static void sheet_table(FILE *out, const struct sheet *sheet, bool values, bool 
 		fputs("</th>", out);
 		for (size_t s = 0; s < sheet->size_count && values; s++)
 			value_cells(out, sheet, &row->cells[s], column_decimals(sheet, s, false));
-		for (size_t s = 0; s < sheet->size_count && cpu; s++) {
-			const struct level *level = row->cells[s].level;
-			if (level && isfinite(level->cpu_ns))
-				number_cell(out, "cpu",
-					    text_number(shown(sheet, level, true), number),
-					    column_decimals(sheet, s, true));
-			else
-				fputs("<td class=\"cpu\">–</td>", out);
-		}
+		for (size_t s = 0; s < sheet->size_count && cpu; s++)
+			cpu_cell(out, result, sheet, &row->cells[s],
+				 column_decimals(sheet, s, true));
 		fputs("</tr>\n", out);
 	}
 	fputs("</tbody>\n</table></div>\n", out);
@@ -443,10 +468,10 @@ static void tables(FILE *out, const struct page *page)
 			fputs(" workers a cell</p>\n", out);
 		}
 		if (sheet->size_count <= 3) {
-			sheet_table(out, sheet, true, true);
+			sheet_table(out, a->result, sheet, true, true);
 		} else {
-			sheet_table(out, sheet, true, false);
-			sheet_table(out, sheet, false, true);
+			sheet_table(out, a->result, sheet, true, false);
+			sheet_table(out, a->result, sheet, false, true);
 		}
 	}
 	fputs("<ul>\n", out);
@@ -957,13 +982,14 @@ static void method(FILE *out, const struct page *page)
 	      "speak about this host in this boot, not about others of its kind.</p>\n"
 	      "<p>Host state: on virtual machines the CPUs move; a line of cache then takes 100 ns "
 	      "and more "
-	      "from one to the other, or half of that. It is measured around each block, and far "
-	      "(above "
-	      "80&nbsp;ns) and near are never mixed. Sleeping waits across CPUs are measured with "
-	      "the CPUs "
+	      "from one to the other, or half of that. It is measured in each block of two peers "
+	      "on two CPUs, at its ends and between its turns; far (above 80&nbsp;ns) and near are "
+	      "kept apart, unless a tenth of a cell's workers or fewer are in one of them: these "
+	      "count with the others. The states of more peers than two are not told apart. "
+	      "Sleeping waits across CPUs are measured with the CPUs "
 	      "kept awake by an idle-class spinner, or allowed to sleep; the two are never "
 	      "compared. "
-	      "CPU time is that of all peers per message.</p>\n",
+	      "CPU time is that of all peers per message, and below it that of each.</p>\n",
 	      out);
 	const json_t *clock = json_object_get(result->header, "clock");
 	const char *source = json_string_value(json_object_get(clock, "source"));

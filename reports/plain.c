@@ -247,6 +247,11 @@ static void csv_line(FILE *out, const struct page *page, const struct level *lev
 	csv_number(out, level->bytes_per_s.low);
 	csv_number(out, level->bytes_per_s.high);
 	csv_number(out, level->cpu_ns);
+	for (unsigned p = 0; p < cell->peers; p++) {
+		fputc(p ? ';' : ',', out);
+		if (isfinite(level->cpu_side_ns[p]))
+			fprintf(out, "%.9g", level->cpu_side_ns[p]);
+	}
 	csv_number(out, level->bimodal ? level->mode_ns[0] : NAN);
 	csv_number(out, level->bimodal ? level->mode_ns[1] : NAN);
 	csv_number(out, level->lost);
@@ -282,7 +287,8 @@ int page_csv(FILE *out, const struct page *page)
 	fputs("cell,variant,pattern,placement,cpus,size_bytes,wait,wait_class,idle,host_state,"
 	      "workers,"
 	      "failed_workers,quantity,ns,ns_low,ns_high,median_ns,median_ns_low,median_ns_high,"
-	      "bytes_per_s,bytes_per_s_low,bytes_per_s_high,cpu_ns_per_message,mode_low_ns,mode_"
+	      "bytes_per_s,bytes_per_s_low,bytes_per_s_high,cpu_ns_per_message,cpu_ns_of_each_peer,"
+	      "mode_low_ns,mode_"
 	      "high_ns,lost,due,offered_per_s,achieved_share",
 	      out);
 	for (size_t q = 0; q < TAIL_QUANTILES; q++) {

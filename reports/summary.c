@@ -674,6 +674,10 @@ static json_t *cell_json(const struct arrangement *a, const struct sheet *sheet,
 	json_object_set_new(object, "median_ns", interval_json(level->median_ns));
 	json_object_set_new(object, "bytes_per_s", interval_json(level->bytes_per_s));
 	json_object_set_new(object, "cpu_ns", number_json(level->cpu_ns));
+	json_t *sides = json_array();
+	for (unsigned p = 0; p < of->cell.peers; p++)
+		json_array_append_new(sides, number_json(level->cpu_side_ns[p]));
+	json_object_set_new(object, "cpu_side_ns", sides);
 	json_object_set_new(object, "workers", json_integer((json_int_t)level->workers));
 	json_object_set_new(object, "failed_workers", json_integer((json_int_t)level->failed));
 	json_object_set_new(object, "unsettled", json_integer((json_int_t)level->unsettled));
