@@ -27,11 +27,11 @@
 #include "worker/random.h"
 
 enum {
-	START_MS = 20000,    /* for a worker to be ready: sanitizers and slow machines included */
-	HANG_MS = 5000,      /* no visit ended for so long: it hangs, */
-	CROWDED_MS = 20000,  /* or for so long where others have its CPUs */
-	LEAVE_MS = 4000,     /* to leave before SIGKILL */
-	CANARY_EVERY = 10,   /* cycles */
+	START_MS = 20000,  /* for a worker to be ready: sanitizers and slow machines included */
+	HANG_MS = 5000,    /* no visit ended for so long: it hangs, */
+	SLOW_MS = 20000,   /* or for so long where others have its CPUs, or its peers still wake */
+	LEAVE_MS = 4000,   /* to leave before SIGKILL */
+	CANARY_EVERY = 10, /* cycles */
 	PACED_TRIAL = 20000, /* operations that show whether a schedule can be kept */
 	PADDING_MOST = 4096
 };
@@ -455,9 +455,10 @@ static void fail_worker(struct block *b, unsigned index, const char *reason)
 	}
 }
 
-/* CPU time that a peer had, and that it waited for while it could run, ns. */
+/* CPU time that a peer had, and that it waited for while it could run, ns; how often it was let
+ * run. */
 struct share {
-	uint64_t ran, waited;
+	uint64_t ran, waited, times;
 };
 
 /* Leaves them as they are where the kernel keeps no such account, or no longer. */
@@ -475,7 +476,8 @@ static void read_shares(const struct page_worker *w, unsigned peers, struct shar
 			char *rest;
 
 			share[i].ran = strtoull(line, &rest, 10);
-			share[i].waited = strtoull(rest, NULL, 10);
+			share[i].waited = strtoull(rest, &rest, 10);
+			share[i].times = strtoull(rest, NULL, 10);
 		}
 		fclose(file);
 	}
@@ -484,12 +486,9 @@ static void read_shares(const struct page_worker *w, unsigned peers, struct shar
 /* Has a peer waited for its CPU for a second since then, while no other peer ran there? Peers that
  * take turns at one CPU are then slow, each turn as long as what others run between, not hanging.
  */
-static bool crowded_out(const struct page_worker *w, unsigned peers, const struct share since[])
+static bool crowded_out(const struct page_worker *w, unsigned peers, const struct share since[],
+			const struct share now[])
 {
-	struct share now[PAGE_PEERS];
-
-	memcpy(now, since, peers * sizeof(*now));
-	read_shares(w, peers, now);
 	for (unsigned i = 0; i < peers; i++) {
 		uint64_t others = 1000000000u;
 
@@ -501,6 +500,32 @@ static bool crowded_out(const struct page_worker *w, unsigned peers, const struc
 			return true;
 	}
 	return false;
+}
+
+/* Do two peers or more go on waking each other? Who sleeps for a message is let run when one comes:
+ * the messages are slow, and the turn has not come to an end. Whoever spins runs in any case. */
+static bool waking(const struct page_worker *w, unsigned peers, const struct share since[],
+		   const struct share now[])
+{
+	enum { WAKE_UPS = 4 };
+	unsigned woken = 0;
+
+	if (w->wait != TOLL_WAIT_BLOCK && w->wait != TOLL_WAIT_POLL && w->wait != TOLL_WAIT_EPOLL)
+		return false;
+	for (unsigned i = 0; i < peers; i++)
+		woken += now[i].times - since[i].times >= WAKE_UPS;
+	return woken >= 2;
+}
+
+/* The time that a turn gets which does not end: see above. */
+static int patience_ms(const struct page_worker *w, unsigned peers, const struct share since[])
+{
+	struct share now[PAGE_PEERS];
+
+	memcpy(now, since, peers * sizeof(*now));
+	read_shares(w, peers, now);
+	return crowded_out(w, peers, since, now) || waking(w, peers, since, now) ? SLOW_MS
+										 : HANG_MS;
 }
 
 enum waited { DONE, BROKEN, INTERRUPTED };
@@ -564,9 +589,7 @@ static enum waited play(struct block *b, uint32_t count, unsigned peers)
 			known = true;
 		} else if (now_ms() - alive_at > HANG_MS + allowed) {
 			char reason[128];
-			int64_t limit = crowded_out(&page->worker[worker], peers, since)
-						? CROWDED_MS + allowed
-						: HANG_MS + allowed;
+			int64_t limit = allowed + patience_ms(&page->worker[worker], peers, since);
 
 			if (now_ms() - alive_at <= limit)
 				continue;
@@ -811,6 +834,9 @@ static uint32_t make_schedule(struct block *b, const unsigned lanes[], unsigned 
 		for (unsigned i = 0; i < count; i++)
 			page->turn[at++] = (struct page_turn){ .lane = (uint8_t)order[i],
 							       .index = (uint16_t)cycle };
+		if (canary_lane >= 0 && cycle + 1 == b->options->cycles)
+			page->turn[at++] = (struct page_turn){ .lane = (uint8_t)canary_lane,
+							       .index = canaries++ };
 		page->turn[at - 1].cycle_end = cycle + 1;
 	}
 	return at;
@@ -870,13 +896,13 @@ static double *lane_batches(const struct block *b, unsigned lane, size_t *turns)
 
 static double canary_of(const struct block *b)
 {
-	double ns[BLOCK_MOST_CYCLES / CANARY_EVERY + 1];
+	double ns[BLOCK_MOST_CYCLES / CANARY_EVERY + 2]; /* the last one stands at the end */
 	size_t n = 0;
 	unsigned lane = (unsigned)b->canary;
 
 	if (b->canary < 0)
 		return NAN;
-	for (unsigned i = 0; i <= b->options->cycles / CANARY_EVERY; i++) {
+	for (size_t i = 0; i < sizeof(ns) / sizeof(*ns); i++) {
 		const struct page_sample *sample = &b->page->sample[lane][i];
 
 		if (sample->ticks)
@@ -1191,10 +1217,11 @@ static enum waited measure(struct block *b)
 	memset(b->page->histogram, 0, b->options->tails ? sizeof(b->page->histogram) : 0);
 	for (unsigned i = 0; i < b->cells[0]->peers; i++)
 		b->steal_before[i] = steal_of(b->cells[0]->cpus[i]);
-	b->page->stop_ticks = b->options->seconds > 0 && b->options->operations == 0
-				      ? toll_ticks() + (uint64_t)(b->options->seconds * 1e9 *
-								  b->options->ticks_per_ns)
-				      : 0;
+	b->page->stop_ticks =
+		b->options->seconds > 0 && (b->options->operations == 0 || b->options->held)
+			? toll_ticks() +
+				  (uint64_t)(b->options->seconds * 1e9 * b->options->ticks_per_ns)
+			: 0;
 	b->page->measuring = 1;
 	return play(b, visits, b->cells[0]->peers);
 }

@@ -23,6 +23,7 @@ struct block_options {
 	double seconds;  /* time for all turns, looked at when a cycle ends; 0: none */
 	unsigned long
 		operations; /* counted in a turn; 0: the pilot fits them, variant by variant */
+	bool held;          /* `seconds` end it also where `operations` are given */
 	const struct counters *counters; /* count, and do not time; NULL: the other way round */
 	unsigned long most_operations;   /* that the pilot lets a turn have; 0: any */
 	bool canary; /* measure one line's round trip meanwhile (two CPUs or more) */
