@@ -623,14 +623,20 @@ static bool without_option(const char *options, const char *name_value, char *ou
 }
 
 /* What a row has in common with its twin without false sharing, which is the same in all but
- * layout; *shared: whether it is the one with. false: it is neither. */
+ * layout; *shared: whether it is the one with. false: it is neither. The other layout is that of
+ * which the twin's is a copy, whatever it is called: a mechanism's own, where none is said. */
 static bool twin_name(const struct cell *cell, char name[ROW_NAME], bool *shared)
 {
+	static const char *const apart[] = { "layout=slot", "layout=padded", "layout=line" };
+	const bool is_ring = strcmp(cell->mechanism, "ring") == 0; /* its line is another layout */
 	char options[CELL_OPTIONS];
+	bool twin = !strstr(cell->options, "layout=");
 
 	*shared = without_option(cell->options, "layout=shared-line", options, sizeof options);
+	for (size_t i = 0; i < sizeof apart / sizeof *apart - is_ring && !*shared && !twin; i++)
+		twin = without_option(cell->options, apart[i], options, sizeof options);
 	row_name(cell, options, name);
-	return *shared || !strstr(cell->options, "layout=") || strstr(cell->options, "layout=slot");
+	return *shared || twin;
 }
 
 /* The first row of each name that has no false sharing, into places. */

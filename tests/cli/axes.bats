@@ -4,7 +4,7 @@
 load helpers
 
 @test "the configurations of the axes: each has a plan, and what it leaves out has a reason" {
-	for name in threads pages numa sched think scaling; do
+	for name in threads pages numa sched think scaling false-sharing; do
 		toll run -c $name --dry-run --json >$name.json
 		is_json <$name.json
 		jq -e '(.cells | length > 0) and all(.refused[]; .reason | length > 0)' $name.json

@@ -51,6 +51,8 @@ static const struct row rows[] = {
 	{ "ring", "layout=shared-line", "pingpong", "shared-l3", "spin", { 500, 1050, 0 }, false },
 	{ "ring", "layout=slot", "stream", "shared-l3", "spin", { 8, 0, 0 }, false },
 	{ "ring", "layout=shared-line", "stream", "shared-l3", "spin", { 64, 0, 0 }, false },
+	{ "mpsc", "layout=padded", "stream", "shared-l3", "spin", { 20, 0, 0 }, false },
+	{ "mpsc", "layout=shared-line", "stream", "shared-l3", "spin", { 90, 0, 0 }, false },
 };
 
 /* the right-to-left override, U+202E */
@@ -480,9 +482,9 @@ static void test_false_sharing(void **state)
 
 	load(&f, false);
 	struct arrangement *a = arrange(f.result, f.levels, f.n);
-	static const double factor[] = { 2, 1.5, 8 };
-	assert_int_equal(a->sharing_count, 3);
-	for (size_t i = 0; i < 3; i++) {
+	static const double factor[] = { 2, 1.5, 8, 4.5 };
+	assert_int_equal(a->sharing_count, 4);
+	for (size_t i = 0; i < 4; i++) {
 		assert_true(a->sharing[i].paired);
 		assert_true(fabs(a->sharing[i].factor.estimate - factor[i]) < 1e-6);
 		assert_int_equal(a->sharing[i].factor.n, ROUNDS);
