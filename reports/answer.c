@@ -137,30 +137,33 @@ static int fastest(struct answer *answer, const struct sheet *sheet)
 	return 0;
 }
 
-/* One sentence a situation, at the smallest size of each of its patterns: there it shows most. */
+/* One sentence a situation, at the smallest size of each pattern and mechanism: there it shows
+ * most. */
 static int false_sharing(struct answer *answer, const struct arrangement *a)
 {
 	struct sentence *sentence = NULL;
 	const struct sheet *last = NULL;
+	const char *mechanism = "";
 
 	for (size_t i = 0; i < a->sharing_count; i++) {
 		const struct sharing *one = &a->sharing[i];
 		char text[96], size[24];
-		if (last == one->sheet)
+		if (last == one->sheet && strcmp(mechanism, one->shared->mechanism) == 0)
 			continue;
+		mechanism = one->shared->mechanism;
 		if (!last || strcmp(last->situation, one->sheet->situation) != 0) {
 			sentence = add(answer, TOPIC_SHARING);
 			if (!sentence)
 				return -1;
 			snprintf(sentence->where, sizeof sentence->where, "%s",
 				 one->sheet->situation);
-			append(sentence, "With all cursors on one cache line ");
+			append(sentence, "With all counters on one cache line ");
 		} else {
 			append(sentence, "; ");
 		}
-		append(sentence, "a %s of %s (%s) takes %s as long%s",
+		append(sentence, "a %s of %s by %s (%s) takes %s as long%s",
 		       one->quantity == QUANTITY_RTT ? "round trip" : "message",
-		       say_size(one->shared->size, size), one->sheet->pattern,
+		       say_size(one->shared->size, size), mechanism, one->sheet->pattern,
 		       text_interval(one->factor, 1, "×", text, sizeof text),
 		       one->paired ? "" : ", without pairs of workers");
 		last = one->sheet;

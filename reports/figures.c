@@ -447,7 +447,7 @@ static int sharing(struct workshop *shop)
 	struct frame frame = { .x_low = 0.9,
 			       .x_high = 2.2,
 			       .rows = a->sharing_count,
-			       .axis = "times as long with all cursors on one line" };
+			       .axis = "times as long with all counters on one line" };
 	FILE *data;
 
 	if (!a->sharing_count)
@@ -457,8 +457,8 @@ static int sharing(struct workshop *shop)
 		return shop->figures->count == MOST_FIGURES ? 0 : -1;
 	snprintf(figure->title, sizeof figure->title, "What false sharing costs");
 	snprintf(figure->caption, sizeof figure->caption,
-		 "The same ring twice, once with its cursors on one cache line: how many times "
-		 "longer a "
+		 "The same mechanism twice, once with all its counters on one cache line: how many "
+		 "times as long a "
 		 "message takes. Circles: round trip; squares: time per message of a stream. Bars "
 		 "are "
 		 "95 %% intervals of the ratio, from pairs of workers that lived side by side.");
@@ -471,8 +471,9 @@ static int sharing(struct workshop *shop)
 	for (size_t i = 0; i < a->sharing_count; i++) {
 		const struct sharing *one = &a->sharing[i];
 		char size[24], wait[48];
-		snprintf(names[i], sizeof names[i], "%s %s, %s %s%s%s", one->sheet->pattern,
-			 say_size(one->shared->size, size), one->sheet->sample->placement,
+		snprintf(names[i], sizeof names[i], "%s %s %s, %s %s%s%s", one->shared->mechanism,
+			 one->sheet->pattern, say_size(one->shared->size, size),
+			 one->sheet->sample->placement,
 			 cell_wait_text(one->shared, wait, sizeof wait),
 			 *state_text(one->state) ? ", " : "", state_text(one->state));
 		size_t width = text_width(names[i]);

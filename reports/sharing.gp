@@ -1,4 +1,4 @@
-# sharing.gp - what false sharing costs: time with all cursors on one line over time with a line each.
+# sharing.gp - what false sharing costs: time with all counters on one line over time with a line each.
 # By hand: gnuplot -e "data='sharing-1.tsv'; out='sharing-1.svg'" sharing.gp
 stats data index 1 using 2 nooutput
 height = 190 + 26 * STATS_records

@@ -391,6 +391,7 @@ static size_t sharing_run(const struct arrangement *a, size_t first)
 	size_t i = first + 1;
 
 	while (i < a->sharing_count && a->sharing[i].sheet == a->sharing[first].sheet &&
+	       !strcmp(a->sharing[i].shared->mechanism, a->sharing[first].shared->mechanism) &&
 	       !strcmp(a->sharing[i].shared->options, a->sharing[first].shared->options) &&
 	       a->sharing[i].shared->wait == a->sharing[first].shared->wait &&
 	       a->sharing[i].shared->wait_amount == a->sharing[first].shared->wait_amount &&
@@ -411,7 +412,7 @@ static void print_sharing(FILE *stream, const struct arrangement *a)
 	if (most > ACROSS)
 		most = ACROSS;
 	fprintf(stream,
-		"\n%sFalse sharing%s  %stime with all cursors on one line / with a line each%s\n",
+		"\n%sFalse sharing%s  %stime with all counters on one line / with a line each%s\n",
 		say_style(stream, SAY_BOLD), say_style(stream, SAY_PLAIN),
 		say_style(stream, SAY_DIM), say_style(stream, SAY_PLAIN));
 	struct table *table = table_new(2 + 3 * most);
@@ -430,7 +431,8 @@ static void print_sharing(FILE *stream, const struct arrangement *a)
 				table_cell(table, SAY_PLAIN, "%s%s%s", one->shared->placement,
 					   *state_text(one->state) ? ", " : "",
 					   state_text(one->state));
-				table_cell(table, SAY_PLAIN, "%s, %s", one->sheet->pattern,
+				table_cell(table, SAY_PLAIN, "%s %s, %s", one->shared->mechanism,
+					   one->sheet->pattern,
 					   cell_wait_text(one->shared, wait, sizeof wait));
 			}
 			table_cell(table, SAY_HEAD, "%s", say_size(one->shared->size, text));
