@@ -646,6 +646,13 @@ end:
 
 /* --- toll fit, toll report ------------------------------------------------------------------ */
 
+/* What was made of a file that was cut short is made, and is no success: the file was said to be
+ * cut when it was read. */
+static int cut_or(const struct result *result, int status)
+{
+	return result->truncated ? EXIT_USAGE : status;
+}
+
 static const char fit_help[] =
 	"toll fit FILE [options]      cost models and crossover sizes of a result\n"
 	"\n"
@@ -655,7 +662,7 @@ static const char fit_help[] =
 	"      --seed N               of the bootstrap [the result's]; same seed, same answer\n"
 	"      --json                 as JSON\n"
 	"\n"
-	"exit: 0 fine; 4 a mistake, or no such result\n";
+	"exit: 0 fine; 4 a mistake, no such result, or one that was cut short\n";
 
 static int cmd_fit(int argc, char **argv, char **rest)
 {
@@ -703,6 +710,7 @@ static int cmd_fit(int argc, char **argv, char **rest)
 	}
 	status = fit_print(result, fits, say_json);
 	command_printed_json = say_json && status == EXIT_FINE;
+	status = cut_or(result, status);
 	fit_free(fits);
 end:
 	free(levels);
@@ -720,7 +728,7 @@ static const char report_help[] =
 	"\n"
 	"FILE is what toll run wrote; each gets a page of its own.\n"
 	"\n"
-	"exit: 0 fine; 4 a mistake, or something could not be written\n";
+	"exit: 0 fine; 4 a mistake, something could not be written, or a result was cut short\n";
 
 static int cmd_report(int argc, char **argv, char **rest)
 {
@@ -756,6 +764,7 @@ static int cmd_report(int argc, char **argv, char **rest)
 		return EXIT_USAGE;
 	}
 	json_t *written = json_array();
+	int cut = EXIT_FINE;
 	for (int a = optind; a < argc; a++) {
 		char path[PATH_MAX] = "";
 		int its = EXIT_USAGE;
@@ -766,6 +775,7 @@ static int cmd_report(int argc, char **argv, char **rest)
 								report.format, path, &its));
 		else if (result)
 			its = report_write(result, &report, path);
+		cut = result ? cut_or(result, cut) : cut;
 		result_free(result);
 		status = its ? its : status;
 	}
@@ -773,7 +783,7 @@ static int cmd_report(int argc, char **argv, char **rest)
 		status = print_json(argc - optind == 1 ? json_incref(json_array_get(written, 0))
 						       : json_pack("{s:O}", "reports", written));
 	json_decref(written);
-	return status;
+	return status ? status : cut;
 }
 
 /* --- the program ---------------------------------------------------------------------------- */

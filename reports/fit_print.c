@@ -249,6 +249,9 @@ static bool print_text(const struct result *result, const struct fits *fits)
 {
 	bool fine = true;
 
+	if (!result->summary)
+		printf("%sThe run has not ended by itself: what was finished is below%s\n",
+		       say_style(stdout, SAY_BAD), say_style(stdout, SAY_PLAIN));
 	printf("%sCost models%s: T(x) = σ + x/b for x bytes; B counts all bytes that cross (2b for "
 	       "round "
 	       "trips); 95 %% intervals\n",

@@ -152,6 +152,20 @@ static const char *absent_of(const struct toll_mechanism *m, const struct toll_c
 	return why;
 }
 
+/* What all ends have for themselves: the mechanism's, and copies of what came and goes. */
+static size_t private_bytes(const struct layout *layout, const struct toll_channel *proto)
+{
+	const struct toll_mechanism *m = mechanism_of(layout);
+	size_t one = bytes_of(m, proto, TOLL_PRIVATE) * layout->instances +
+		     (layout->wish.copy ? layout->wish.size : 0),
+	       ends = 0;
+
+	for (unsigned i = 0; i < layout->channels; i++)
+		ends += bits_of(layout->channel[i].producers) +
+			bits_of(layout->channel[i].consumers);
+	return ends * one;
+}
+
 bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory, char *why,
 		 size_t bytes)
 {
@@ -236,7 +250,7 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 	layout->shared_bytes = layout->apart
 				       ? layout->channels * layout->apart
 				       : round_up(layout->channels * channel + PAGE_BYTES, page);
-	*memory = layout->shared_bytes;
+	*memory = layout->shared_bytes + private_bytes(layout, &proto);
 	return memory_plan(kind, layout->shared_bytes, why, bytes);
 }
 

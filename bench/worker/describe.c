@@ -370,6 +370,7 @@ static bool fits(const struct layout *layout, char *why, size_t bytes)
 
 int examine(FILE *in, FILE *out)
 {
+	enum { MOST_TRIED = 1 << 30 };
 	char *line = NULL;
 	size_t room = 0;
 
@@ -399,9 +400,15 @@ int examine(FILE *in, FILE *out)
 		bool possible = layout_plan(&layout, &wish, &memory, why, sizeof(why));
 		const struct toll_pattern *p = possible ? &layout.choice.binding->pattern : NULL;
 
-		if (possible && p->most_peers == 1 && !layout.choice.unit->mechanism.slots)
+		/* toll refuses what takes more, and filling that much takes longer than it waits */
+		if (possible && p->most_peers == 1 && !layout.choice.unit->mechanism.slots &&
+		    memory <= MOST_TRIED)
 			possible = fits(&layout, why, sizeof(why));
-		possible = possible && sched_plan(&wish, memory, why, sizeof(why));
+		/* one peer locks what is shared, and its own */
+		size_t own =
+			possible && wish.peers ? (memory - layout.shared_bytes) / wish.peers : 0;
+		possible =
+			possible && sched_plan(&wish, layout.shared_bytes + own, why, sizeof(why));
 		if (!possible) {
 			fprintf(out, "no\t%s\n", why);
 			continue;

@@ -133,7 +133,8 @@ struct layout { /* all a worker maps */
 	size_t apart; /* bytes from channel to channel, each on pages of its own; 0: on the same */
 };
 
-/* What depends on mechanism and pattern alone: true, or false with why. Fills slots, memory. */
+/* What depends on mechanism and pattern alone: true, or false with why. Fills slots, and memory:
+ * what is shared and what all peers have for themselves, bytes. */
 bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory, char *why,
 		 size_t bytes);
 /* Kernel threads that a planned layout keeps busy beside its peers. */

@@ -157,6 +157,25 @@ load helpers
 	fails_saying toll fit cut.ndjson : "cut.ndjson"
 }
 
+@test "a result cut within a line: what is whole is used, and it is no success; one without its end says so" {
+	measure x.ndjson >/dev/null
+	head -c -20 x.ndjson >cut.ndjson
+	for command in "report cut.ndjson" "fit cut.ndjson" "compare cut.ndjson -- x.ndjson"; do
+		run -4 --separate-stderr toll $command
+		[[ "$stderr" == "toll: note: cut.ndjson:"*"the last line was cut short and is left out; toll run --resume -o cut.ndjson goes on with the run" ]]
+		[ -n "$output" ]
+	done
+	[ -s cut.html ]
+	run -4 --separate-stderr toll fit cut.ndjson --json
+	is_json <<<"$output"
+	[[ "$output" == *'"truncated": true'* ]]
+	# cut between two lines: as a run that was killed leaves it
+	head -n -1 x.ndjson >killed.ndjson
+	toll fit killed.ndjson | grep -q "The run has not ended by itself"
+	toll report killed.ndjson
+	grep -q "The run did not end by itself" killed.html
+}
+
 @test "one names one cell" {
 	fails_saying toll one 'ring:layout=*' : "names 6 cells"
 	fails_saying toll one pipe/pingpong : "five parts"

@@ -25,6 +25,15 @@ load helpers
 		--pattern pingpong --wait block : "$reason"
 }
 
+@test "more memory than a machine should map: the sockets' own copies count as the rings' slots do" {
+	# beside a pair of the smallest, so that something is left to run
+	toll run --mechanism pipe,tcp,vmsplice,ring --pattern pingpong,self --placement same-cpu --wait block \
+		--size 64,1G --dry-run --json >json
+	jq -e '[.cells[].key] | length >= 4 and all(test("/64/"))' json
+	jq -e '[.refused[] | select(.cell | test("/1G/"))] | length == 8 and
+		all(.reason | test("it would map .* GiB of memory"))' json
+}
+
 @test "epoll with more idle descriptors than a process may have: refused, and the limit is named" {
 	set -- --mechanism pipe --pattern pingpong,fanin --placement same-cpu --operations 20 --rounds 1 --size 64
 	toll run "$@" --wait epoll,epoll:2000000000 --dry-run >plan
