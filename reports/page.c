@@ -13,6 +13,7 @@
 #include "answer.h"
 #include "counts.h"
 #include "decomposed.h"
+#include "disturbed.h"
 #include "html.h"
 #include "left_out.h"
 #include "looks_text.h"
@@ -479,6 +480,9 @@ static void tables(FILE *out, const struct page *page)
 	if (a->unsettled_workers)
 		fprintf(out, "<li>%zu workers never settled; they are kept and counted.</li>\n",
 			a->unsettled_workers);
+	char disturbed[DISTURBED_TEXT];
+	if (*disturbed_text(a->result, disturbed))
+		fprintf(out, "<li>Disturbed: %s.</li>\n", disturbed);
 	fputs("</ul>\n</section>\n", out);
 }
 

@@ -12,6 +12,7 @@
 #include "arrange.h"
 #include "counts.h"
 #include "decomposed.h"
+#include "disturbed.h"
 #include "left_out.h"
 #include "looks_text.h"
 #include "scaling.h"
@@ -600,6 +601,9 @@ int report_summary(FILE *stream, const struct result *result, const struct level
 	if (a->unsettled_workers)
 		fprintf(stream, "%zu worker%s never settled (kept and counted)\n",
 			a->unsettled_workers, a->unsettled_workers == 1 ? "" : "s");
+	char disturbed[DISTURBED_TEXT];
+	if (*disturbed_text(a->result, disturbed))
+		fprintf(stream, "disturbed: %s\n", disturbed);
 	tails_legend(stream, a, columns);
 	legend(stream, a);
 	arrange_free(a);
@@ -735,7 +739,7 @@ int report_json(FILE *stream, const struct result *result, const struct level le
 								 &a->sheets[i].rows[r].cells[s]));
 	json_t *object = json_pack(
 		"{s:s, s:s, s:s, s:I, s:O, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:b}",
+		"s:o, s:o, s:b}",
 		"result", result->path, "toll", header_text(result, "toll"), "created",
 		header_text(result, "created"), "seed", (json_int_t)result->seed, "host",
 		json_object_get(result->header, "host"), "ended",
@@ -745,7 +749,8 @@ int report_json(FILE *stream, const struct result *result, const struct level le
 		"cells", cells, "false_sharing", sharing_json(a), "scaling", scaling_json(a),
 		"counted", counts_json(a), "decomposed", decomposed_json(a), "controls",
 		controls_of_json(a), "refused", reasons_json(a->refused, a->refused_count),
-		"failed", reasons_json(a->failed, a->failed_count), "truncated", result->truncated);
+		"failed", reasons_json(a->failed, a->failed_count), "disturbed",
+		disturbed_json(result), "truncated", result->truncated);
 	arrange_free(a);
 	int status = object ? json_dumpf(object, stream, JSON_INDENT(1)) : -1;
 	json_decref(object);
