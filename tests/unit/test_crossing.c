@@ -133,12 +133,21 @@ static void test_clocks_are_bound(void **state)
 
 	(void)state;
 	two_cpus(cpus);
-	assert_int_equal(crossing_clocks(cpus[0], cpus[1], ticks_per_ns, &clocks), 0);
+	/* a line's way is a bound that no clock in use exceeds by much; where others have the CPUs
+	 * all the while, no line came through at once */
+	for (int trial = 0; trial < 20; trial++) {
+		assert_int_equal(crossing_clocks(cpus[0], cpus[1], ticks_per_ns, &clocks), 0);
+		if (isnan(clocks.bound_ns))
+			continue;
+		assert_true(clocks.bound_ns >= 0);
+		assert_true(clocks.contradiction_ns >= 0 &&
+			    clocks.contradiction_ns <= clocks.bound_ns);
+		if (clocks.bound_ns < 1e6)
+			return;
+	}
 	if (isnan(clocks.bound_ns))
-		skip(); /* others have the CPUs */
-	/* a line's way is a bound that no clock in use exceeds by much */
-	assert_true(clocks.bound_ns >= 0 && clocks.bound_ns < 1e6);
-	assert_true(clocks.contradiction_ns >= 0 && clocks.contradiction_ns <= clocks.bound_ns);
+		skip();
+	fail_msg("in 20 trials the clocks were %.0f ns apart at most", clocks.bound_ns);
 }
 
 static void test_wakes_take_time(void **state)
