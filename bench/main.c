@@ -112,7 +112,7 @@ static const char run_help[] =
 	"      --touch all,none       --peers process,thread         --peer-count K\n"
 	"      --sched other,batch,idle,rr:10,fifo:50                --mlock  --think 0,1ms\n"
 	"\n"
-	"exit: 0 measured; 3 --resume on a changed host; 4 a mistake, or nothing to run\n";
+	"exit: 0 measured; 3 --resume on a changed host or build; 4 a mistake, or nothing to run\n";
 
 static int print_plan(const struct plan *plan)
 {

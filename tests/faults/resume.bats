@@ -54,6 +54,20 @@ refuses() { # STATUS WORDS… -- OPTION…
 	refuses 3 x.ndjson boot_id -- --operations 20
 }
 
+@test "another build of toll is refused with status 3, and another seed is a mistake" {
+	measured_file
+	sed -i '1s/"commit":"[^"]*"/"commit":"0123456789ab"/' x.ndjson
+	refuses 3 x.ndjson "another build" 'commit: "0123456789ab"' -- --operations 20
+	rm x.ndjson
+	measured_file
+	sed -i '1s/"compiler":"[^"]*"/"compiler":"cc 0.1"/g' x.ndjson
+	refuses 3 x.ndjson "another build" 'compiler: "cc 0.1"' -- --operations 20
+	rm x.ndjson
+	measured_file
+	refuses 4 "seed 7" x.ndjson -- --operations 20 --seed 7
+	completes 2 2 --operations 20 --seed "$(grep -o -m1 '"seed":[0-9]*' x.ndjson | head -1 | cut -d: -f2)"
+}
+
 @test "a different plan is refused" {
 	measured_file
 	refuses 4 x.ndjson "different plan" -- --operations 20 --size 128
