@@ -5,6 +5,7 @@
 #include <linux/errqueue.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 /* 32K hold what a pipe of 64K holds. The kernel's own tuning goes up to 4 MB on loopback, which are
  * 62,000 messages of 64 B, and ten times as many for a turn of stream. */
@@ -95,7 +96,14 @@ TOLL_MECHANISM(tcp, .name = "tcp", .about = "a TCP connection over loopback", .w
  * with them (Documentation/networking/msg_zerocopy.rst), so messages take turns in several
  * buffers. It numbers the calls of send() and tells ranges of them. */
 
-enum { ZEROCOPY_MOST = 64, ZEROCOPY_LEAST = 4, ZEROCOPY_BYTES = 1 << 20 };
+enum {
+	ZEROCOPY_MOST = 64,
+	ZEROCOPY_LEAST = 4,
+	ZEROCOPY_BYTES = 1 << 20,
+	/* bytes of a call: the kernel counts all of them and two pages against RLIMIT_MEMLOCK
+	 * before it sends the first */
+	ZEROCOPY_PIECE = 32 << 10
+};
 
 struct zerocopy {
 	uint32_t calls, open; /* calls of send() that took bytes; those not yet done with */
@@ -123,15 +131,37 @@ static size_t zerocopy_bytes(const struct toll_channel *channel, enum toll_memor
 		       : sizeof(struct zerocopy) + (zerocopy_slots(channel) + 1) * channel->most;
 }
 
-static const char *zerocopy_absent(const struct toll_channel *channel)
+/* After send(): the pages on their way are counted for all of a user's processes together. */
+static const char *zerocopy_refusal(void)
 {
-	const char *why = tcp_absent(channel);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	return errno == ENOBUFS
+		       ? "RLIMIT_MEMLOCK (ulimit -l) has no room for the pages of a message on its "
+			 "way from each end, and only CAP_IPC_LOCK passes it; or there are more "
+			 "calls than sysctl net.core.optmem_max has room for"
+		       : "the kernel refuses send(MSG_ZEROCOPY)";
+}
 
-	if (why == NULL && setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) < 0)
-		why = "this kernel has no SO_ZEROCOPY for TCP (4.14 has)";
-	close(fd);
-	return why;
+/* A message from each end, or what of it the kernel takes before it is read: the limits show only
+ * when something is sent, and what one end has on its way is missing at the other. */
+static const char *zerocopy_send(const struct toll_channel *channel, const int fd[2])
+{
+	unsigned char nothing[ZEROCOPY_PIECE] = { 0 };
+	int quick = 0;
+
+	for (int i = 0; i < 2; i++) {
+		/* who soon answers acknowledges with the answer: so does the cell later */
+		setsockopt(fd[!i], IPPROTO_TCP, TCP_QUICKACK, &quick, sizeof(quick));
+		for (size_t rest = channel->most; rest > 0;) {
+			ssize_t n =
+				send(fd[i], nothing, rest < ZEROCOPY_PIECE ? rest : ZEROCOPY_PIECE,
+				     MSG_ZEROCOPY | MSG_NOSIGNAL | MSG_DONTWAIT);
+
+			if (n < 0 && errno != EAGAIN)
+				return zerocopy_refusal();
+			rest -= n < 0 ? rest : (size_t)n;
+		}
+	}
+	return NULL;
 }
 
 static int zerocopy_open(struct toll_channel *channel)
@@ -146,6 +176,24 @@ static int zerocopy_open(struct toll_channel *channel)
 			return -1;
 	}
 	return 0;
+}
+
+static const char *zerocopy_absent(const struct toll_channel *channel)
+{
+	const char *why = tcp_absent(channel);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	struct toll_shared shared = { { -1, -1 } };
+	struct toll_channel trial = *channel;
+
+	if (why == NULL && setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) < 0)
+		why = "this kernel has no SO_ZEROCOPY for TCP (4.14 has)";
+	close(fd);
+	trial.shared = &shared;
+	/* where it fails, open() will say why */
+	if (why == NULL && zerocopy_open(&trial) == 0)
+		why = zerocopy_send(channel, shared.fd);
+	socket_close(&trial);
+	return why;
 }
 
 static int zerocopy_attach(struct toll_end *end, const struct toll_channel *channel,
@@ -240,32 +288,50 @@ static TOLL_HOT void *zerocopy_reserve(struct toll_end *end, size_t len, unsigne
 	return end->out;
 }
 
+/* After a piece that was refused. */
+__attribute__((noinline)) static void zerocopy_refused(const struct toll_end *end)
+{
+	const struct zerocopy *own = end->own;
+
+	/* no more notes (sysctl net.core.optmem_max) or pinned pages (RLIMIT_MEMLOCK) at a time:
+	 * some may go now */
+	if (errno == ENOBUFS && own->open > 0)
+		zerocopy_reap(end);
+	else if (errno == ENOBUFS)
+		toll_fail(
+			"send(MSG_ZEROCOPY), where RLIMIT_MEMLOCK (ulimit -l) is taken up by what "
+			"else this user sends or locks");
+	else if (!socket_not_yet())
+		toll_fail("send(MSG_ZEROCOPY)");
+}
+
 static TOLL_HOT bool zerocopy_commit(struct toll_end *end, size_t len, unsigned how)
 {
 	struct zerocopy *own = end->own;
-	ssize_t n = send(end->fd, end->out + end->sent, len - end->sent,
-			 MSG_ZEROCOPY | MSG_NOSIGNAL | (how & TOLL_SLEEP ? 0 : MSG_DONTWAIT));
 
-	if (TOLL_UNLIKELY(n < 0)) {
-		/* no more notes (sysctl net.core.optmem_max) or pinned pages (RLIMIT_MEMLOCK) at a
-		 * time: some may go now */
-		if (errno == ENOBUFS && own->open > 0)
-			zerocopy_reap(end);
-		else if (!socket_not_yet())
-			toll_fail("send(MSG_ZEROCOPY)");
-		return false;
-	}
 	if (end->sent == 0) {
 		own->slot[own->at].first = own->calls;
 		own->slot[own->at].calls = 0;
 	}
-	own->calls++;
-	own->open++;
-	own->slot[own->at].calls++;
-	own->slot[own->at].open++;
-	end->sent += (size_t)n;
-	if (TOLL_UNLIKELY(end->sent < len))
-		return false;
+	do {
+		size_t rest = len - end->sent,
+		       piece = rest < ZEROCOPY_PIECE ? rest : ZEROCOPY_PIECE;
+		ssize_t n =
+			send(end->fd, end->out + end->sent, piece,
+			     MSG_ZEROCOPY | MSG_NOSIGNAL | (how & TOLL_SLEEP ? 0 : MSG_DONTWAIT));
+
+		if (TOLL_UNLIKELY(n < 0)) {
+			zerocopy_refused(end);
+			return false;
+		}
+		own->calls++;
+		own->open++;
+		own->slot[own->at].calls++;
+		own->slot[own->at].open++;
+		end->sent += (size_t)n;
+		if (TOLL_UNLIKELY((size_t)n < piece))
+			return false;
+	} while (end->sent < len);
 	end->sent = 0;
 	own->at = own->at + 1 < own->slots ? own->at + 1 : 0;
 	end->out = own->buffers + own->at * end->most;

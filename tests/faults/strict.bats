@@ -116,9 +116,10 @@ counted_by() { # EVENT
 	[ "$(id -u)" -eq 0 ] || skip "only root has a user to take it from"
 	without_locked_memory
 	"$TOLL" list mechanisms | grep -q uring-pipe || skip "built without liburing"
-	grid 1 "mechanism = pipe, uring-pipe, uring-pipe:fixed=buffers, uring-socket:over=tcp-zc, tcp, ring:memory=huge" \
-		"size = 64"
+	grid 1 "mechanism = pipe, uring-pipe, uring-pipe:fixed=buffers, uring-socket:over=tcp-zc, tcp, tcp:zerocopy=yes, ring:memory=huge" \
+		"size = 64, 1M"
 	measures
+	[[ "$output" == *"tcp: RLIMIT_MEMLOCK (ulimit -l) has no room"* ]]
 	# what cannot run is known before: nothing fails on the way
 	lines summary | jq -e '.failed == 0'
 	"${AS[@]}" "$TOLL" doctor --for 1s --json >doctor || [ $? -eq 2 ]
