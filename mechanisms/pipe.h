@@ -24,8 +24,8 @@ struct toll_end {
 	size_t most; /* packets: the longest there may be */
 	/* vmsplice: where the next message goes, the last place, from one place to the next */
 	size_t at, last, unit;
-	bool gives; /* gift=yes */
-	int file;   /* take=splice */
+	int gives; /* gift=yes: the advice by which pages are given up; else 0 */
+	int file;  /* take=splice */
 };
 
 #define PIPE_CAPACITY                                                                              \

@@ -17,6 +17,10 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
 static const struct toll_option vmsplice_options[] = {
 	{ "take", "read", "read, vmsplice, splice",
 	  "the reader's call; splice goes to a memfd that it has mapped" },
@@ -102,7 +106,11 @@ static int vmsplice_attach(struct toll_end *end, const struct toll_channel *chan
 	void *pages = (unsigned char *)buf + before;
 
 	end->file = channel->shared->file;
-	end->gives = vmsplice_gives(channel);
+	/* memory that --mlock holds takes MADV_DONTNEED_LOCKED alone, from Linux 5.18 on */
+	if (vmsplice_gives(channel))
+		end->gives = madvise(pages, vmsplice_page(), MADV_DONTNEED_LOCKED) == 0
+				     ? MADV_DONTNEED_LOCKED
+				     : MADV_DONTNEED;
 	end->unit = vmsplice_unit(channel);
 	/* the last place where the longest message fits */
 	end->last = vmsplice_ring(channel) - vmsplice_round(channel->most, end->unit);
@@ -131,7 +139,7 @@ static TOLL_HOT bool vmsplice_commit(struct toll_end *end, size_t len, unsigned 
 	struct iovec rest = { end->buf + end->at + end->done, len - end->done };
 	ssize_t n = vmsplice(end->sleeps, &rest, 1,
 			     (how & TOLL_SLEEP ? 0 : SPLICE_F_NONBLOCK) |
-				     (end->gives ? SPLICE_F_GIFT : 0));
+				     (end->gives != 0 ? SPLICE_F_GIFT : 0));
 
 	if (TOLL_UNLIKELY(n < 0)) {
 		if (errno != EAGAIN && errno != EINTR)
@@ -142,8 +150,8 @@ static TOLL_HOT bool vmsplice_commit(struct toll_end *end, size_t len, unsigned 
 	if (TOLL_UNLIKELY(end->done < len))
 		return false;
 	end->done = 0;
-	if (end->gives && madvise(end->buf, len, MADV_DONTNEED) < 0)
-		toll_fail("madvise");
+	if (end->gives && madvise(end->buf, len, end->gives) < 0)
+		toll_fail("madvise, which gives up locked memory from Linux 5.18 on");
 	end->at += vmsplice_round(len, end->unit);
 	if (end->at > end->last)
 		end->at = 0;

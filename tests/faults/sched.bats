@@ -9,6 +9,11 @@ realtime() {
 	chrt -f 51 true 2>/dev/null || skip "no realtime here (RLIMIT_RTPRIO, CAP_SYS_NICE or the cgroup)"
 }
 
+# Peers may lock all that they map.
+mlock_is_had() {
+	"$TOLL" one pipe --mlock --for 10ms >/dev/null 2>&1
+}
+
 # A command for toll one: what is known of each peer, and of itself.
 looker() {
 	cat >look <<-'END'
@@ -33,6 +38,14 @@ looker() {
 		[ $peers = thread ] || [ "$(grep -cE 'VmLck:[[:space:]]+[1-9][0-9]{3}' said)" = 2 ]
 	done
 	grep -q "realtime is not throttled\|the kernel may take" complained
+}
+
+@test "pages that are locked in memory can be given away" {
+	mlock_is_had || skip "no CAP_IPC_LOCK, and $(ulimit -l) KiB may be locked"
+	printf '5.18\n%s\n' "$(uname -r)" | sort -VC || skip "before Linux 5.18 (MADV_DONTNEED_LOCKED)"
+	for size in 64 64K; do
+		"$TOLL" one vmsplice:gift=yes --mlock --size $size --for 100ms
+	done
 }
 
 @test "batch and idle are for everybody; idle beside what keeps its CPU awake is refused" {
