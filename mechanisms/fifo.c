@@ -47,7 +47,7 @@ static int fifo_open(struct toll_channel *channel)
 
 TOLL_MECHANISM(fifo, .name = "fifo", .about = "fifo(7): a pipe with a name in the file system",
 	       .options = fifo_options, .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1,
-	       .bytes_only = true, .absent = pipe_absent, .bytes = pipe_bytes, .open = fifo_open,
-	       .attach = pipe_attach, .descriptor = pipe_descriptor, .close = pipe_close,
-	       .reserve = pipe_reserve, .commit = pipe_commit, .peek = pipe_peek,
-	       .release = pipe_release)
+	       .bytes_only = true, .absent = pipe_capacity_absent, .bytes = pipe_bytes,
+	       .open = fifo_open, .attach = pipe_attach, .descriptor = pipe_descriptor,
+	       .close = pipe_close, .reserve = pipe_reserve, .commit = pipe_commit,
+	       .peek = pipe_peek, .release = pipe_release)

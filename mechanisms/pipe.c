@@ -73,7 +73,7 @@ static TOLL_HOT const void *pipe_peek_packet(struct toll_end *end, size_t *len, 
 #define PIPE                                                                                       \
 	.name = "pipe", .about = "pipe(7): the kernel copies bytes in and out",                    \
 	.options = pipe_options, .waits = TOLL_ANY_WAIT, .producers = 1, .consumers = 1,           \
-	.absent = pipe_absent, .bytes = pipe_bytes, .open = pipe_open,                             \
+	.absent = pipe_capacity_absent, .bytes = pipe_bytes, .open = pipe_open,                    \
 	.descriptor = pipe_descriptor, .close = pipe_close, .reserve = pipe_reserve,               \
 	.release = pipe_release
 

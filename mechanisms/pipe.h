@@ -5,12 +5,9 @@
 #ifndef PIPE_H
 #define PIPE_H
 
-#include "toll.h"
+#include "pipe-made.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 struct toll_shared {
 	int fd[2];
@@ -28,43 +25,9 @@ struct toll_end {
 	int file;  /* take=splice */
 };
 
-#define PIPE_CAPACITY                                                                              \
-	{                                                                                          \
-		"capacity", "64K", "4K … /proc/sys/fs/pipe-max-size",                              \
-			"bytes the kernel buffers (F_SETPIPE_SZ)"                                  \
-	}
-
 static inline size_t pipe_bytes(const struct toll_channel *channel, enum toll_memory memory)
 {
 	return memory == TOLL_SHARED ? sizeof(struct toll_shared) : channel->most;
-}
-
-/* Also when it is the default: a user over pipe-user-pages-soft gets a smaller pipe. */
-static inline int pipe_resize(const struct toll_channel *channel, int fd)
-{
-	uint64_t capacity = toll_value_size(channel, "capacity");
-
-	if (capacity > INT32_MAX) {
-		errno = EINVAL;
-		return -1;
-	}
-	return fcntl(fd, F_SETPIPE_SZ, (int)capacity) < 0 ? -1 : 0;
-}
-
-static inline const char *pipe_absent(const struct toll_channel *channel)
-{
-	const char *why = NULL;
-	int fd[2];
-
-	if (pipe2(fd, O_CLOEXEC) < 0)
-		return NULL; /* open() will say why */
-	if (pipe_resize(channel, fd[1]) < 0)
-		why = errno != EPERM ? "the kernel makes no pipe of that capacity"
-				     : "this user may have no pipe of that capacity (sysctl "
-				       "fs.pipe-max-size, fs.pipe-user-pages-soft and -hard)";
-	close(fd[0]);
-	close(fd[1]);
-	return why;
 }
 
 static inline int pipe_attach(struct toll_end *end, const struct toll_channel *channel,

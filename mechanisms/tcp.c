@@ -12,8 +12,9 @@
 static const struct toll_option tcp_options[] = {
 	{ "buffer", "32K", "4K … /proc/sys/net/core/wmem_max",
 	  "bytes of SO_SNDBUF and SO_RCVBUF (with zerocopy=yes of the first alone), segments being "
-	  "an eighth (TCP_MAXSEG); 0: as the kernel tunes them, up to sysctl net.ipv4.tcp_wmem and "
-	  "tcp_rmem" },
+	  "an eighth, 32767 at most (TCP_MAXSEG), and loopback's own from 512K on; 0: as the "
+	  "kernel "
+	  "tunes them, up to sysctl net.ipv4.tcp_wmem and tcp_rmem" },
 	{ "nodelay", "yes", "yes, no", "send small messages at once (TCP_NODELAY)" },
 	{ "busy-poll", "0", "0, 1 … 1000000",
 	  "µs that a read polls the device's queue (SO_BUSY_POLL); loopback has none, so it "

@@ -2,6 +2,7 @@
 /* needs: liburing */
 /* uring-pipe.c - pipe(7), read and written by io_uring(7): the same pipes as pipe.c's, one for each
  * way, other system calls. Both ways, one call writes, reads and waits. */
+#include "pipe-made.h"
 #include "uring-read.h"
 
 struct toll_shared {
@@ -10,38 +11,15 @@ struct toll_shared {
 
 static const struct toll_option uring_pipe_options[] = {
 	URING_BYTES_OPTIONS,
-	{ "capacity", "64K", "4K … /proc/sys/fs/pipe-max-size",
-	  "bytes the kernel buffers (F_SETPIPE_SZ)" },
+	PIPE_CAPACITY,
 	{ 0 },
 };
-
-/* Also when it is the default: a user over pipe-user-pages-soft gets a smaller pipe. The bytes
- * there are, or −1. */
-static int uring_pipe_resize(const struct toll_channel *channel, int fd)
-{
-	uint64_t capacity = toll_value_size(channel, "capacity");
-
-	if (capacity > INT32_MAX) {
-		errno = EINVAL;
-		return -1;
-	}
-	return fcntl(fd, F_SETPIPE_SZ, (int)capacity);
-}
 
 static const char *uring_pipe_absent(const struct toll_channel *channel)
 {
 	const char *why = uring_bytes_absent(channel);
-	int fd[2];
 
-	if (why || pipe2(fd, O_CLOEXEC) < 0)
-		return why; /* open() will say why */
-	if (uring_pipe_resize(channel, fd[1]) < 0)
-		why = errno != EPERM ? "the kernel makes no pipe of that capacity"
-				     : "this user may have no pipe of that capacity (sysctl "
-				       "fs.pipe-max-size, fs.pipe-user-pages-soft and -hard)";
-	close(fd[0]);
-	close(fd[1]);
-	return why;
+	return why ? why : pipe_capacity_absent(channel);
 }
 
 static size_t uring_pipe_bytes(const struct toll_channel *channel, enum toll_memory memory)
@@ -54,7 +32,7 @@ static int uring_pipe_open(struct toll_channel *channel)
 	for (int way = 0; way < 2; way++) {
 		int *fd = channel->shared->fd[way];
 
-		if (pipe2(fd, O_CLOEXEC) < 0 || uring_pipe_resize(channel, fd[1]) < 0)
+		if (pipe2(fd, O_CLOEXEC) < 0 || pipe_resize(channel, fd[1]) < 0)
 			return -1;
 	}
 	return 0;

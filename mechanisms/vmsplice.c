@@ -67,7 +67,7 @@ static size_t vmsplice_ring(const struct toll_channel *channel)
 
 static const char *vmsplice_absent(const struct toll_channel *channel)
 {
-	const char *why = pipe_absent(channel);
+	const char *why = pipe_capacity_absent(channel);
 	struct iovec byte = { &why, 1 };
 	int fd[2];
 

@@ -34,6 +34,17 @@ load helpers
 		all(.reason | test("it would map .* GiB of memory"))' json
 }
 
+@test "a capacity that the kernel would round up: refused, with the size there is" {
+	local mechanism
+	for mechanism in pipe fifo vmsplice uring-pipe; do
+		toll list mechanisms | grep -q "^ *$mechanism " || continue
+		fails_saying toll one $mechanism:capacity=5000 --for 10ms : "it would be 8K"
+		fails_saying toll one $mechanism:capacity=50000 --for 10ms : "it would be 64K"
+	done
+	fails_saying toll one pipe:capacity=0 --for 10ms : "it would be 4K"
+	toll one pipe:capacity=8K --for 10ms
+}
+
 @test "epoll with more idle descriptors than a process may have: refused, and the limit is named" {
 	set -- --mechanism pipe --pattern pingpong,fanin --placement same-cpu --operations 20 --rounds 1 --size 64
 	toll run "$@" --wait epoll,epoll:2000000000 --dry-run >plan
