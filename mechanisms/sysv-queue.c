@@ -24,7 +24,8 @@ struct toll_end {
 
 static const struct toll_option sysv_queue_options[] = {
 	{ "capacity", "auto", "auto, 1K … /proc/sys/kernel/msgmnb",
-	  "bytes the kernel holds (msg_qbytes); auto: msgmnb" },
+	  "bytes the kernel holds (msg_qbytes), with CAP_SYS_RESOURCE beyond msgmnb; auto: "
+	  "msgmnb" },
 	{ 0 },
 };
 
@@ -40,20 +41,6 @@ static uint64_t sysv_queue_capacity(const struct toll_channel *channel)
 	return toll_value_size(channel, "capacity");
 }
 
-static const char *sysv_queue_absent(const struct toll_channel *channel)
-{
-	const char *capacity = toll_value(channel, "capacity");
-	struct msginfo limits;
-
-	if (!sysv_queue_limits(&limits))
-		return "this kernel has no System V message queues";
-	if (strcmp(capacity, "auto") != 0 && sysv_queue_capacity(channel) == 0)
-		return "capacity takes auto or bytes, 1 or more";
-	if (sysv_queue_capacity(channel) > (uint64_t)limits.msgmnb)
-		return "capacity is more than a queue may hold (sysctl kernel.msgmnb)";
-	return NULL;
-}
-
 static size_t sysv_queue_most(const struct toll_channel *channel)
 {
 	uint64_t capacity = sysv_queue_capacity(channel), most;
@@ -61,8 +48,8 @@ static size_t sysv_queue_most(const struct toll_channel *channel)
 
 	if (!sysv_queue_limits(&limits))
 		return 0;
-	most = (uint64_t)(limits.msgmax < limits.msgmnb ? limits.msgmax : limits.msgmnb);
-	return capacity > 0 && capacity < most ? capacity : most;
+	most = capacity > 0 ? capacity : (uint64_t)limits.msgmnb;
+	return most < (uint64_t)limits.msgmax ? most : (uint64_t)limits.msgmax;
 }
 
 static size_t sysv_queue_bytes(const struct toll_channel *channel, enum toll_memory memory)
@@ -93,6 +80,34 @@ static int sysv_queue_open(struct toll_channel *channel)
 	return -1;
 }
 
+static void sysv_queue_close(struct toll_channel *channel)
+{
+	msgctl(channel->shared->queue, IPC_RMID, NULL);
+}
+
+static const char *sysv_queue_absent(const struct toll_channel *channel)
+{
+	uint64_t capacity = sysv_queue_capacity(channel);
+	struct toll_shared shared;
+	struct toll_channel trial = *channel;
+	struct msginfo limits;
+
+	if (!sysv_queue_limits(&limits))
+		return "this kernel has no System V message queues";
+	if (strcmp(toll_value(channel, "capacity"), "auto") != 0 && capacity == 0)
+		return "capacity takes auto or bytes, 1 or more";
+	if (capacity <= (uint64_t)limits.msgmnb)
+		return NULL;
+	trial.shared = &shared;
+	if (sysv_queue_open(&trial) < 0)
+		return errno == EPERM ? "capacity= is more than a queue may hold (sysctl "
+					"kernel.msgmnb), which only CAP_SYS_RESOURCE passes"
+				      : "no queue of this capacity= is to be had (sysctl "
+					"kernel.msgmni bounds their number)";
+	sysv_queue_close(&trial);
+	return NULL;
+}
+
 static int sysv_queue_attach(struct toll_end *end, const struct toll_channel *channel,
 			     enum toll_side side, unsigned index, void *buf)
 {
@@ -102,11 +117,6 @@ static int sysv_queue_attach(struct toll_end *end, const struct toll_channel *ch
 	end->message = buf;
 	end->message->type = 1; /* msgsnd() takes any but 0 */
 	return 0;
-}
-
-static void sysv_queue_close(struct toll_channel *channel)
-{
-	msgctl(channel->shared->queue, IPC_RMID, NULL);
 }
 
 static TOLL_HOT void *sysv_queue_reserve(struct toll_end *end, size_t len, unsigned how)
@@ -152,7 +162,8 @@ static TOLL_HOT void sysv_queue_release(struct toll_end *end, unsigned how)
 TOLL_MECHANISM(sysv_queue, .name = "sysv-queue",
 	       .about = "System V message queue: the kernel keeps messages apart",
 	       .options = sysv_queue_options, .waits = TOLL_ANY_WAIT, .absent = sysv_queue_absent,
-	       .most_bytes = sysv_queue_most, .raise = "sysctl kernel.msgmax, kernel.msgmnb",
+	       .most_bytes = sysv_queue_most,
+	       .raise = "capacity= where it is given; sysctl kernel.msgmax, kernel.msgmnb",
 	       .bytes = sysv_queue_bytes, .open = sysv_queue_open, .attach = sysv_queue_attach,
 	       .close = sysv_queue_close, .reserve = sysv_queue_reserve,
 	       .commit = sysv_queue_commit, .peek = sysv_queue_peek, .release = sysv_queue_release)

@@ -45,6 +45,21 @@ load helpers
 	toll one pipe:capacity=8K --for 10ms
 }
 
+@test "a System V queue: what bounds its messages, and what its capacity" {
+	local max=/proc/sys/kernel/msgmax mnb=/proc/sys/kernel/msgmnb
+	[ -e $mnb ] || skip "no System V IPC"
+	fails_saying toll one sysv-queue:capacity=1K --size 2K --for 10ms \
+		: "carries at most 1024 B (to raise it: capacity= where it is given; sysctl kernel.msgmax, kernel.msgmnb)"
+	# a queue is made beyond the limit by who may; the length of a message stays
+	if toll one "sysv-queue:capacity=$(($(cat $mnb) + 1))" --for 10ms 2>said; then
+		fails_saying toll one "sysv-queue:capacity=$(($(cat $max) + $(cat $mnb)))" --size "$(($(cat $max) + 1))" \
+			--for 10ms : "carries at most $(cat $max) B"
+	else
+		cat said
+		grep -q "kernel.msgmnb), which only CAP_SYS_RESOURCE passes" said
+	fi
+}
+
 @test "epoll with more idle descriptors than a process may have: refused, and the limit is named" {
 	set -- --mechanism pipe --pattern pingpong,fanin --placement same-cpu --operations 20 --rounds 1 --size 64
 	toll run "$@" --wait epoll,epoll:2000000000 --dry-run >plan
