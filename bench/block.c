@@ -165,6 +165,11 @@ int block_signal(void)
 
 /* ---- the block's state ---- */
 
+/* of all lanes, of which the canary's has the fewest turns */
+_Static_assert((int)BLOCK_MOST_CYCLES <= (int)PAGE_CYCLES &&
+		       (int)PAGE_LANES * BLOCK_MOST_CYCLES <= (int)PAGE_TURNS,
+	       "the longest schedule and its samples fit the page");
+
 struct place_in_block { /* a worker */
 	pid_t pid;
 	int pidfd;
@@ -637,6 +642,8 @@ static enum waited fit_lane(struct block *b, unsigned lane, double turn_ns)
 		uncounted = 2 * held > uncounted ? 2 * held : uncounted;
 		least = 8 * held;
 	}
+	if (b->options->uncounted && (int)b->page->lane[lane].worker != b->canary)
+		uncounted = b->options->uncounted;
 	enum waited waited = play_lane(b, lane, PAGE_WATCH, 0, 0);
 
 	if (waited != DONE)
@@ -812,12 +819,24 @@ static void end_all(struct block *b)
 
 /* ---- the schedule ---- */
 
+static unsigned turns_of_visit(const struct block_options *options)
+{
+	return options->turns ? options->turns : 1;
+}
+
+/* Of one lane in all its visits. */
+static unsigned turns_of_lane(const struct block_options *options)
+{
+	return options->cycles * turns_of_visit(options);
+}
+
 static uint32_t make_schedule(struct block *b, const unsigned lanes[], unsigned count,
 			      int canary_lane)
 {
 	struct page *page = b->page;
 	uint32_t at = 0;
 	uint16_t canaries = 0;
+	unsigned turns = turns_of_visit(b->options);
 	unsigned order[PAGE_LANES];
 
 	memcpy(order, lanes, count * sizeof(*lanes));
@@ -831,9 +850,10 @@ static uint32_t make_schedule(struct block *b, const unsigned lanes[], unsigned 
 			order[i] = order[k];
 			order[k] = kept;
 		}
-		for (unsigned i = 0; i < count; i++)
-			page->turn[at++] = (struct page_turn){ .lane = (uint8_t)order[i],
-							       .index = (uint16_t)cycle };
+		for (unsigned i = 0; i < count * turns; i++)
+			page->turn[at++] = (struct page_turn){ .lane = (uint8_t)order[i / turns],
+							       .index = (uint16_t)(cycle * turns +
+										   i % turns) };
 		if (canary_lane >= 0 && cycle + 1 == b->options->cycles)
 			page->turn[at++] = (struct page_turn){ .lane = (uint8_t)canary_lane,
 							       .index = canaries++ };
@@ -845,7 +865,7 @@ static uint32_t make_schedule(struct block *b, const unsigned lanes[], unsigned 
 static void clear_samples(struct block *b)
 {
 	for (unsigned i = 0; i < b->lanes; i++) {
-		for (unsigned k = 0; k < b->options->cycles; k++)
+		for (unsigned k = 0; k < turns_of_lane(b->options); k++)
 			b->page->sample[i][k].ticks = 0;
 	}
 }
@@ -877,12 +897,13 @@ static double steal_of(int cpu)
 
 static double *lane_batches(const struct block *b, unsigned lane, size_t *turns)
 {
-	double *batch = calloc(b->options->cycles, sizeof(double));
+	unsigned most = turns_of_lane(b->options);
+	double *batch = calloc(most, sizeof(double));
 	/* with think time each operation is between two readings of the clock, and holds one */
 	double clock = b->page->worker[b->page->lane[lane].worker].think_ns ? clock_cost_ns : 0;
 
 	*turns = 0;
-	for (unsigned i = 0; batch && i < b->options->cycles; i++) {
+	for (unsigned i = 0; batch && i < most; i++) {
 		const struct page_sample *sample = &b->page->sample[lane][i];
 
 		if (sample->ticks == 0 || sample->operations == 0)
@@ -1239,6 +1260,11 @@ int block_run(const struct block_options *options, const struct cell *const cell
 	int result = -1;
 
 	memset(outcomes, 0, n * sizeof(*outcomes));
+	if (options->cycles > BLOCK_MOST_CYCLES / turns_of_visit(options)) {
+		say_error("%u visits of %u turns: a worker plays at most %d turns", options->cycles,
+			  turns_of_visit(options), (int)BLOCK_MOST_CYCLES);
+		return -1;
+	}
 	for (unsigned i = 0; i < PAGE_WORKERS; i++)
 		b.worker[i].pidfd = -1;
 	counter_is_clock = clock_counter_trusted();

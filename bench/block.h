@@ -18,12 +18,14 @@ struct block_options {
 	const struct registry *const *registries;
 	double ticks_per_ns;
 	uint64_t seed;   /* of the order and of each worker's random offsets */
-	unsigned cycles; /* turns of each worker; at most BLOCK_MOST_CYCLES */
+	unsigned cycles; /* visits of each worker; with `turns` at most BLOCK_MOST_CYCLES turns */
+	unsigned turns;  /* of a visit, in a row; 0: one */
 	double turn_ns;  /* counted time of a turn the pilot aims at */
 	double seconds;  /* time for all turns, looked at when a cycle ends; 0: none */
 	unsigned long
-		operations; /* counted in a turn; 0: the pilot fits them, variant by variant */
-	bool held;          /* `seconds` end it also where `operations` are given */
+		operations;      /* counted in a turn; 0: the pilot fits them, variant by variant */
+	unsigned long uncounted; /* at a turn's start; 0: as many as the pilot knows to need */
+	bool held;               /* `seconds` end it also where `operations` are given */
 	const struct counters *counters; /* count, and do not time; NULL: the other way round */
 	unsigned long most_operations;   /* that the pilot lets a turn have; 0: any */
 	bool canary; /* measure one line's round trip meanwhile (two CPUs or more) */
@@ -55,7 +57,7 @@ struct outcome { /* of one worker; free with outcome_free() */
 	char reason[256];
 	unsigned long operations, uncounted, capacity;
 	size_t turns;
-	double *batch_ns;  /* per counted operation, in cycle order */
+	double *batch_ns;  /* per counted operation, in the order they were played */
 	double *versus_ns; /* the same for the second variant's loop, or NULL */
 	double canary_ns;  /* NaN: none */
 	unsigned peers;
