@@ -254,6 +254,22 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 	return memory_plan(kind, layout->shared_bytes, why, bytes);
 }
 
+/* By errno of memory_map() or memory_touch(). Where memory has run out, the plan had found room,
+ * which others have taken since, such as the block's other workers. */
+static void explain_memory(const struct layout *layout, char *why, size_t bytes)
+{
+	const char *kind = layout_memory(layout);
+	size_t wanted = layout->shared_bytes;
+
+	if (errno == ENOMEM || errno == ENOSPC || errno == EFAULT)
+		snprintf(why, bytes, "%zu B of %s memory, beside what others hold: %s (%s)", wanted,
+			 kind, errno == EFAULT ? "no page is left" : strerror(errno),
+			 memory_more(kind));
+	else
+		snprintf(why, bytes, "mapping %zu B of %s memory: %s", wanted, kind,
+			 strerror(errno));
+}
+
 /* Each channel's pages, on the node of its own home. */
 static bool place(const struct layout *layout, const int32_t cpu[], char *why, size_t bytes)
 {
@@ -276,7 +292,7 @@ static bool place(const struct layout *layout, const int32_t cpu[], char *why, s
 	}
 	if (memory_touch(layout->shared, layout->shared_bytes) == 0)
 		return true;
-	snprintf(why, bytes, "%zu B of shared memory: %s", layout->shared_bytes, strerror(errno));
+	explain_memory(layout, why, bytes);
 	return false;
 }
 
@@ -301,8 +317,7 @@ bool layout_open(struct layout *layout, const int32_t cpu[], uint64_t seed, uint
 
 	layout->shared = memory_map(layout_memory(layout), layout->shared_bytes);
 	if (layout->shared == MAP_FAILED) {
-		snprintf(why, bytes, "mapping %zu B of shared memory: %s", layout->shared_bytes,
-			 strerror(errno));
+		explain_memory(layout, why, bytes);
 		layout->shared = NULL;
 		return false;
 	}

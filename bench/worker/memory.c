@@ -69,6 +69,25 @@ size_t memory_page(const char *kind)
 	return page ? page : PAGE_BYTES;
 }
 
+const char *memory_more(const char *kind)
+{
+	static const struct {
+		const char *kind, *more;
+	} all[] = {
+		{ "huge", "sysctl vm.nr_hugepages" },
+		{ "huge-1G", "boot with hugepagesz=1G hugepages=N, or write N into "
+			     "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages" },
+		{ "posix-shm", "see df /dev/shm; mount -o remount,size=… /dev/shm" },
+		{ "sysv-shm", "see ipcs -m; sysctl kernel.shmmax, kernel.shmall, kernel.shmmni" },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		if (strcmp(kind, all[i].kind) == 0)
+			return all[i].more;
+	}
+	return "ulimit -v, the cgroup's memory.max, or the machine's memory";
+}
+
 bool memory_plan(const char *kind, size_t bytes, char *why, size_t room)
 {
 	size_t page = huge_page(kind);
@@ -83,11 +102,7 @@ bool memory_plan(const char *kind, size_t bytes, char *why, size_t room)
 		int error = errno;
 
 		snprintf(why, room, "no huge pages here: %s; it takes %zu of %zu MiB (%s)",
-			 strerror(error), bytes / page, page >> 20,
-			 strcmp(kind, "huge") == 0
-				 ? "sysctl vm.nr_hugepages"
-				 : "boot with hugepagesz=1G hugepages=N, or write N into "
-				   "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages");
+			 strerror(error), bytes / page, page >> 20, memory_more(kind));
 		return false;
 	}
 	if (strcmp(kind, "posix-shm") == 0) {

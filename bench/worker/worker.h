@@ -204,6 +204,8 @@ int probe(FILE *in, FILE *out); /* toll-worker --probe */
 size_t memory_page(const char *kind); /* kind: memory=; bytes of a page of it */
 /* Whether there is so much of it, whole pages; false with why. */
 bool memory_plan(const char *kind, size_t bytes, char *why, size_t room);
+/* What gives more of it: settings, for who reads that there is no room. */
+const char *memory_more(const char *kind);
 /* Mapped, zero, no page touched yet; MAP_FAILED with errno. munmap() ends it, whatever its kind. */
 char *memory_map(const char *kind, size_t bytes);
 int memory_touch(char *at, size_t bytes); /* brings in its pages. 0, or −1 with errno */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # disk.bats - a full disk: the error names the file and says what to do, finished visits stay, and when
-# there is room again --resume completes the run.
+# there is room again --resume completes the run. Shared memory that runs out between workers.
 
 load helpers
 
@@ -116,4 +116,42 @@ full_record() {
 @test "no room for the page: the result stays, nothing half written does" {
 	grid 2
 	on_a_disk_of 4096 full_page
+}
+
+# Four rings in one block, each of which there is room for.
+rings_of() { # KIND
+	grid 1 "size = 64" "mechanism = $(printf "ring:memory=$1,layout=%s, " slot flag line)ring:memory=$1,layout=bytes"
+}
+
+# Runs them as AS says: who found no room says what makes it.
+some_lack() { # WORDS
+	run --separate-stderr "${AS[@]}" "$TOLL" run -c grid.conf -o x.ndjson --operations 20
+	echo "status $status: $stderr"
+	echo "$output"
+	failures
+	is_whole
+	lines worker | jq -es 'any(.state == "failed")'
+	lines worker | jq -es --arg words "$1" 'map(select(.state == "failed").reason) | all(contains($words))'
+	nothing_left
+}
+
+@test "/dev/shm that runs full between a block's workers: what makes it larger is named" {
+	[ "$(getconf PAGESIZE)" = 4096 ] || skip "for pages of 4 KiB"
+	local alone=(unshare --mount)
+	[ "$(id -u)" -eq 0 ] || alone=(unshare --user --map-current-user --keep-caps --mount)
+	"${alone[@]}" mount -t tmpfs -o size=36k tmpfs /dev/shm 2>/dev/null || skip "mounting is not allowed here"
+	rings_of posix-shm
+	# shellcheck disable=SC2016
+	AS=("${alone[@]}" bash -c 'mount -t tmpfs -o size=36k tmpfs /dev/shm && exec "$@"' bash)
+	some_lack "mount -o remount,size=… /dev/shm)"
+}
+
+@test "System V shared memory that runs out between a block's workers: the sysctls are named" {
+	[ "$(id -u)" -eq 0 ] || skip "only root sets the limit, for an ordinary user's workers"
+	rings_of sysv-shm
+	as_nobody
+	unshare --ipc sh -c 'echo 2 >/proc/sys/kernel/shmmni' 2>/dev/null || skip "no IPC namespace is to be had"
+	# shellcheck disable=SC2016
+	AS=(unshare --ipc bash -c 'echo 2 >/proc/sys/kernel/shmmni && exec "$@"' bash "${AS[@]}")
+	some_lack "sysctl kernel.shmmax, kernel.shmall, kernel.shmmni)"
 }
