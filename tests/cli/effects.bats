@@ -80,9 +80,9 @@ UNSEEN='*:layout=* uring-*:link=* uring-socket:over=*-zc mutex-cond:robust=* rin
 ELSEWHERE='memory home instances'
 
 # Those that the table names; ? is for what another architecture or strace does not know.
-CALLS=execve,clone,?clone3,?fork,mmap,read,openat,bind,connect,socketpair,setsockopt,sendto,sendmsg,memfd_create,eventfd2
-CALLS+=,signalfd4,rt_sigtimedwait,pipe2,fcntl,vmsplice,splice,process_vm_readv,process_vm_writev,mq_open,mq_timedsend,futex
-CALLS+=,?futex_waitv,mbind,?msgctl,?ipc,?shmat,?semop,?semtimedop,io_uring_setup,io_uring_enter,io_uring_register
+CALLS="execve,clone,?clone3,?fork,mmap,read,openat,bind,connect,socketpair,setsockopt,sendto,sendmsg,memfd_create,eventfd2"
+CALLS+=",signalfd4,rt_sigtimedwait,pipe2,fcntl,vmsplice,splice,process_vm_readv,process_vm_writev,mq_open,mq_timedsend,futex"
+CALLS+=",?futex_waitv,mbind,?msgctl,?ipc,?shmat,?semop,?semtimedop,io_uring_setup,io_uring_enter,io_uring_register"
 
 # What the worker and its peers call, each call once, with whose it is before it.
 calls() { # STRACE
