@@ -68,26 +68,66 @@ static bool is_quantity(const char *word)
 	return cell_parse_size(word, &number) == 0;
 }
 
-/* Calls each value of an option but its default: the words of a list; with ranges also the lower
- * end of a range, where that is a number. */
-static int each_value(const json_t *option, bool ranges,
+/* Which ends of a range are played, beside the default. Each value costs cells, so in a choice only
+ * the upper end of a range whose lower one is the default. */
+enum ends { NO_END, OTHER_END, BOTH_ENDS };
+
+enum { MOST_AMOUNT = 16 << 20 };
+
+/* The upper end of a range: a number, or the file that has it. What an administrator has raised
+ * beyond 16 MiB is bytes that a channel would be filled with: 16 MiB then. false: neither. */
+static bool upper_end(const char *end, char text[], size_t room)
+{
+	char line[64] = "";
+	uint64_t number;
+	FILE *file = *end == '/' ? fopen(end, "r") : NULL;
+
+	if (file) {
+		bool whole = fgets(line, sizeof line, file) != NULL;
+		fclose(file);
+		if (!whole)
+			return false;
+		line[strcspn(line, " \t\n")] = '\0';
+		end = line;
+	}
+	if (cell_parse_size(end, &number))
+		return false;
+	if (number > MOST_AMOUNT)
+		snprintf(text, room, "%d", MOST_AMOUNT);
+	else
+		snprintf(text, room, "%s", end);
+	return true;
+}
+
+/* Calls each value of an option but its default: the words of a list, and ends of a range where
+ * they are numbers. */
+static int each_value(const json_t *option, enum ends ends,
 		      int (*call)(void *context, const char *value), void *context)
 {
+	static const char to[] = " … ";
 	const char *values = registry_text(option, "values"),
 		   *by_default = registry_text(option, "value");
-	char copy[1024], *rest = copy;
+	char copy[1024], upper[64], *rest = copy;
 	bool list = strchr(values, ',') != NULL;
 
 	snprintf(copy, sizeof copy, "%s", values);
 	for (char *word; (word = strsep(&rest, ","));) {
 		word += strspn(word, " ");
-		char *range = strstr(word, " …");
+		char *range = strstr(word, to);
+		if (!range && !list)
+			continue; /* a text for people */
 		if (range) {
 			*range = '\0';
-			if (!ranges || !is_quantity(word))
+			bool lower_known = strcmp(word, by_default) == 0;
+			if (ends == NO_END || !is_quantity(word))
 				continue;
-		} else if (!list) {
-			continue; /* a text for people */
+			if ((ends == BOTH_ENDS || lower_known) &&
+			    upper_end(range + strlen(to), upper, sizeof upper) &&
+			    strcmp(upper, word) != 0 && strcmp(upper, by_default) != 0 &&
+			    call(context, upper))
+				return -1;
+			if (ends != BOTH_ENDS)
+				continue;
 		}
 		if (strcmp(word, by_default) != 0 && call(context, word))
 			return -1;
@@ -144,7 +184,7 @@ static bool told_elsewhere(const struct adding *adding)
 }
 
 /* A mechanism or pattern by default, and with each of its options' other values, one at a time. */
-static int add_variants(struct adding *adding, bool ranges)
+static int add_variants(struct adding *adding, enum ends ends)
 {
 	const json_t *option;
 	size_t i;
@@ -152,7 +192,7 @@ static int add_variants(struct adding *adding, bool ranges)
 		return -1;
 	json_array_foreach (json_object_get(adding->like.is, "options"), i, option) {
 		adding->option = registry_text(option, "name");
-		if (!told_elsewhere(adding) && each_value(option, ranges, add_value, adding))
+		if (!told_elsewhere(adding) && each_value(option, ends, add_value, adding))
 			return -1;
 	}
 	return 0;
@@ -182,7 +222,7 @@ static int list_mechanisms(const struct wanted *wanted, struct variant list[], s
 		if (!product_wants(wanted, mechanism))
 			continue;
 		snprintf(adding.like.name, CELL_NAME, "%s", name);
-		if (add_variants(&adding, wanted->whole))
+		if (add_variants(&adding, wanted->whole ? BOTH_ENDS : OTHER_END))
 			return -1;
 	}
 	if (*count == 0)
@@ -226,12 +266,12 @@ static int list_patterns(const struct wanted *wanted, struct variant list[], siz
 		/* a schedule takes its time, and has promised nothing about how much */
 		if (registry_flag(pattern, "paced"))
 			strcpy(adding.like.options, "rate=100000");
-		if (add_variants(&adding, false))
+		if (add_variants(&adding, NO_END))
 			return -1;
 		if (least == adding.like.peers)
 			continue;
 		adding.like.peers = least;
-		if (add_variants(&adding, false))
+		if (add_variants(&adding, NO_END))
 			return -1;
 	}
 	if (*count == 0)
@@ -312,6 +352,11 @@ static bool has_memory(const struct question *q)
 	return strncmp(q->mechanism->options, "memory=", strlen("memory=")) == 0;
 }
 
+static bool has_home(const struct question *q)
+{
+	return strncmp(q->mechanism->options, "home=", strlen("home=")) == 0;
+}
+
 static bool polls(const struct question *q)
 {
 	return q->cell->wait == WAIT_POLL || q->cell->wait == WAIT_EPOLL;
@@ -339,6 +384,7 @@ static const struct kind {
 	{ "* has no loop that *", lacks_loops, false, false },
 	{ "no huge pages here: *", has_memory, false, true },
 	{ "no * shared memory here: *", has_memory, false, true },
+	{ "no NUMA node * with memory here *", has_home, false, true },
 	{ "* has no descriptor to *poll", polls, false, false },
 	{ "* carries at most * B*", NULL, false, false },
 	{ "* was built without the pattern *", NULL, false, true }, /* which is newer than it */
