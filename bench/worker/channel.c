@@ -153,7 +153,7 @@ static const char *absent_of(const struct toll_mechanism *m, const struct toll_c
 }
 
 /* What all ends have for themselves: the mechanism's, and copies of what came and goes. */
-static size_t private_bytes(const struct layout *layout, const struct toll_channel *proto)
+static size_t private_of_all(const struct layout *layout, const struct toll_channel *proto)
 {
 	const struct toll_mechanism *m = mechanism_of(layout);
 	size_t one = bytes_of(m, proto, TOLL_PRIVATE) * layout->instances +
@@ -250,7 +250,7 @@ bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory,
 	layout->shared_bytes = layout->apart
 				       ? layout->channels * layout->apart
 				       : round_up(layout->channels * channel + PAGE_BYTES, page);
-	*memory = layout->shared_bytes + private_bytes(layout, &proto);
+	*memory = layout->shared_bytes + private_of_all(layout, &proto);
 	return memory_plan(kind, layout->shared_bytes, why, bytes);
 }
 
