@@ -44,17 +44,21 @@ static struct disturbed disturbed_of(const struct result *result)
 char *disturbed_text(const struct result *result, char out[DISTURBED_TEXT])
 {
 	const struct disturbed all = disturbed_of(result);
-	char number[TEXT_NUMBER], longest[32];
 
 	*out = '\0';
 	FILE *text = fmemopen(out, DISTURBED_TEXT, "w");
 	if (!text)
 		return out;
 	if (all.watch_ns > 0) {
+		char number[TEXT_NUMBER];
+
 		fprintf(text, "%s %% of the time watched was missing from the clock",
 			text_number(100 * all.gap_ns / all.watch_ns, number));
-		if (all.most_ns > 0)
+		if (all.most_ns > 0) {
+			char longest[32];
+
 			fprintf(text, " (longest %s)", say_ns(all.most_ns, longest));
+		}
 	}
 	if (all.workers)
 		fprintf(text, "%stime was stolen beside %zu of %zu workers",

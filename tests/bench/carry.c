@@ -197,16 +197,6 @@ static bool class_run(struct bench *bench, const struct class *class)
 	return fine;
 }
 
-/* Arguments name the classes to run (as they begin); none: all. */
-static bool wanted(int argc, char **argv, const char *name)
-{
-	for (int i = 1; i < argc; i++) {
-		if (strncmp(name, argv[i], strlen(argv[i])) == 0)
-			return true;
-	}
-	return argc < 2;
-}
-
 int main(int argc, char **argv)
 {
 	struct bench bench = { 0 };
@@ -218,7 +208,7 @@ int main(int argc, char **argv)
 	       "seed %llu\n",
 	       ROUNDS, (unsigned long long)bench.seed);
 	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++) {
-		if (!wanted(argc, argv, classes[i].name))
+		if (!bench_wanted(argc, argv, classes[i].name))
 			continue;
 		if (classes[i].across && bench.across[0] < 0)
 			printf("skipped %s: one CPU only\n", classes[i].name);

@@ -75,6 +75,16 @@ static inline struct block_options bench_options(struct bench *bench, unsigned c
 				       .canary = true };
 }
 
+/* Arguments name what is to run ("ring" runs all that begins so); none: all. */
+static inline bool bench_wanted(int argc, char **argv, const char *name)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(name, argv[i], strlen(argv[i])) == 0)
+			return true;
+	}
+	return argc < 2;
+}
+
 static inline double percent(double log_ratio)
 {
 	return 100 * expm1(log_ratio);

@@ -195,16 +195,6 @@ static bool false_sharing(struct bench *bench)
 	return fine;
 }
 
-/* Arguments name the contests to run ("ring" runs those that begin so); none: all. */
-static bool wanted(int argc, char **argv, const char *name)
-{
-	for (int i = 1; i < argc; i++) {
-		if (strncmp(name, argv[i], strlen(argv[i])) == 0)
-			return true;
-	}
-	return argc < 2;
-}
-
 int main(int argc, char **argv)
 {
 	static const char *const names[] = { "pipe", "unix-stream", "futex",
@@ -224,14 +214,14 @@ int main(int argc, char **argv)
 	printf("toll against bare loops, 64 B, turns interleaved in one worker, seed %llu\n",
 	       (unsigned long long)bench.seed);
 	for (size_t i = 0; i < sizeof(contests) / sizeof(*contests); i++) {
-		if (!wanted(argc, argv, contests[i].name))
+		if (!bench_wanted(argc, argv, contests[i].name))
 			continue;
 		if (contests[i].across && bench.across[0] < 0)
 			printf("skipped %s: one CPU only\n", contests[i].name);
 		else
 			fine &= contest_run(&bench, &contests[i]);
 	}
-	if (bench.across[0] >= 0 && wanted(argc, argv, "false sharing"))
+	if (bench.across[0] >= 0 && bench_wanted(argc, argv, "false sharing"))
 		fine &= false_sharing(&bench);
 	place_close(bench.place);
 	registry_close(bench.registry);
