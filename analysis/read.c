@@ -957,10 +957,8 @@ struct result *result_read(const char *path)
 		return NULL;
 	}
 	if (result->truncated)
-		say_warning(
-			"%s:%lu: the last line was cut short and is left out; toll run --resume "
-			"-o %s goes on with the run",
-			reader.spot.path, reader.spot.line, reader.spot.path);
+		say_warning("%s:%lu: the last line was cut short and is left out", reader.spot.path,
+			    reader.spot.line);
 	if (result->skipped)
 		say_warning("%s: %lu lines of a kind that this toll does not know are left out",
 			    reader.spot.path, result->skipped);

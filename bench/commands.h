@@ -24,6 +24,12 @@ struct command {
 /* Set by a command that has written its JSON, so that an error does not add a second object. */
 extern bool command_printed_json;
 
+struct result;
+
+/* What was made of a file that was cut short is made, and is no success: the status, or that of a
+ * mistake after say_error(). */
+int command_cut_short(const struct result *result, int status);
+
 /* getopt_long() that says what is wrong, naming the nearest option: the option's val, *index its
  * place in options (-1 for a letter alone); -1 at the end; '?' after say_error(). letters begin
  * with ":". */

@@ -702,10 +702,8 @@ static int compare_files(const struct compare_request *request)
 			read++;
 		}
 	status = compare_results(request, (const struct result *const *)files, request->more);
-	/* each was said to be when it was read */
 	for (size_t f = 0; f < read; f++)
-		if (files[f]->truncated)
-			status = EXIT_USAGE;
+		status = command_cut_short(files[f], status);
 end:
 	for (size_t f = 0; f < read; f++)
 		result_free(files[f]);

@@ -34,6 +34,16 @@
 
 bool command_printed_json;
 
+int command_cut_short(const struct result *result, int status)
+{
+	if (!result->truncated || status == EXIT_USAGE)
+		return status;
+	say_error("%s was cut short: what is whole in it is used; toll run --resume -o %s goes on "
+		  "with the run",
+		  result->path, result->path);
+	return EXIT_USAGE;
+}
+
 /* --- what all of them share ----------------------------------------------------------------- */
 
 /* clang-format off */
@@ -646,13 +656,6 @@ end:
 
 /* --- toll fit, toll report ------------------------------------------------------------------ */
 
-/* What was made of a file that was cut short is made, and is no success: the file was said to be
- * cut when it was read. */
-static int cut_or(const struct result *result, int status)
-{
-	return result->truncated ? EXIT_USAGE : status;
-}
-
 static const char fit_help[] =
 	"toll fit FILE [options]      cost models and crossover sizes of a result\n"
 	"\n"
@@ -710,7 +713,7 @@ static int cmd_fit(int argc, char **argv, char **rest)
 	}
 	status = fit_print(result, fits, say_json);
 	command_printed_json = say_json && status == EXIT_FINE;
-	status = cut_or(result, status);
+	status = command_cut_short(result, status);
 	fit_free(fits);
 end:
 	free(levels);
@@ -775,7 +778,7 @@ static int cmd_report(int argc, char **argv, char **rest)
 								report.format, path, &its));
 		else if (result)
 			its = report_write(result, &report, path);
-		cut = result ? cut_or(result, cut) : cut;
+		cut = result && !cut ? command_cut_short(result, its) : cut;
 		result_free(result);
 		status = its ? its : status;
 	}
@@ -783,6 +786,7 @@ static int cmd_report(int argc, char **argv, char **rest)
 		status = print_json(argc - optind == 1 ? json_incref(json_array_get(written, 0))
 						       : json_pack("{s:O}", "reports", written));
 	json_decref(written);
+	command_printed_json = say_json && status == EXIT_FINE;
 	return status ? status : cut;
 }
 

@@ -90,7 +90,7 @@ setup() {
 	make install PREFIX=/usr DESTDIR="$BATS_TEST_TMPDIR/to here" >/dev/null
 	cd "$BATS_TEST_TMPDIR"
 	sed 's/"pipe"/"mine"/' "$TREE/mechanisms/pipe.c" >mine.c
-	cp "$TREE/mechanisms/pipe.h" .
+	cp "$TREE"/mechanisms/pipe*.h . # the family's own
 	gcc -std=gnu11 -D_GNU_SOURCE -O1 -Dalways_inline=unused -fPIC -shared -Wall -Werror \
 		-I"to here/usr/include/toll" -o mine.so mine.c
 	"to here/usr/libexec/toll/toll-worker" --describe -m ./mine.so | grep -q '"mine"'

@@ -31,7 +31,7 @@ block() {
 	mkdir "$tree"
 	cp -r bench Makefile .ci "$tree" # the worker alone: toll learns from it what there is
 	mkdir "$tree/mechanisms"
-	cp mechanisms/pipe.[ch] "$tree/mechanisms"
+	cp mechanisms/pipe.c mechanisms/pipe*.h "$tree/mechanisms"
 	block 2 >"$BATS_TEST_TMPDIR/burst.h"
 	(cd "$tree" && "$toll" new pattern burst)
 	cmp "$BATS_TEST_TMPDIR/burst.h" "$tree/bench/patterns/burst.h"
