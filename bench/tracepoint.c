@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mounts.h"
+
 static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
 
 enum answer { FOUND, NO_SUCH, NO_TRACEFS, NOT_ALLOWED };
@@ -82,7 +84,7 @@ static _Noreturn void look_in_private(const char *name, int out)
 {
 	struct told told = { .answer = NO_TRACEFS };
 
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (unshare(CLONE_NEWNS) || mounts_private(places[0]) ||
 	    mount("tracefs", places[0], "tracefs", 0, NULL))
 		told.error = errno;
 	else

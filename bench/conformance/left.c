@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../grow.h"
+#include "../mounts.h"
 
 enum { GRACE_MS = 2000, LOOK_MS = 2, SHARED_LOOK_MS = 200, MOST_NAMED = 3 };
 
@@ -76,15 +77,15 @@ static void give_up_administration(void)
 
 bool left_isolate(void)
 {
-	if (unshare(CLONE_NEWIPC | CLONE_NEWNS) ||
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (unshare(CLONE_NEWIPC | CLONE_NEWNS) || mounts_private("/dev/shm") ||
 	    mount("toll", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, NULL))
 		return false;
-	mount("toll", "/dev/mqueue", "mqueue", 0, NULL); /* not every kernel has it */
+	if (mounts_private("/dev/mqueue") == 0)
+		mount("toll", "/dev/mqueue", "mqueue", 0, NULL); /* not every kernel has it */
 	isolated = true;
 	int old = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	own_tmp =
-		old >= 0 && mount("toll", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") == 0;
+	own_tmp = old >= 0 && mounts_private("/tmp") == 0 &&
+		  mount("toll", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") == 0;
 	if (own_tmp)
 		bind_all(old);
 	else if (old >= 0)
