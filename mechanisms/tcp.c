@@ -101,14 +101,13 @@ enum {
 	ZEROCOPY_MOST = 64,
 	ZEROCOPY_LEAST = 4,
 	ZEROCOPY_BYTES = 1 << 20,
-	/* bytes of a call: the kernel counts all of them and two pages against RLIMIT_MEMLOCK
-	 * before it sends the first */
-	ZEROCOPY_PIECE = 32 << 10
+	ZEROCOPY_PIECE = 32 << 10 /* bytes of a call, where a whole message is too much */
 };
 
 struct zerocopy {
 	uint32_t calls, open; /* calls of send() that took bytes; those not yet done with */
 	unsigned slots, at;   /* buffers, and the one in hand */
+	size_t piece;         /* bytes of a call at most */
 	unsigned sleeps;      /* bits of how: it may sleep until the kernel is done */
 	unsigned char *buffers;
 	struct {
@@ -130,6 +129,17 @@ static size_t zerocopy_bytes(const struct toll_channel *channel, enum toll_memor
 	return memory == TOLL_SHARED
 		       ? sizeof(struct toll_shared)
 		       : sizeof(struct zerocopy) + (zerocopy_slots(channel) + 1) * channel->most;
+}
+
+/* A message goes in one call where four of them may be pinned: the kernel counts all bytes of a
+ * call, and two pages, against RLIMIT_MEMLOCK before it sends the first. */
+static size_t zerocopy_piece(const struct toll_channel *channel)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur / 4 < channel->most)
+		return ZEROCOPY_PIECE;
+	return SIZE_MAX;
 }
 
 /* After send(): the pages on their way are counted for all of a user's processes together. */
@@ -207,6 +217,7 @@ static int zerocopy_attach(struct toll_end *end, const struct toll_channel *chan
 	end->in = (unsigned char *)(own + 1);
 	end->out = own->buffers = end->in + channel->most;
 	own->slots = zerocopy_slots(channel);
+	own->piece = zerocopy_piece(channel);
 	/* for room the harness polls; poll() and epoll for room return at once when there is some,
 	 * whether or not a buffer is free */
 	own->sleeps = channel->wait == TOLL_WAIT_POLL || channel->wait == TOLL_WAIT_EPOLL
@@ -315,8 +326,7 @@ static TOLL_HOT bool zerocopy_commit(struct toll_end *end, size_t len, unsigned 
 		own->slot[own->at].calls = 0;
 	}
 	do {
-		size_t rest = len - end->sent,
-		       piece = rest < ZEROCOPY_PIECE ? rest : ZEROCOPY_PIECE;
+		size_t rest = len - end->sent, piece = rest < own->piece ? rest : own->piece;
 		ssize_t n =
 			send(end->fd, end->out + end->sent, piece,
 			     MSG_ZEROCOPY | MSG_NOSIGNAL | (how & TOLL_SLEEP ? 0 : MSG_DONTWAIT));
