@@ -52,7 +52,7 @@ char *disturbed_text(const struct result *result, char out[DISTURBED_TEXT])
 	if (all.watch_ns > 0) {
 		char number[TEXT_NUMBER];
 
-		fprintf(text, "%s %% of the time watched was missing from the clock",
+		fprintf(text, "gaps of %s %% in the clock",
 			text_number(100 * all.gap_ns / all.watch_ns, number));
 		if (all.most_ns > 0) {
 			char longest[32];
@@ -61,7 +61,7 @@ char *disturbed_text(const struct result *result, char out[DISTURBED_TEXT])
 		}
 	}
 	if (all.workers)
-		fprintf(text, "%stime was stolen beside %zu of %zu workers",
+		fprintf(text, "%stime stolen beside %zu of %zu workers",
 			all.watch_ns > 0 ? ", " : "", all.stolen, all.workers);
 	if (all.migrations > 0)
 		fprintf(text, "%s%.0f turn%s ended on another CPU",

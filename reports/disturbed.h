@@ -5,9 +5,9 @@
 
 #include "../analysis/read.h"
 
-/* "disturbed: 0.31 % of the time watched was missing from the clock (longest 83 µs), time was
- * stolen beside 3 of 340 workers, 2 turns ended on another CPU"; "" where a file knows nothing of
- * it. Numbers and words of ours only, so it may go anywhere. */
+/* "gaps of 0.31 % in the clock (longest 83 µs), time stolen beside 3 of 340 workers, 2 turns ended
+ * on another CPU"; "" where a file knows nothing of it. Numbers and words of ours only, so it may
+ * go anywhere. */
 enum { DISTURBED_TEXT = 320 };
 char *disturbed_text(const struct result *result, char out[DISTURBED_TEXT]);
 /* A new object; what is not known is null. */
