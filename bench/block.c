@@ -625,8 +625,8 @@ static uint64_t least_operations(uint64_t size)
 	return size >= 1 << 20 ? 1 : size >= 64 << 10 ? 2 : 4;
 }
 
-/* Peers that sleep on one CPU pass what the channel holds in one burst, take some bursts until
- * these are of the length that they keep, and a turn of few bursts begins in one and ends in
+/* Peers that sleep or yield on one CPU pass what the channel holds in one burst, take some bursts
+ * until these are of the length that they keep, and a turn of few bursts begins in one and ends in
  * another. */
 static bool plays_in_bursts(const struct page_worker *w)
 {

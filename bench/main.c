@@ -786,7 +786,6 @@ static int cmd_report(int argc, char **argv, char **rest)
 		status = print_json(argc - optind == 1 ? json_incref(json_array_get(written, 0))
 						       : json_pack("{s:O}", "reports", written));
 	json_decref(written);
-	command_printed_json = say_json && status == EXIT_FINE;
 	return status ? status : cut;
 }
 

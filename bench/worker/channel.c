@@ -152,18 +152,24 @@ static const char *absent_of(const struct toll_mechanism *m, const struct toll_c
 	return why;
 }
 
-/* What all ends have for themselves: the mechanism's, and copies of what came and goes. */
-static size_t private_of_all(const struct layout *layout, const struct toll_channel *proto)
+/* Of all channels, whatever they pass: a peer that sends and receives has two. */
+static unsigned ends_of(const struct layout *layout)
 {
-	const struct toll_mechanism *m = mechanism_of(layout);
-	size_t one = bytes_of(m, proto, TOLL_PRIVATE) * layout->instances +
-		     (layout->wish.copy ? layout->wish.size : 0),
-	       ends = 0;
+	unsigned ends = 0;
 
 	for (unsigned i = 0; i < layout->channels; i++)
 		ends += bits_of(layout->channel[i].producers) +
 			bits_of(layout->channel[i].consumers);
-	return ends * one;
+	return ends;
+}
+
+/* What all ends have for themselves: the mechanism's, and copies of what came and goes. */
+static size_t private_of_all(const struct layout *layout, const struct toll_channel *proto)
+{
+	size_t one = bytes_of(mechanism_of(layout), proto, TOLL_PRIVATE) * layout->instances +
+		     (layout->wish.copy ? layout->wish.size : 0);
+
+	return ends_of(layout) * one;
 }
 
 bool layout_plan(struct layout *layout, const struct wish *wish, size_t *memory, char *why,
@@ -299,13 +305,9 @@ static bool place(const struct layout *layout, const int32_t cpu[], char *why, s
 unsigned layout_helpers(const struct layout *layout)
 {
 	const struct toll_channel proto = layout_proto(layout);
-	unsigned ends = 0;
 
-	for (unsigned i = 0; i < layout->channels; i++)
-		ends += bits_of(layout->channel[i].producers) +
-			bits_of(layout->channel[i].consumers);
 	return mechanism_of(layout)->helpers
-		       ? mechanism_of(layout)->helpers(&proto) * ends * layout->instances
+		       ? mechanism_of(layout)->helpers(&proto) * ends_of(layout) * layout->instances
 		       : 0;
 }
 

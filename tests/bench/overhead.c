@@ -148,7 +148,7 @@ static bool false_sharing(struct bench *bench)
 	size_t n[2] = { 0, 0 };
 	bool fine = true;
 
-	while (n[1] < PAIRS && (n[0] < PAIRS || block_now_s() < until)) {
+	while (fine && n[1] < PAIRS && (n[0] < PAIRS || block_now_s() < until)) {
 		const struct block_options options = bench_options(bench, 40);
 		struct outcome outcome[2];
 
@@ -156,15 +156,11 @@ static bool false_sharing(struct bench *bench)
 			exit(4);
 		int state = outcome[0].canary_ns > BLOCK_FAR_NS;
 
-		if (outcome[0].state != BLOCK_OK || outcome[1].state != BLOCK_OK) {
+		fine = outcome[0].state == BLOCK_OK && outcome[1].state == BLOCK_OK;
+		if (!fine) {
 			fprintf(stderr, "false sharing: %s\n",
 				outcome[outcome[0].state == BLOCK_OK].reason);
-			fine = false;
-			outcome_free(&outcome[0]);
-			outcome_free(&outcome[1]);
-			break;
-		}
-		if (n[state] < PAIRS) {
+		} else if (n[state] < PAIRS) {
 			size_t turns = outcome[0].turns < outcome[1].turns ? outcome[0].turns
 									   : outcome[1].turns;
 
